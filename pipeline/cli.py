@@ -1,0 +1,102 @@
+"""``python -m pipeline STAGE --argument value``: one sub-command a rule, nothing else.
+
+The arguments are those of the stage's function: paths and text as they are, everything else as JSON,
+checked against the function's types before the stage starts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import inspect
+import sys
+import typing
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+STAGES = {
+    "generate-demo": "pipeline.data.demo.generate:generate_demo",
+    "list-clips": "pipeline.data.listing:list_clips",
+    "list-videos": "pipeline.data.listing:list_videos",
+    "prepare-clips": "pipeline.data.prepare:prepare_clips",
+    "prepare-videos": "pipeline.data.prepare:prepare_videos",
+    "extract-flow": "pipeline.flow.extract:extract_flow",
+    "extract-training-flow": "pipeline.flow.extract_training:extract_training_flow",
+    "crop-patches": "pipeline.patches.crop:crop_patches",
+    "train-sr": "pipeline.superres.training:train_sr",
+    "super-resolve": "pipeline.superres.inference:super_resolve",
+    "plan-frames": "pipeline.recognition.plan:plan_frames",
+    "train-recognizer": "pipeline.recognition.training:train_recognizer",
+    "score-clips": "pipeline.recognition.scoring:score_clips",
+    "aggregate": "pipeline.report.aggregate:aggregate",
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one stage; a stage's own error ends it with one readable message and status 1."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    parser = argparse.ArgumentParser(prog="python -m pipeline", description=__doc__.splitlines()[0])
+    parser.add_argument("stage", choices=STAGES, metavar="STAGE", help=", ".join(STAGES))
+    stage = parser.parse_args(arguments[:1]).stage
+    module, _, name = STAGES[stage].partition(":")
+    # Only the asked stage is imported: several of them never need torch.
+    function = getattr(importlib.import_module(module), name)
+    try:
+        function(**_parse(stage, function, arguments[1:]))
+    except (ValueError, OSError, LookupError, RuntimeError) as error:
+        if "--traceback" in arguments:
+            raise
+        print(f"{stage}: {type(error).__name__}: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parse(stage: str, function: Callable[..., None], arguments: list[str]) -> dict[str, Any]:
+    parser = argparse.ArgumentParser(
+        prog=f"python -m pipeline {stage}",
+        description=inspect.getdoc(function),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--traceback", action="store_true", help="show where an error came from")
+    hints = typing.get_type_hints(function, include_extras=True)
+    for name, parameter in inspect.signature(function).parameters.items():
+        required = parameter.default is inspect.Parameter.empty
+        many = hints[name] == list[Path]
+        parser.add_argument(
+            f"--{name.replace('_', '-')}",
+            required=required,
+            default=None if required else parameter.default,
+            # An input that a rule does not have leaves its argument empty.
+            nargs="*" if many else "?",
+            type=_Argument(Path | None if many else hints[name]),
+            metavar=name.upper(),
+        )
+    values = vars(parser.parse_args(arguments))
+    del values["traceback"]
+    return {k: [v for v in value if v] if isinstance(value, list) else value for k, value in values.items()}
+
+
+class _Argument:
+    """Turns the text of one argument into a value of a type."""
+
+    def __init__(self, hint: Any) -> None:
+        self.adapter = TypeAdapter(hint)
+        plain = set(typing.get_args(hint)) or {hint}
+        self.optional = type(None) in plain
+        self.as_is = bool(plain & {Path, str}) or all(isinstance(p, str) for p in plain)
+
+    def __call__(self, text: str) -> Any:
+        if self.optional and text == "":
+            return None
+        try:
+            if self.as_is:
+                return self.adapter.validate_python(text)
+            return self.adapter.validate_json(text)
+        except ValidationError as error:
+            problems = "; ".join(
+                f"{'.'.join(map(str, e['loc'])) or 'value'}: {e['msg']}" for e in error.errors()
+            )
+            raise argparse.ArgumentTypeError(f"{problems} (found {text!r})") from None

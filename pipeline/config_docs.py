@@ -1,0 +1,108 @@
+"""docs/config.md, written from the typed configuration: ``python -m pipeline.config_docs``."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+import types
+import typing
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
+
+from pipeline.config import Config
+
+TARGET = Path(__file__).parent.parent / "docs" / "config.md"
+HEADER = """# Configuration
+
+Made by `make docs` from `pipeline/config.py`; a test keeps both in step. Defaults are the paper's or its
+authors' values; `config.yaml` (the demo) and the files of `config/` override them. A key that is not
+listed here stops the run before its first job.
+
+Give another file with `--configfile FILE`, single keys with `--config seed=2 data_root=/data`.
+Relative paths of data and weights start from `data_root`, or from the working directory without it.
+"""
+
+
+def config_markdown() -> str:
+    """The reference of all keys: one table a section, in the order of the file."""
+    return "\n".join([HEADER, *_sections("", Config)])
+
+
+def _sections(key: str, model: type[BaseModel]) -> Iterator[str]:
+    rows, nested = [], []
+    for name, field in model.model_fields.items():
+        rows.append(
+            {
+                "key": f"`{name}`",
+                "type": _type_name(field.annotation),
+                "default": _default(field),
+                "meaning": f"{field.description}{_limits(field.metadata)}",
+            }
+        )
+        for sub, inner in _models(field.annotation):
+            nested.append((f"{key}.{name}{sub}".strip("."), inner))
+    yield f"## {f'`{key}`' if key else 'Top level'}\n"
+    yield f"{inspect.getdoc(model)}\n"
+    yield pd.DataFrame(rows).to_markdown(index=False) + "\n"
+    for sub, inner in nested:
+        yield from _sections(sub, inner)
+
+
+def _models(annotation: Any) -> Iterator[tuple[str, type[BaseModel]]]:
+    """Sections inside a field's type, with what stands after its key."""
+    if inspect.isclass(annotation) and issubclass(annotation, BaseModel):
+        yield "", annotation
+        return
+    arguments = [a for a in typing.get_args(annotation) if a is not type(None)]
+    under = ".NAME" if typing.get_origin(annotation) is dict else ""
+    for argument in arguments:
+        for sub, model in _models(argument):
+            several = sum(1 for a in arguments for _ in _models(a)) > 1
+            protocol = model.model_fields.get("protocol")
+            yield under + (f" (protocol: {protocol.default})" if several and protocol else "") + sub, model
+
+
+def _type_name(annotation: Any) -> str:
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is typing.Annotated:
+        return _type_name(arguments[0])
+    if origin in (typing.Union, types.UnionType):
+        return " or ".join(dict.fromkeys("null" if a is type(None) else _type_name(a) for a in arguments))
+    if origin is typing.Literal:
+        return " or ".join(f"`{a}`" for a in arguments)
+    if origin is dict:
+        return f"map of {_type_name(arguments[1])}" if arguments[1] is not Any else "map"
+    if origin is list:
+        return f"list of {_type_name(arguments[0])}"
+    if inspect.isclass(annotation) and issubclass(annotation, BaseModel):
+        return "section"
+    return {"str": "text", "int": "integer", "float": "number", "bool": "boolean"}.get(
+        annotation.__name__, annotation.__name__.lower()
+    )
+
+
+def _default(field: Any) -> str:
+    if field.is_required():
+        return "required"
+    value = field.get_default(call_default_factory=True)
+    if isinstance(value, BaseModel):
+        return "see below"
+    assert value is not PydanticUndefined
+    return f"`{json.dumps(value, default=str)}`"
+
+
+def _limits(metadata: list[Any]) -> str:
+    signs = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
+    limits = [f"{signs[n]} {getattr(m, n)}" for m in metadata for n in signs if hasattr(m, n)]
+    patterns = [m.pattern for m in metadata if re.search("pattern", repr(m)) and getattr(m, "pattern", None)]
+    return f" ({', '.join(limits + patterns)})" if limits or patterns else ""
+
+
+if __name__ == "__main__":
+    TARGET.write_text(config_markdown())

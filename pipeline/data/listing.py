@@ -1,0 +1,171 @@
+"""Stages that make manifests: which clips there are, decoded once to know their length and size."""
+
+from __future__ import annotations
+
+import csv
+import math
+import sys
+from collections import Counter
+from pathlib import Path
+
+from pipeline import config
+from pipeline.data import folder, hmdb51, ucf101
+from pipeline.data.manifest import Clip, DataError, assign_shards, write_manifest
+from pipeline.files import atomic_path
+from pipeline.video.frames import VideoError, read_frames
+
+READERS = {"ucf101": ucf101.find_clips, "hmdb51": hmdb51.find_clips}
+"""Reader of each layout."""
+
+NAMED = 20
+"""Clips left out for one reason that are named on the terminal; the CSV names all."""
+
+
+def list_clips(dataset: config.Dataset, root: Path, splits: Path, out: Path, left_out: Path) -> list[Clip]:
+    """Write the manifest of an action data set, and what was left out of it and why.
+
+    Every clip is decoded to its end, so a broken one is found here and not in the middle of a run.
+    Labels follow the data set's own order of classes, numbered from 0 within the subset.
+
+    Args:
+        dataset: layout, split, subset of classes, shards.
+        root: folder of the class folders.
+        splits: folder of the official lists.
+        out: manifest (CSV).
+        left_out: CSV with the columns clip and reason.
+
+    Raises:
+        DataError: nothing is left, a class lacks training or test clips, or the lists are not as
+            the layout says.
+    """
+    listing = READERS[dataset.layout](root, splits, dataset.split, dataset.classes)
+    labels = {name: label for label, name in enumerate(listing.classes)}
+    clips, skipped = [], list(listing.left_out)
+    for candidate in listing.candidates:
+        entry = candidate.entry
+        measured = _measure(candidate.path)
+        if isinstance(measured, str):
+            skipped.append((entry.id, measured))
+            continue
+        frames, height, width = measured
+        clips.append(
+            Clip(
+                id=entry.id,
+                path=str(candidate.path),
+                class_name=entry.class_name,
+                label=labels[entry.class_name],
+                split=entry.split,
+                frames=frames,
+                height=height // config.SCALE * config.SCALE,
+                width=width // config.SCALE * config.SCALE,
+                shard=0,
+            )
+        )
+    clips = [
+        clip
+        for split, shards in (("train", dataset.shards.train), ("test", dataset.shards.test))
+        for clip in _shard([clip for clip in clips if clip.split == split], shards)
+    ]
+    _report(dataset.label, clips, skipped, left_out)
+    _check_classes(dataset.label, listing.classes, clips, root, left_out)
+    write_manifest(out, clips)
+    return clips
+
+
+def list_videos(videos: config.TrainingVideos, root: Path, out: Path, left_out: Path) -> list[Clip]:
+    """Write the manifest of the training videos; heights and widths are those after resizing.
+
+    Args:
+        videos: target size, limit of frames, shards.
+        root: folder of the videos.
+        out: manifest (CSV).
+        left_out: CSV with the columns clip and reason.
+
+    Raises:
+        DataError: no video is left.
+    """
+    found, skipped = folder.find_videos(root)
+    clips = []
+    for name, path in found:
+        measured = _measure(path, videos.max_frames)
+        if isinstance(measured, str):
+            skipped.append((name, measured))
+            continue
+        frames, height, width = measured
+        height, width = fit_area(height, width, videos.size)
+        clips.append(Clip(name, str(path), "", 0, "train", frames, height, width, 0))
+    clips = _shard(clips, videos.shards)
+    _report("training videos", clips, skipped, left_out)
+    if not clips:
+        raise DataError(f"{root}: no readable video; see {left_out}")
+    write_manifest(out, clips)
+    return clips
+
+
+def fit_area(height: int, width: int, size: list[int]) -> tuple[int, int]:
+    """Height and width of about the area of ``size`` with the same aspect, multiples of 4.
+
+    Smaller videos keep their size (cropped to multiples of 4): enlarging would add no detail to
+    learn from.
+
+    Source: paper section 4.1 ("about 320x240", keeping the aspect ratio).
+    """
+    scale = math.sqrt(size[0] * size[1] / (height * width))
+    if scale >= 1:
+        return height // config.SCALE * config.SCALE, width // config.SCALE * config.SCALE
+    step = config.SCALE
+    return max(1, round(height * scale / step)) * step, max(1, round(width * scale / step)) * step
+
+
+def _measure(path: Path, max_frames: int | None = None) -> tuple[int, int, int] | str:
+    """Frames, height and width of a video, or why it is of no use."""
+    count, shape = 0, (0, 0, 0)
+    try:
+        for frame in read_frames(path, max_frames):
+            count, shape = count + 1, frame.shape
+    except VideoError as error:
+        return f"broken: {error}"
+    if min(shape[:2]) < config.SCALE:
+        return f"too small: {shape[1]}x{shape[0]} pixels, at least {config.SCALE}x{config.SCALE} are needed"
+    return count, shape[0], shape[1]
+
+
+def _shard(clips: list[Clip], shards: int) -> list[Clip]:
+    numbers = assign_shards([clip.frames for clip in clips], shards)
+    return [Clip(**(vars(clip) | {"shard": shard})) for clip, shard in zip(clips, numbers, strict=True)]
+
+
+def _report(label: str, clips: list[Clip], skipped: list[tuple[str, str]], left_out: Path) -> None:
+    """Write what was left out, and say on the terminal what is there and what is not."""
+    with atomic_path(left_out) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerows([("clip", "reason"), *skipped])
+    counts = Counter(clip.split for clip in clips)
+    frames = sum(clip.frames for clip in clips)
+    print(
+        f"{label}: {counts['train']} train and {counts['test']} test clips, {frames} frames, "
+        f"{len(skipped)} left out",
+        file=sys.stderr,
+    )
+    by_reason: dict[str, list[str]] = {}
+    for clip, reason in skipped:
+        by_reason.setdefault(reason, []).append(clip)
+    for reason, names in by_reason.items():
+        more = f", ... (all in {left_out})" if len(names) > NAMED else ""
+        print(f"  left out, {reason}: {', '.join(names[:NAMED])}{more}", file=sys.stderr)
+
+
+def _check_classes(label: str, classes: list[str], clips: list[Clip], root: Path, left_out: Path) -> None:
+    if not clips:
+        raise DataError(f"{label}: no listed clip is left in {root}; {left_out} says why")
+    lacking = [
+        f"{name} ({split})"
+        for name in classes
+        for split in ("train", "test")
+        if not any(clip.class_name == name and clip.split == split for clip in clips)
+    ]
+    if lacking:
+        raise DataError(
+            f"{label}: no clip is left of {', '.join(lacking)} in {root}; {left_out} says why. "
+            "Add the clips, or name the classes to use in the data set's `classes`"
+        )

@@ -1,0 +1,100 @@
+"""The manifest: which clips there are, what they show, how long they are, which job has them."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+from typing import Literal
+
+from pipeline.files import atomic_path
+
+Split = Literal["train", "test"]
+
+
+class DataError(Exception):
+    """Data that is missing or not as its layout says; the message says where and what to do."""
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One clip of an action data set, or one training video.
+
+    Attributes:
+        id: "Class/name", the name without extension.
+        path: the video file.
+        class_name: the class as the data set's lists write it.
+        label: number of the class, from 0.
+        split: "train" or "test".
+        frames: number of frames; they are numbered from 0.
+        height: HR rows, the file's cropped at the bottom to a multiple of 4.
+        width: HR columns, the file's cropped at the right to a multiple of 4.
+        shard: the job of this split that the clip belongs to, from 0.
+    """
+
+    id: str
+    path: str
+    class_name: str
+    label: int
+    split: Split
+    frames: int
+    height: int
+    width: int
+    shard: int
+
+
+COLUMNS = [field.name for field in fields(Clip)]
+
+
+def write_manifest(path: Path | str, clips: Iterable[Clip]) -> None:
+    """Write clips as CSV, atomically."""
+    with atomic_path(Path(path)) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        writer.writerows(astuple(clip) for clip in clips)
+
+
+def read_manifest(path: Path | str) -> list[Clip]:
+    """Read a manifest.
+
+    Raises:
+        DataError: the file is not a manifest; the message names the line.
+    """
+    clips = []
+    with Path(path).open(newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file)
+        if reader.fieldnames != COLUMNS:
+            raise DataError(f"{path}: columns are {reader.fieldnames}, expected {COLUMNS}")
+        for row in reader:
+            try:
+                numbers = {key: int(row[key]) for key in ("label", "frames", "height", "width", "shard")}
+            except (TypeError, ValueError) as error:
+                raise DataError(f"{path}, line {reader.line_num}: {error}") from error
+            clips.append(Clip(**(row | numbers)))
+    return clips
+
+
+def select(clips: Iterable[Clip], split: Split, shard: int | None = None) -> list[Clip]:
+    """Clips of a split, or of one of its shards, in the manifest's order."""
+    return [clip for clip in clips if clip.split == split and shard in (None, clip.shard)]
+
+
+def assign_shards(frames: list[int], shards: int) -> list[int]:
+    """Give clips to jobs so that the jobs' frames are balanced: longest first, to the emptiest job.
+
+    Args:
+        frames: number of frames of each clip.
+        shards: number of jobs.
+
+    Returns:
+        The job of each clip, from 0; the same for the same input. Jobs stay empty only where there
+        are fewer clips than jobs.
+    """
+    load = [0] * shards
+    result = [0] * len(frames)
+    for clip in sorted(range(len(frames)), key=lambda clip: (-frames[clip], clip)):
+        shard = min(range(shards), key=lambda shard: (load[shard], shard))
+        result[clip] = shard
+        load[shard] += frames[clip]
+    return result

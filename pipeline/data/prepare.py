@@ -1,0 +1,97 @@
+"""Stages that decode videos once into HR and LR stores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.config import SCALE
+from pipeline.data.manifest import Clip, DataError, Split, read_manifest, select
+from pipeline.video.frames import read_frames
+from pipeline.video.resize import imresize
+from pipeline.video.store import ShardWriter
+
+
+def prepare_shard(manifest: Path, split: Split, shard: int, hr: Path, lr: Path) -> None:
+    """Write all frames of a shard's action clips, at full resolution and at a quarter of it.
+
+    HR frames are the file's, cropped at the right and bottom to multiples of 4; LR frames are
+    imresize(HR, 1/4). Memory holds one frame.
+
+    Args:
+        manifest: the data set's manifest.
+        split: "train" or "test".
+        shard: number of the shard.
+        hr: HR store, RGB uint8.
+        lr: LR store, RGB uint8.
+
+    Raises:
+        DataError: a clip is no longer what the manifest says.
+        pipeline.video.frames.VideoError: a clip cannot be decoded.
+
+    Source: paper section 4.1; FACTS section 1.
+    """
+    _prepare(select(read_manifest(manifest), split, shard), _crop, None, hr, lr)
+
+
+def prepare_videos(
+    manifest: Path, shard: int, size: list[int], max_frames: int | None, hr: Path, lr: Path
+) -> None:
+    """Write the frames of a shard's training videos, resized by bicubic interpolation, and their LR.
+
+    Args:
+        manifest: the training videos' manifest, made with the same size and limit.
+        shard: number of the shard.
+        size: width and height whose area the videos are resized to (pipeline.data.listing.fit_area).
+        max_frames: frames read of each video; None: all.
+        hr: HR store, RGB uint8.
+        lr: LR store, RGB uint8.
+
+    Raises:
+        DataError: a video is no longer what the manifest says.
+        pipeline.video.frames.VideoError: a video cannot be decoded.
+
+    Source: paper section 4.1.
+    """
+
+    def resize(frame: np.ndarray, clip: Clip) -> np.ndarray:
+        if frame.shape[0] * frame.shape[1] <= size[0] * size[1]:
+            return _crop(frame, clip)
+        return imresize(frame, clip.height, clip.width)
+
+    _prepare(select(read_manifest(manifest), "train", shard), resize, max_frames, hr, lr)
+
+
+def _crop(frame: np.ndarray, clip: Clip) -> np.ndarray:
+    return frame[: clip.height, : clip.width]
+
+
+def _prepare(
+    clips: list[Clip],
+    shape: Callable[[np.ndarray, Clip], np.ndarray],
+    max_frames: int | None,
+    hr: Path,
+    lr: Path,
+) -> None:
+    with ShardWriter(hr) as hr_store, ShardWriter(lr) as lr_store:
+        for clip in clips:
+            hr_clip, lr_clip = hr_store.start(clip.id), lr_store.start(clip.id)
+            for decoded in read_frames(clip.path, max_frames):
+                frame = shape(decoded, clip)
+                if frame.shape[:2] != (clip.height, clip.width):
+                    raise DataError(_changed(clip, f"frames of {decoded.shape[1]}x{decoded.shape[0]}"))
+                hr_clip.append(frame)
+                lr_clip.append(imresize(frame, clip.height // SCALE, clip.width // SCALE))
+            if hr_clip.count != clip.frames:
+                raise DataError(_changed(clip, f"{hr_clip.count} frames"))
+            hr_clip.finish()
+            lr_clip.finish()
+
+
+def _changed(clip: Clip, found: str) -> str:
+    return (
+        f"{clip.path}: has {found}, but the manifest says {clip.frames} frames for "
+        f"{clip.width}x{clip.height} pixels; the file changed: remove the manifest and run again"
+    )

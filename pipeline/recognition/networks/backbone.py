@@ -1,0 +1,118 @@
+"""What every backbone offers: its input normalisation, its units, its head and its first layer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """How 8-bit input becomes the network's input: ``(value - mean) / std``, channels in ``order``.
+
+    ``flow_std`` divides quantised flow after 128 is subtracted, so that it has the range of colours.
+    """
+
+    order: Literal["rgb", "bgr"]
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    flow_std: float
+
+
+CAFFE = Normalisation("bgr", (104.0, 117.0, 123.0), (1.0, 1.0, 1.0), 1.0)
+"""TSN's input (FACTS section 7): BGR in 0 to 255."""
+
+IMAGENET = Normalisation("rgb", (123.675, 116.28, 103.53), (58.395, 57.12, 57.375), 57.63)
+"""torchvision's input; flow is divided by the mean of the three deviations."""
+
+
+class Unit(nn.Module):
+    """A residual unit ``activation(shortcut(x) + residual(x))``, open for motion injection.
+
+    ``pointwise`` names its 1x1 convolutions, which ST-ResNet may make temporal.
+    """
+
+    pointwise: tuple[str, ...] = ()
+
+    def residual(self, x: torch.Tensor) -> torch.Tensor:
+        """The learned branch."""
+        raise NotImplementedError
+
+    def shortcut(self, x: torch.Tensor) -> torch.Tensor | None:
+        """The skip branch; None where the unit has none."""
+        raise NotImplementedError
+
+    def activation(self, x: torch.Tensor) -> torch.Tensor:
+        """The non-linearity after the sum; the identity where the unit has none."""
+        raise NotImplementedError
+
+    def join(self, x: torch.Tensor, branch: torch.Tensor | None = None) -> torch.Tensor:
+        """Before the activation: shortcut of ``x`` plus residual of ``branch`` (``x`` by default)."""
+        residual = self.residual(x if branch is None else branch)
+        shortcut = self.shortcut(x)
+        return residual if shortcut is None else shortcut + residual
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(B, C, H, W) -> (B, C', H', W')."""
+        return self.activation(self.join(x))
+
+
+class Backbone(nn.Module):
+    """Base of the recognisers' networks: ``forward`` maps (B, C, H, W) to (B, classes) scores.
+
+    A backbone sets ``normalisation``, ``first_conv`` and ``classifier`` (names of those layers),
+    ``dropout``, and implements ``features``. Backbones that ST-ResNet can join also have ``stem`` and
+    ``stages``: lists of ``Unit``, one list for each of conv2 to conv5.
+    """
+
+    normalisation: Normalisation
+    first_conv: str
+    classifier: str
+    dropout: nn.Module
+
+    def features(self, x: torch.Tensor) -> torch.Tensor:
+        """(B, C, H, W) -> (B, F, h, w), what the head pools."""
+        raise NotImplementedError
+
+    def head(self, features: torch.Tensor) -> torch.Tensor:
+        """(B, F, h, w) -> (B, classes): 7x7 average pooling, dropout, classifier, mean over positions.
+
+        A training crop has one position; a whole frame (ST-ResNet's test) has several. A linear layer
+        commutes with the mean over positions, so the mean comes first.
+        """
+        window = (min(7, features.shape[-2]), min(7, features.shape[-1]))
+        pooled = F.avg_pool2d(features, window, stride=1).mean((-2, -1))
+        return self.get_submodule(self.classifier)(self.dropout(pooled))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(B, C, H, W) normalised input -> (B, classes) scores before softmax."""
+        return self.head(self.features(x))
+
+
+def cross_modality(
+    state_dict: dict[str, torch.Tensor], key: str, in_channels: int
+) -> dict[str, torch.Tensor]:
+    """A copy of ``state_dict`` whose first convolution ``key`` takes ``in_channels`` channels.
+
+    Its kernels (O, 3, kh, kw) become their mean over colour, repeated (TSN, section 3.2, "cross modality
+    initialisation"). Raises KeyError if ``key`` is missing.
+    """
+    kernel = state_dict[key]
+    repeated = kernel.mean(dim=1, keepdim=True).repeat(1, in_channels, 1, 1)
+    return {**state_dict, key: repeated}
+
+
+def initialise(network: nn.Module) -> None:
+    """He initialisation of convolutions; the classifier starts small as in TSN (standard deviation 1e-3)."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+        elif isinstance(module, nn.Linear):
+            nn.init.normal_(module.weight, std=1e-3)
+            nn.init.zeros_(module.bias)

@@ -1,0 +1,87 @@
+"""Which frames and flow fields a recogniser reads. Frames and fields count from 0; field t: t to t + 1.
+
+A clip of n frames has n - 1 fields; a clip of one frame has one field, of zero motion.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def count_fields(frames: int) -> int:
+    """The number of flow fields of a clip."""
+    return max(frames - 1, 1)
+
+
+def tsn_test_starts(length: int, stack: int, snippets: int) -> list[int]:
+    """First indices of TSN's test snippets (FACTS section 7).
+
+    Every ``(length - stack) // (snippets - 1)`` from the first; clips too short for a step of one repeat
+    their first snippet. ``length``: frames with ``stack`` 1, or fields with the flow stack.
+    """
+    step = (length - stack) // (snippets - 1) if snippets > 1 else 0
+    return [index * step for index in range(snippets)] if step > 0 else [0] * snippets
+
+
+def tsn_train_starts(length: int, stack: int, segments: int, rng: np.random.Generator) -> list[int]:
+    """First indices of one random snippet in each of TSN's equal training segments.
+
+    Clips with fewer positions than segments draw sorted random positions; clips shorter than ``stack``
+    repeat 0.
+    """
+    positions = length - stack + 1
+    if positions >= segments:
+        each = positions // segments
+        return [segment * each + int(rng.integers(each)) for segment in range(segments)]
+    if positions > 0:
+        return sorted(int(position) for position in rng.integers(positions, size=segments))
+    return [0] * segments
+
+
+def tsn_stack(start: int, length: int, stack: int) -> list[int]:
+    """The ``stack`` consecutive fields from ``start``, the last repeated where the clip ends."""
+    return [min(start + offset, length - 1) for offset in range(stack)]
+
+
+def st_range(frames: int, stack: int) -> tuple[int, int]:
+    """First and last frame that have ``stack`` fields around them; the whole clip if none has."""
+    half = stack // 2
+    first, last = half, frames - 1 - (stack - half)
+    return (first, last) if first <= last else (0, frames - 1)
+
+
+def _spread(first: int, last: int, count: int) -> list[int]:
+    if count == 1:
+        return [(first + last) // 2]
+    return [int(np.floor(position + 0.5)) for position in np.linspace(first, last, count)]
+
+
+def st_test_frames(frames: int, stack: int, count: int) -> list[int]:
+    """ST-ResNet's test frames: ``count``, evenly from the first to the last that has its flow around it.
+
+    Short clips repeat frames.
+    """
+    return _spread(*st_range(frames, stack), count)
+
+
+def st_train_frames(frames: int, stack: int, count: int, rng: np.random.Generator) -> list[int]:
+    """Frames of one training pass of ST-ResNet: a random stride and a random start.
+
+    Strides are 5 to 15 for 5 frames (stage 1) and 1 to 15 for more (stage 2), as in the authors' code;
+    clips too short for the stride are covered evenly. One frame (a separate stream) is drawn uniformly.
+    """
+    first, last = st_range(frames, stack)
+    if count == 1:
+        return [int(rng.integers(first, last + 1))]
+    stride = int(rng.integers(5 if count <= 5 else 1, 16))
+    candidates = list(range(first, last + 1, stride))
+    if len(candidates) < count:
+        return _spread(first, last, count)
+    start = int(rng.integers(len(candidates) - count + 1))
+    return candidates[start : start + count]
+
+
+def st_fields(frame: int, fields: int, stack: int) -> list[int]:
+    """The ``stack`` fields around a frame, ``stack // 2`` of them before it, clamped at the clip's ends."""
+    first = frame - stack // 2
+    return [min(max(first + offset, 0), fields - 1) for offset in range(stack)]

@@ -1,0 +1,56 @@
+"""Reading the score files of all rows and shards."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+
+class ScoresError(ValueError):
+    """Scores that are missing or do not belong together."""
+
+
+@dataclass(frozen=True)
+class StreamScores:
+    """Scores of one stream: clip ids (N,), labels (N,) and values (N, classes), sorted by clip."""
+
+    clips: np.ndarray
+    labels: np.ndarray
+    values: np.ndarray
+
+
+@dataclass(frozen=True)
+class Scores:
+    """All streams of one row on one data set with one recogniser."""
+
+    name: str
+    streams: dict[str, StreamScores]
+
+    def of(self, stream: str) -> StreamScores:
+        """Scores of one stream."""
+        if stream not in self.streams:
+            found = ", ".join(self.streams) or "none"
+            raise ScoresError(f"{self.name} has no scores of the {stream} stream, only of {found}")
+        return self.streams[stream]
+
+
+def read_scores(files: list[Path]) -> dict[tuple[str, str, str], Scores]:
+    """Scores by (data set, recogniser, method), the shards of each put together."""
+    parts: dict[tuple[str, str, str], list[dict[str, np.ndarray]]] = defaultdict(list)
+    for path in files:
+        with np.load(path) as content:
+            part = dict(content)
+        parts[str(part["dataset"]), str(part["recognizer"]), str(part["method"])].append(part)
+    return {key: Scores(" ".join(key), _joined(shards)) for key, shards in parts.items()}
+
+
+def _joined(shards: list[dict[str, np.ndarray]]) -> dict[str, StreamScores]:
+    clips = np.concatenate([s["clips"] for s in shards])
+    labels = np.concatenate([s["labels"] for s in shards])
+    order = np.argsort(clips)
+    streams = [s for s in ("spatial", "temporal", "joint") if s in shards[0]]
+    values = {s: np.concatenate([part[s] for part in shards]) for s in streams}
+    return {s: StreamScores(clips[order], labels[order], values[s][order]) for s in streams}

@@ -1,0 +1,186 @@
+"""Training batches out of the patch files: what is drawn depends on the seed and the step alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import h5py
+import numpy as np
+import torch
+
+from pipeline.config import SCALE, SRTraining
+from pipeline.files import seed_for
+
+MEMORY_LIMIT = 1_000_000_000
+"""Bytes of patches that are kept in memory; larger files are read sample by sample."""
+
+
+class PatchFileError(Exception):
+    """A patch file that a recipe cannot be trained on; the message says what to change."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Patches for one step; images are RGB floats in [0, 1]. K is 2 for siamese pairs, else 1."""
+
+    lr: torch.Tensor  # (B, K, frames, 3, s, s)
+    hr: torch.Tensor  # (B, K, 3, 4s, 4s)
+    flow: torch.Tensor  # (B, 2, 4s, 4s), HR pixels, u first
+
+
+class PatchFile:
+    """One part (``train`` or ``validation``) of a patch file, as one network and recipe read it.
+
+    Raises PatchFileError if the file is of another kind or holds too few neighbours.
+    """
+
+    def __init__(
+        self, path: Path, part: str, training: SRTraining, frames: int, temporal_padding: str = "zero"
+    ) -> None:
+        self.file = h5py.File(path, "r")
+        kind = str(self.file.attrs["kind"])
+        self.attributes = {key: _plain(value) for key, value in self.file.attrs.items()}
+        self.siamese = training.losses.warp is not None
+        self.temporal_padding = temporal_padding
+        group = self.file[part]
+        if kind != training.patches:
+            raise PatchFileError(f"{path} holds {kind} patches, but training.patches is {training.patches}")
+        if kind == "sosr" and (frames > 1 or self.siamese):
+            raise PatchFileError(
+                f"a network of {frames} frames{' with a warp loss' if self.siamese else ''} needs pairs with "
+                f"neighbourhoods, but {path} holds single frames; set training.patches to tosr"
+            )
+        self.size = int(self.file.attrs["size"])
+        neighbours = int(self.file.attrs["neighbours"]) if kind == "tosr" else 1
+        if training.crop and (training.crop > self.size or training.crop % SCALE):
+            raise PatchFileError(
+                f"training.crop is {training.crop}, but must be a multiple of {SCALE} and at most "
+                f"{self.size}, the size of the patches of {path}"
+            )
+        if frames > neighbours:
+            raise PatchFileError(
+                f"the network reads {frames} frames, but {path} holds {neighbours}; raise patches.neighbours"
+            )
+        first = (neighbours - frames) // 2
+        sides = slice(0, 2 if self.siamese else 1)
+        around = slice(first, first + frames)
+        # What of each sample is read: with pairs, only the sides and the central frames that are of use.
+        self.parts = {"hr": (), "lr": (), "flow": ()}
+        if kind == "tosr":
+            self.parts |= {"hr": (sides,), "lr": (sides, around), "padded": (sides, around)}
+        self.length = len(group["hr"])
+        if part == "train" and not self.length:
+            raise PatchFileError(f"{path} holds no training patches; crop them again")
+        self.arrays = {name: group[name] for name in self.parts}
+        if self._bytes() <= MEMORY_LIMIT:
+            self.arrays = {name: group[name][(slice(None), *where)] for name, where in self.parts.items()}
+            self.parts = dict.fromkeys(self.parts, ())
+
+    def _bytes(self) -> int:
+        """Bytes of everything that is read."""
+        if not self.length:
+            return 0
+        return self.length * sum(self.arrays[name][(0, *where)].nbytes for name, where in self.parts.items())
+
+    def __len__(self) -> int:
+        return self.length
+
+    def sample(self, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """One sample: hr (K, S, S, 3), lr (K, frames, S/4, S/4, 3), both uint8, flow (S, S, 2) float16."""
+        values = {name: self.arrays[name][(index, *where)] for name, where in self.parts.items()}
+        hr, lr, flow = values["hr"], values["lr"], values["flow"]
+        if "padded" not in values:
+            return hr[None], lr[None, None], flow
+        if self.temporal_padding == "replicate" and values["padded"].any():
+            lr = np.stack(
+                [_replicate(frames, padded) for frames, padded in zip(lr, values["padded"], strict=True)]
+            )
+        return hr, lr, flow
+
+    def close(self) -> None:
+        """Close the file."""
+        self.file.close()
+
+
+def _plain(value: object) -> object:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _replicate(frames: np.ndarray, padded: np.ndarray) -> np.ndarray:
+    """Frames (n, h, w, 3) in which the nearest real frame stands for each padded one."""
+    real = np.flatnonzero(~padded)
+    return frames[np.arange(len(frames)).clip(real[0], real[-1])]
+
+
+def draw_indices(count: int, batch_size: int, seed: int, step: int) -> np.ndarray:
+    """The samples (batch_size,) of step ``step``, from 0: shuffled passes over all ``count``, end to end."""
+    places = step * batch_size + np.arange(batch_size)
+    return np.array([_permutation(count, seed, int(place // count))[place % count] for place in places])
+
+
+@lru_cache(maxsize=4)
+def _permutation(count: int, seed: int, epoch: int) -> np.ndarray:
+    return np.random.default_rng([seed, epoch]).permutation(count)
+
+
+def orient(image: np.ndarray, turn: int) -> np.ndarray:
+    """One of the eight mirrorings and quarter turns of an image (..., h, w, c), as a view.
+
+    ``turn`` is a sum of 1 (mirror x), 2 (mirror y) and 4 (then exchange x and y).
+    """
+    if turn & 1:
+        image = image[..., :, ::-1, :]
+    if turn & 2:
+        image = image[..., ::-1, :, :]
+    return image.swapaxes(-2, -3) if turn & 4 else image
+
+
+def orient_flow(flow: np.ndarray, turn: int) -> np.ndarray:
+    """``orient`` for a flow field (..., h, w, 2): its vectors are mirrored and exchanged as well."""
+    signs = np.array([-1 if turn & 1 else 1, -1 if turn & 2 else 1], flow.dtype)
+    flow = orient(flow, turn) * signs
+    return flow[..., ::-1] if turn & 4 else flow
+
+
+def training_batch(patches: PatchFile, training: SRTraining, seed: int, step: int) -> Batch:
+    """The batch of a step: drawn without replacement, cropped, mirrored and turned at random, on the CPU.
+
+    It depends on ``seed`` and ``step`` alone, so a resumed training sees what an unbroken one does.
+    """
+    rng = np.random.default_rng([seed, seed_for(seed, "augment"), step])
+    indices = draw_indices(len(patches), training.batch_size, seed, step)
+    crop = training.crop or patches.size
+    # Crops lie on the LR grid, so that LR and HR crops show the same place.
+    corners = rng.integers(0, (patches.size - crop) // SCALE + 1, (len(indices), 2))
+    turns = rng.integers(0, 8, len(indices))
+    samples = []
+    for index, (y, x), turn in zip(indices.tolist(), corners.tolist(), turns.tolist(), strict=True):
+        hr, lr, flow = patches.sample(index)
+        small = (slice(y, y + crop // SCALE), slice(x, x + crop // SCALE))
+        large = (slice(y * SCALE, y * SCALE + crop), slice(x * SCALE, x * SCALE + crop))
+        samples.append(
+            (orient(hr[:, *large], turn), orient(lr[:, :, *small], turn), orient_flow(flow[large], turn))
+        )
+    return _batch(samples)
+
+
+def validation_batches(patches: PatchFile, batch_size: int, limit: int) -> Iterator[Batch]:
+    """At most ``limit`` samples, spread evenly over the part, whole and as they are."""
+    count = min(limit, len(patches))
+    indices = np.linspace(0, len(patches) - 1, count).round().astype(int).tolist() if count else []
+    for start in range(0, count, batch_size):
+        yield _batch([patches.sample(index) for index in indices[start : start + batch_size]])
+
+
+def _batch(samples: list[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> Batch:
+    """Samples of equal shape as float tensors, channels before rows."""
+    hr, lr, flow = (np.stack(arrays) for arrays in zip(*samples, strict=True))
+    return Batch(lr=_image(lr) / 255, hr=_image(hr) / 255, flow=_image(flow))
+
+
+def _image(array: np.ndarray) -> torch.Tensor:
+    tensor = torch.from_numpy(array).movedim(-1, -3)
+    return tensor.to(torch.float32, memory_format=torch.contiguous_format)

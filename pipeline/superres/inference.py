@@ -1,0 +1,110 @@
+"""The stage ``super_resolve``: the frames that the recognisers read, of every test clip of a shard."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from pipeline.config import SCALE, Compute, SRModel
+from pipeline.data.manifest import Clip, read_manifest, select
+from pipeline.data.plan import read_plan
+from pipeline.superres.checkpoint import load_model
+from pipeline.superres.torch_settings import autocast, torch_settings
+from pipeline.video.store import ShardReader, ShardWriter
+
+
+class SuperResolutionError(Exception):
+    """A clip that cannot be super-resolved; the message names it."""
+
+
+def super_resolve(
+    model: SRModel,
+    checkpoint: Path | None,
+    manifest: Path,
+    shard: int,
+    lr: Path,
+    plan: Path,
+    compute: Compute,
+    batch_pixels: int,
+    out: Path,
+) -> None:
+    """Write the SR store of one test shard: only the frames of the plan, RGB uint8 at the HR size.
+
+    ``lr`` is the shard's LR store. ``checkpoint`` is ours, of ``train_sr``; without it the weights are the
+    model's published ones. At most ``batch_pixels`` HR pixels (but at least one frame) are in the network
+    at once, and no clip is ever held whole: memory does not grow with its length. The frames do not depend
+    on the batch, up to the rounding of floats.
+
+    Raises SuperResolutionError for a clip that the plan lacks or whose LR frames do not fit the manifest.
+    """
+    clips = select(read_manifest(manifest), "test", shard)
+    read = read_plan(plan)
+    with torch_settings(compute) as device, ShardReader(lr) as low, ShardWriter(out) as writer:
+        network = load_model(model, checkpoint, device)
+        if device.type == "cuda" or compute.precision == "bfloat16":
+            network = network.to(memory_format=torch.channels_last)
+        for clip in tqdm(clips, desc=f"super_resolve {model.network}", unit="clip", mininterval=10):
+            if clip.id not in read:
+                raise SuperResolutionError(f"{clip.id} is not in {plan}; make the plan again")
+            # A one-frame clip is planned with a field whose second frame does not exist.
+            numbers = [number for number in read[clip.id].all_frames if number < clip.frames]
+            frames = sr_frames(network, clip, low, numbers, compute, batch_pixels)
+            writer.add(clip.id, frames, index=numbers)
+
+
+def sr_frames(
+    network: nn.Module,
+    clip: Clip,
+    low: ShardReader,
+    numbers: list[int],
+    compute: Compute,
+    batch_pixels: int,
+) -> Iterator[np.ndarray]:
+    """Super-resolve the frames ``numbers`` (sorted) of a clip; yields (h, w, 3) uint8, one by one.
+
+    Each LR frame is read once, however many neighbourhoods it is part of; only those that later
+    neighbourhoods need are kept.
+    """
+    size = (clip.height, clip.width)
+    radius = network.frames // 2
+    batch = max(1, batch_pixels // (clip.height * clip.width))
+    window: dict[int, np.ndarray] = {}
+    for start in range(0, len(numbers), batch):
+        chosen = numbers[start : start + batch]
+        wanted = {n for t in chosen for n in range(t - radius, t + radius + 1) if 0 <= n < clip.frames}
+        missing = sorted(wanted - window.keys())
+        window = {n: frame for n, frame in window.items() if n in wanted}
+        if missing:
+            window.update(zip(missing, low.read(clip.id, missing), strict=True))
+        found = window[chosen[0]].shape
+        if found != (size[0] // SCALE, size[1] // SCALE, 3):
+            raise SuperResolutionError(
+                f"{clip.id}: LR frames are {found[1]}x{found[0]}, but the manifest's {size[1]}x{size[0]} "
+                f"asks for {size[1] // SCALE}x{size[0] // SCALE}; prepare the data set again"
+            )
+        stacks = np.stack([_neighbourhood(window, t, radius, network, clip.frames) for t in chosen])
+        with torch.inference_mode(), autocast(compute):
+            device = torch.device(compute.device)
+            pixels = torch.from_numpy(stacks).to(device)  # (B, frames, h, w, 3)
+            sr = network(pixels.permute(0, 1, 4, 2, 3).float().div(255))  # (B, 3, 4h, 4w)
+        if not torch.isfinite(sr).all():
+            raise SuperResolutionError(f"{clip.id}: the network's output is not finite; check its weights")
+        sr = sr.float().clamp(0, 1).mul(255).round().to(torch.uint8)
+        yield from sr.permute(0, 2, 3, 1).cpu().numpy()
+
+
+def _neighbourhood(
+    window: dict[int, np.ndarray], centre: int, radius: int, network: nn.Module, length: int
+) -> np.ndarray:
+    """The frames (2 radius + 1, h, w, 3) around ``centre``, padded as the network wants it."""
+    if radius and network.temporal_padding == "zero":
+        zeros = np.zeros_like(window[centre])
+        return np.stack([window.get(n, zeros)
+                         for n in range(centre - radius, centre + radius + 1)])  # fmt: skip
+    numbers = np.arange(centre - radius, centre + radius + 1).clip(0, length - 1)
+    return np.stack([window[n] for n in numbers.tolist()])

@@ -1,0 +1,21 @@
+"""Luma of BT.601 in studio range, as MATLAB's rgb2ycbcr, for networks that see luma only.
+
+Such a network adds a residual to bicubic luma and takes bicubic chroma. Colour conversion and
+bicubic enlargement are both linear, so that equals adding the residual, times 255/219, to all three
+channels of the bicubic RGB image: no conversion back is needed.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+WEIGHTS = (65.481 / 255, 128.553 / 255, 24.966 / 255)
+OFFSET = 16 / 255
+LUMA_TO_RGB = 255 / 219
+"""What one unit of luma adds to each of R, G and B at constant chroma."""
+
+
+def luma(rgb: Tensor) -> Tensor:
+    """Luma (..., 1, h, w) in [16/255, 235/255] of RGB (..., 3, h, w) in [0, 1]."""
+    r, g, b = rgb.split(1, dim=-3)
+    return WEIGHTS[0] * r + WEIGHTS[1] * g + WEIGHTS[2] * b + OFFSET

@@ -1,0 +1,90 @@
+"""RRDBNet, the generator of ESRGAN (and of SoSR): Wang et al., "ESRGAN: Enhanced super-resolution
+generative adversarial networks", ECCV workshops 2018.
+
+Convolution, residual-in-residual dense blocks with a long skip, two nearest-neighbour enlargements each
+followed by a convolution, two convolutions. No normalisation.
+
+Details settled:
+- Layout and names of the current release (BasicSR): `conv_first`, `body.N.rdbM.convK`, `conv_body`,
+  `conv_up1`, `conv_up2`, `conv_hr`, `conv_last`; the two older ones are converted by `weights.py`.
+- Leaky ReLU with slope 0.2 after each convolution but the fifth of a dense block, `conv_body`,
+  `conv_first` and `conv_last`; both residual scales are 0.2; zero padding.
+- Dense blocks start from He's initialisation times 0.1, as in the release. 16,697,987 parameters.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from pipeline.superres.networks.base import ImageNetwork, in_float32
+
+SLOPE = 0.2
+RESIDUAL_SCALE = 0.2
+
+
+class DenseBlock(nn.Module):
+    """Five convolutions, each on all earlier features; its scaled output is added to its input."""
+
+    def __init__(self, features: int, growth: int) -> None:
+        super().__init__()
+        for index in range(5):
+            out = growth if index < 4 else features
+            conv = nn.Conv2d(features + index * growth, out, 3, padding=1)
+            nn.init.kaiming_normal_(conv.weight)
+            conv.weight.data.mul_(0.1)
+            nn.init.zeros_(conv.bias)
+            self.add_module(f"conv{index + 1}", conv)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, features, h, w) to the same."""
+        features = [x]
+        for conv in (self.conv1, self.conv2, self.conv3, self.conv4):
+            features.append(F.leaky_relu_(conv(torch.cat(features, 1)), SLOPE))
+        return x + RESIDUAL_SCALE * self.conv5(torch.cat(features, 1))
+
+
+class RRDB(nn.Module):
+    """Three dense blocks in a residual block."""
+
+    def __init__(self, features: int, growth: int) -> None:
+        super().__init__()
+        self.rdb1 = DenseBlock(features, growth)
+        self.rdb2 = DenseBlock(features, growth)
+        self.rdb3 = DenseBlock(features, growth)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, features, h, w) to the same."""
+        return x + RESIDUAL_SCALE * self.rdb3(self.rdb2(self.rdb1(x)))
+
+
+class RRDBNet(ImageNetwork):
+    """ESRGAN's generator.
+
+    Args:
+        blocks: residual-in-residual dense blocks.
+        features: filters of the trunk.
+        growth: filters that each convolution of a dense block adds.
+    """
+
+    def __init__(self, blocks: int = 23, features: int = 64, growth: int = 32) -> None:
+        super().__init__()
+        self.conv_first = nn.Conv2d(3, features, 3, padding=1)
+        self.body = nn.Sequential(*(RRDB(features, growth) for _ in range(blocks)))
+        self.conv_body = nn.Conv2d(features, features, 3, padding=1)
+        self.conv_up1 = nn.Conv2d(features, features, 3, padding=1)
+        self.conv_up2 = nn.Conv2d(features, features, 3, padding=1)
+        self.conv_hr = nn.Conv2d(features, features, 3, padding=1)
+        self.conv_last = nn.Conv2d(features, 3, 3, padding=1)
+
+    def super_resolve(self, lr: Tensor) -> Tensor:
+        """Super-resolve (B, 3, h, w) to (B, 3, 4h, 4w)."""
+        x = self.conv_first(lr)
+        x = x + self.conv_body(self.body(x))
+        for conv in (self.conv_up1, self.conv_up2):
+            x = F.leaky_relu_(conv(F.interpolate(x, scale_factor=2, mode="nearest")), SLOPE)
+        return in_float32(self.conv_last, F.leaky_relu_(self.conv_hr(x), SLOPE))
+
+
+NETWORK = RRDBNet

@@ -1,0 +1,71 @@
+"""VDSR: Kim, Lee, Lee, "Accurate image super-resolution using very deep convolutional networks", CVPR 2016.
+
+20 convolutions 3x3 of 64 filters on the bicubic-enlarged luma, ReLU between them, output added to the
+input. Chroma is bicubic.
+
+Details settled:
+- No biases and zero padding, as in the PyTorch release that most work uses (twtygqyy/pytorch-vdsr),
+  whose layout (`input`, `residual_layer.N.conv`, `output`) the parameters have; the paper's own
+  MatConvNet model has biases. 664,704 parameters.
+- Luma is studio range [16/255, 235/255] without clipping; nothing is subtracted from it.
+- Enlargement is MATLAB's bicubic of the LR frame, in float. The release rounds it to 8 bits when its
+  input comes from a file.
+
+Differs: the last convolution starts near zero, so that training starts from bicubic; the release draws
+it with a deviation of 0.47, which needs its warm-up at a large rate and clipped gradients.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from pipeline.superres.networks.base import ImageNetwork, in_float32
+from pipeline.superres.networks.bicubic import enlarge
+from pipeline.superres.networks.luma import LUMA_TO_RGB, luma
+
+
+class ConvReLU(nn.Module):
+    """A 3x3 convolution without bias, then ReLU."""
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(features, features, 3, padding=1, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, features, H, W) to the same."""
+        return torch.relu_(self.conv(x))
+
+
+class VDSR(ImageNetwork):
+    """Very deep SR network on luma.
+
+    Args:
+        depth: convolutions, first and last included; at least 2.
+        features: filters of each.
+    """
+
+    def __init__(self, depth: int = 20, features: int = 64) -> None:
+        super().__init__()
+        if depth < 2:
+            raise ValueError(f"depth is {depth}, but VDSR has at least 2 convolutions")
+        self.input = nn.Conv2d(1, features, 3, padding=1, bias=False)
+        self.residual_layer = nn.Sequential(*(ConvReLU(features) for _ in range(depth - 2)))
+        self.output = nn.Conv2d(features, 1, 3, padding=1, bias=False)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+        nn.init.normal_(self.output.weight, std=1e-3)
+
+    def residual(self, y: Tensor) -> Tensor:
+        """What is added to bicubic luma (B, 1, H, W)."""
+        x = torch.relu_(self.input(y))
+        return in_float32(self.output, self.residual_layer(x))
+
+    def super_resolve(self, lr: Tensor) -> Tensor:
+        """Super-resolve (B, 3, h, w) to (B, 3, 4h, 4w)."""
+        base = enlarge(lr)
+        return base + LUMA_TO_RGB * self.residual(luma(base))
+
+
+NETWORK = VDSR

@@ -1,0 +1,67 @@
+"""Validation in training: PSNR of a network and of bicubic interpolation, and sample images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from pipeline.config import SCALE, Compute
+from pipeline.superres.batches import PatchFile, validation_batches
+from pipeline.superres.torch_settings import autocast
+from pipeline.video.resize import bicubic_matrix
+
+LIMIT = 128
+"""Validation patches at most: enough to see a recipe go wrong, cheap beside the steps between."""
+SAMPLES = 4
+"""Patches shown as images."""
+
+
+@dataclass(frozen=True)
+class Validation:
+    """PSNR in dB, mean over patches (RGB, 4 px border left out), and rows LR | bicubic | SR | HR."""
+
+    psnr: float
+    bicubic_psnr: float
+    images: torch.Tensor  # (3, height, width) in [0, 1]
+
+
+def validate(network: nn.Module, patches: PatchFile, batch_size: int, compute: Compute) -> Validation | None:
+    """Compare the network with bicubic on the validation patches; None if there are none.
+
+    The network is left in the mode it was in. Pairs count by their first frame.
+    """
+    if not len(patches):
+        return None
+    was_training = network.training
+    network.eval()
+    ours, bicubics, rows = [], [], []
+    with torch.inference_mode():
+        for batch in validation_batches(patches, batch_size, LIMIT):
+            lr, hr = batch.lr[:, 0], batch.hr[:, 0]
+            with autocast(compute):
+                sr = network(lr.to(compute.device)).float().cpu().clamp(0, 1)
+            centre = lr[:, lr.shape[1] // 2]  # (B, 3, s, s)
+            enlarged = bicubic(centre).clamp(0, 1)
+            ours += psnr(sr, hr).tolist()
+            bicubics += psnr(enlarged, hr).tolist()
+            for i in range(min(len(lr), SAMPLES - len(rows))):
+                nearest = centre[i].repeat_interleave(SCALE, 1).repeat_interleave(SCALE, 2)
+                rows.append(torch.cat([nearest, enlarged[i], sr[i], hr[i]], dim=2))
+    network.train(was_training)
+    return Validation(sum(ours) / len(ours), sum(bicubics) / len(bicubics), torch.cat(rows, dim=1))
+
+
+def bicubic(lr: torch.Tensor) -> torch.Tensor:
+    """(B, c, h, w) enlarged four times as MATLAB's imresize does it, not clipped."""
+    rows, columns = (torch.tensor(bicubic_matrix(n, SCALE * n)).to(lr) for n in (lr.shape[-2], lr.shape[-1]))
+    return rows @ lr @ columns.T
+
+
+def psnr(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
+    """PSNR (B,) in dB of images (B, 3, h, w) in [0, 1] rounded to 8 bits, without a border of 4 px."""
+    inner = (..., slice(SCALE, -SCALE), slice(SCALE, -SCALE))
+    difference = sr[inner].mul(255).round() - hr[inner].mul(255).round()
+    # A perfect patch counts as an error of half a grey level in one pixel of a hundred, not as infinity.
+    return 10 * torch.log10(255**2 / difference.square().mean(dim=(1, 2, 3)).clamp(min=2.5e-3))

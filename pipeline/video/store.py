@@ -1,0 +1,230 @@
+"""The shard store: one HDF5 file a shard, one dataset a clip, one compressed chunk a frame.
+
+Frames of any type and number of channels (RGB frames, quantised flow fields) are addressed by their
+original number, so that a store may hold only the frames that somebody reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import h5py
+import numpy as np
+
+from pipeline.files import atomic_path
+
+GROWTH = 64
+"""Frames by which a dataset grows while its length is unknown."""
+
+
+class StoreError(Exception):
+    """A store that cannot be read or written as asked."""
+
+
+class ShardWriter:
+    """Writes a shard store; the file appears when the block ends well, and not before.
+
+    Example: ``with ShardWriter(path) as writer: writer.add("Archery/v_Archery_g01_c01", frames)``
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+        self._stack = ExitStack()
+
+    def __enter__(self) -> ShardWriter:
+        with ExitStack() as stack:
+            temporary = stack.enter_context(atomic_path(self.path))
+            self._file = stack.enter_context(h5py.File(temporary, "w"))
+            self._frames = self._file.create_group("frames")
+            self._index = self._file.create_group("index")
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.__exit__(kind, error, trace)
+
+    def add(
+        self, clip: str, frames: Iterable[np.ndarray], index: Sequence[int] | None = None, **attrs: Any
+    ) -> int:
+        """Store the frames of one clip as they come; returns how many came.
+
+        Args:
+            clip: identifier, unique in the store; slashes make HDF5 groups.
+            frames: arrays (h, w, c), all of one shape and type; any iterable, read once.
+            index: original number of each frame, without repeats; by default 0, 1, 2, ...
+            attrs: numbers or strings kept with the clip.
+
+        Raises:
+            StoreError: the clip exists, has no frames, frames differ in shape or type, or the index
+                does not fit.
+        """
+        writer = self.start(clip)
+        for frame in frames:
+            writer.append(frame)
+        writer.finish(index, **attrs)
+        return writer.count
+
+    def start(self, clip: str) -> ClipWriter:
+        """Start a clip whose frames are appended one by one, for stages that fill two stores at once.
+
+        Raises:
+            StoreError: the clip exists.
+        """
+        if clip in self._frames:
+            raise StoreError(f"{self.path}: clip {clip} is added twice")
+        return ClipWriter(self, clip)
+
+
+class ClipWriter:
+    """One clip that is being written; ``finish`` completes it."""
+
+    def __init__(self, shard: ShardWriter, clip: str) -> None:
+        self.count = 0
+        self._shard, self._clip = shard, clip
+        self._dataset: h5py.Dataset | None = None
+
+    def append(self, frame: np.ndarray) -> None:
+        """Store the next frame (h, w, c).
+
+        Raises:
+            StoreError: its shape or type is not that of the first frame.
+        """
+        if self._dataset is None:
+            if frame.ndim != 3:
+                raise StoreError(
+                    f"{self._shard.path}: frames of clip {self._clip} have shape {frame.shape}, "
+                    "expected (h, w, c)"
+                )
+            self._dataset = self._shard._frames.create_dataset(
+                self._clip,
+                shape=(GROWTH, *frame.shape),
+                maxshape=(None, *frame.shape),
+                chunks=(1, *frame.shape),
+                dtype=frame.dtype,
+                compression="lzf",
+            )
+        dataset = self._dataset
+        if frame.shape != dataset.shape[1:] or frame.dtype != dataset.dtype:
+            raise StoreError(
+                f"{self._shard.path}: frame {self.count} of clip {self._clip} is {frame.shape} "
+                f"{frame.dtype}, but the first was {dataset.shape[1:]} {dataset.dtype}"
+            )
+        if self.count == len(dataset):
+            dataset.resize(len(dataset) + GROWTH, axis=0)
+        dataset[self.count] = frame
+        self.count += 1
+
+    def finish(self, index: Sequence[int] | None = None, **attrs: Any) -> None:
+        """Complete the clip with its frames' original numbers and what is kept with it.
+
+        Raises:
+            StoreError: there are no frames, or the index does not fit.
+        """
+        if self._dataset is None:
+            raise StoreError(f"{self._shard.path}: clip {self._clip} has no frames")
+        self._dataset.resize(self.count, axis=0)
+        numbers = np.arange(self.count) if index is None else np.asarray(index, dtype=np.int64)
+        if numbers.shape != (self.count,) or len(np.unique(numbers)) != self.count:
+            raise StoreError(
+                f"{self._shard.path}: clip {self._clip} has {self.count} frames, but the index names "
+                f"{len(np.unique(numbers))} different ones: {_some(numbers)}"
+            )
+        self._shard._index.create_dataset(self._clip, data=numbers.astype(np.int32))
+        self._dataset.attrs.update(attrs)
+
+
+class ShardReader:
+    """Reads a shard store.
+
+    Example: ``with ShardReader(path) as reader: frames = reader.read(clip, [0, 1, 5])``
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+
+    def __enter__(self) -> ShardReader:
+        try:
+            self._file = h5py.File(self.path, "r")
+        except OSError as error:
+            raise StoreError(f"{self.path}: not a readable shard store ({error})") from error
+        if "frames" not in self._file or "index" not in self._file:
+            self._file.close()
+            raise StoreError(f"{self.path}: an HDF5 file, but not a shard store")
+        self._rows: dict[str, dict[int, int]] = {}
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+    @property
+    def clips(self) -> list[str]:
+        """Identifiers of the stored clips, sorted."""
+        names: list[str] = []
+
+        def collect(name: str, item: h5py.HLObject) -> None:
+            if isinstance(item, h5py.Dataset):
+                names.append(name)
+
+        self._file["frames"].visititems(collect)
+        return sorted(names)
+
+    def index(self, clip: str) -> np.ndarray:
+        """Original numbers of the stored frames, in stored order."""
+        return self._dataset("index", clip)[:].astype(np.int64)
+
+    def shape(self, clip: str) -> tuple[int, ...]:
+        """Number of stored frames, height, width, channels."""
+        return self._dataset("frames", clip).shape
+
+    def attrs(self, clip: str) -> dict[str, Any]:
+        """What was kept with the clip."""
+        found = self._dataset("frames", clip).attrs.items()
+        return {key: value.item() if isinstance(value, np.generic) else value for key, value in found}
+
+    def read(self, clip: str, numbers: Sequence[int]) -> np.ndarray:
+        """Frames by their original numbers, in the order asked, repeats allowed.
+
+        Returns:
+            Array (n, h, w, c) of the stored type.
+
+        Raises:
+            StoreError: the clip or a frame is not stored.
+        """
+        dataset = self._dataset("frames", clip)
+        if clip not in self._rows:
+            self._rows[clip] = {int(number): row for row, number in enumerate(self.index(clip))}
+        rows = self._rows[clip]
+        missing = sorted({int(number) for number in numbers} - rows.keys())
+        if missing:
+            raise StoreError(
+                f"{self.path}: clip {clip} lacks frames {_some(missing)}; stored are {_some(list(rows))}"
+            )
+        result = np.empty((len(numbers), *dataset.shape[1:]), dataset.dtype)
+        places: dict[int, int] = {}
+        for place, number in enumerate(numbers):
+            if int(number) in places:
+                result[place] = result[places[int(number)]]
+            else:
+                dataset.read_direct(result, np.s_[rows[int(number)]], np.s_[place])
+                places[int(number)] = place
+        return result
+
+    def _dataset(self, group: str, clip: str) -> h5py.Dataset:
+        item = self._file[group].get(clip)
+        if not isinstance(item, h5py.Dataset):
+            raise StoreError(f"{self.path}: no clip {clip}; stored are {_some(self.clips)}")
+        return item
+
+
+def _some(items: Sequence[Any] | np.ndarray, limit: int = 8) -> str:
+    """The first few items, for messages."""
+    shown = ", ".join(str(item) for item in items[:limit])
+    return f"{shown}, ... ({len(items)} in all)" if len(items) > limit else shown or "none"

@@ -1,0 +1,60 @@
+# Optical flow of what the recognisers read (TV-L1), and of the training videos.
+
+
+def flow_plan(wildcards):
+    """Training needs every field; of a test clip only those that are read."""
+    if wildcards.split == "train":
+        return []
+    return [f"{OUT}/recognition/{wildcards.dataset}/plan.json"]
+
+
+rule extract_flow:
+    input:
+        manifest=f"{OUT}/data/{{dataset}}/manifest.csv",
+        plan=flow_plan,
+        frames=lambda w: frames_of(w.dataset, w.source, w.split, w.shard),
+    output:
+        f"{OUT}/flow/{{dataset}}/{{source}}/{{split}}-{{shard}}.h5",
+    log:
+        f"{OUT}/logs/extract_flow/{{dataset}}-{{source}}-{{split}}-{{shard}}.log",
+    cache: True
+    params:
+        tvl1=as_json(CONFIG.flow.tvl1),
+        bound=CONFIG.flow.bound,
+        size=json.dumps(CONFIG.recognition.frame_size),
+        split="{split}",
+        shard="{shard}",
+        code=fingerprint("pipeline.flow.extract"),
+    conda:
+        ENVIRONMENT
+    shell:
+        "python -m pipeline extract-flow --frames {input.frames:q} --manifest {input.manifest:q}"
+        " --split {params.split} --shard {params.shard} --plan {input.plan:q} --tvl1 {params.tvl1:q}"
+        " --bound {params.bound} --frame-size {params.size:q} --out {output:q} 2> {log:q}"
+
+
+rule extract_training_flow:
+    input:
+        manifest=f"{OUT}/data/training_videos/manifest.csv",
+        frames=f"{OUT}/data/training_videos/train-{{shard}}/hr.h5",
+    output:
+        f"{OUT}/flow/training_videos/{{engine}}-gap{{gap}}/{{shard}}.h5",
+    log:
+        f"{OUT}/logs/extract_training_flow/{{engine}}-gap{{gap}}-{{shard}}.log",
+    cache: True
+    resources:
+        gpu=lambda w: GPUS if w.engine == "flownet2" else 0,
+    params:
+        engine="{engine}",
+        gap="{gap}",
+        shard="{shard}",
+        flow=lambda w: as_json(CONFIG.flow, w.engine),
+        patches=as_json(CONFIG.patches, "frames_per_video", "margin"),
+        seed=CONFIG.seed,
+        code=lambda w: fingerprint("pipeline.flow.extract_training", f"pipeline.flow.{w.engine}"),
+    conda:
+        ENVIRONMENT
+    shell:
+        "python -m pipeline extract-training-flow --frames {input.frames:q} --manifest {input.manifest:q}"
+        " --shard {params.shard} --engine {params.engine} --gap {params.gap} --flow {params.flow:q}"
+        " --patches {params.patches:q} --seed {params.seed} --out {output:q} 2> {log:q}"

@@ -1,0 +1,38 @@
+# Top-motion patches for SoSR (single frames) and ToSR (pairs).
+
+VIDEO_SHARDS = range(CONFIG.training_videos.shards)
+PATCH_FLOW = {
+    "sosr": f"{CONFIG.patches.spatial_flow}-gap1",
+    "tosr": f"tvl1-gap{CONFIG.patches.pair_gap}",
+}
+
+
+rule crop_patches:
+    input:
+        manifest=f"{OUT}/data/training_videos/manifest.csv",
+        hr=expand(f"{OUT}/data/training_videos/train-{{shard}}/hr.h5", shard=VIDEO_SHARDS),
+        lr=expand(f"{OUT}/data/training_videos/train-{{shard}}/lr.h5", shard=VIDEO_SHARDS),
+        flow=lambda w: expand(
+            f"{OUT}/flow/training_videos/{PATCH_FLOW[w.kind]}/{{shard}}.h5", shard=VIDEO_SHARDS
+        ),
+    output:
+        patches=f"{OUT}/patches/{{kind}}.h5",
+        counts=f"{OUT}/patches/{{kind}}.json",
+    log:
+        f"{OUT}/logs/crop_patches/{{kind}}.log",
+    cache: True
+    params:
+        kind="{kind}",
+        patches=lambda w: as_json(
+            CONFIG.patches,
+            *["size", "crops", "grid", "border", "validation_fraction"],
+            *(["neighbours", "pair_gap", "warp_check"] if w.kind == "tosr" else []),
+        ),
+        seed=CONFIG.seed,
+        code=fingerprint("pipeline.patches.crop"),
+    conda:
+        ENVIRONMENT
+    shell:
+        "python -m pipeline crop-patches --kind {params.kind} --manifest {input.manifest:q}"
+        " --hr {input.hr:q} --lr {input.lr:q} --flow {input.flow:q} --patches {params.patches:q}"
+        " --seed {params.seed} --out {output.patches:q} --counts {output.counts:q} 2> {log:q}"
