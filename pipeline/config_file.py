@@ -42,8 +42,11 @@ def _message(problems: list[str]) -> str:
 
 def _line(error: Any) -> str:
     """One line for one of pydantic's errors: key, what is wrong, what was found, a hint."""
-    # Tags of unions stand in the location; they are no keys of the file.
-    key = ".".join(str(part) for part in error["loc"] if part not in ("tsn", "st_resnet")) or "config"
+    parts = [str(part) for part in error["loc"]]
+    if parts[:2] == ["recognition", "recognizers"]:
+        # The protocol stands behind the recogniser's name, but it is no key of the file.
+        del parts[3:4]
+    key = ".".join(parts) or "config"
     found = error["input"]
     if error["type"] == "extra_forbidden":
         return f"{key}: unknown key; remove it or see docs/config.md for the known ones"

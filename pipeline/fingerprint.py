@@ -58,7 +58,10 @@ def _source(name: str) -> Path | None:
             if path.is_file():
                 return path
         return None
-    spec = importlib.util.find_spec(name)
+    try:
+        spec = importlib.util.find_spec(name)
+    except ModuleNotFoundError:
+        return None
     return Path(spec.origin) if spec and spec.origin and spec.origin.endswith(".py") else None
 
 
@@ -101,8 +104,9 @@ def _imports(name: str) -> tuple[str, ...]:
 
 
 def _candidates(name: str) -> Iterator[str]:
+    tree = _tree(name)
     is_package = _source(name).name == "__init__.py"
-    for node in ast.walk(_tree(name)):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield alias.name

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from workflow import Project
 
 ROOT = Path(__file__).parent.parent
 
@@ -20,3 +21,40 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real data at {folder}")
     return folder
+
+
+@pytest.fixture(scope="session")
+def micro_project(root, tmp_path_factory) -> Project:
+    """A copy of the project that the micro runs share; tests do not change it."""
+    return Project.copy(root, tmp_path_factory.mktemp("project"))
+
+
+@pytest.fixture(scope="session")
+def micro_arguments():
+    """Snakemake's arguments for the micro table in a folder."""
+
+    def arguments(output: Path) -> list[str]:
+        return [
+            *["--configfile", "tests/micro/config.yaml"],
+            *["--config", f"output={output}"],
+            *["--", f"{output}/table4.csv"],
+        ]
+
+    return arguments
+
+
+@pytest.fixture(scope="session")
+def micro_run(micro_project, micro_arguments):
+    """Run the micro experiment into a folder with more of Snakemake's arguments; its table."""
+
+    def run(output: Path, *arguments: str) -> Path:
+        micro_project.snakemake(*arguments, *micro_arguments(output))
+        return output / "table4.csv"
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def micro_table(micro_run, tmp_path_factory) -> Path:
+    """The table of one micro run on two cores; tests read what lies beside it, and change nothing."""
+    return micro_run(tmp_path_factory.mktemp("micro"), "--cores", "2")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +10,8 @@ from pathlib import Path
 from pipeline.data.manifest import DataError, Split
 
 VIDEO_SUFFIXES = frozenset(
-    ".3gp .avi .flv .m2v .m4v .mkv .mov .mp4 .mpeg .mpg .mxf .ogv .ts .webm .wmv .y4m".split()
+    f".{name}"
+    for name in re.findall(r"\w+", "3gp avi flv m2v m4v mkv mov mp4 mpeg mpg mxf ogv ts webm wmv y4m")
 )
 """Files that are taken for videos, whatever their codec."""
 

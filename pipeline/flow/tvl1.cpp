@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -19,6 +20,11 @@ constexpr int MARGIN = 4;              // zeros around the texture: four bicubic
 constexpr float SMALLEST = 1.1920929e-7f;  // gradients below it carry no data term
 
 #define ROUNDED(n) if ((n) <= 0 || (n) % LANES) __builtin_unreachable()
+#if defined(__clang__)  // the planes never overlap, but a compiler cannot see that
+#define INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define INDEPENDENT _Pragma("GCC ivdep")
+#endif
 
 int rounded(int n) { return (n + LANES - 1) / LANES * LANES; }
 
@@ -95,6 +101,7 @@ void resize(const float* src, Size from, float* dst, Size to, double step_x, dou
         i = std::clamp(i, 0, from.h - 1);
         const float* a = src + size_t(i) * from.stride();
         const float* b = src + size_t(std::min(i + 1, from.h - 1)) * from.stride();
+        INDEPENDENT
         for (int x = 0; x < n; ++x) row[x] = gain * (a[x] + f * (b[x] - a[x]));
         row[from.w] = row[from.w - 1];
         float* out = dst + size_t(y) * to.stride();
@@ -135,9 +142,10 @@ void warp(const Work& k, const float* image0, Size s) {
     const float right = float(s.w + 1), low = float(s.h + 1);
     for (int y = 0; y < s.h; ++y) {
         const size_t at = size_t(y) * s.stride();
-        const float *__restrict u = k.u + at, *__restrict v = k.v + at, *__restrict i0 = image0 + at;
-        float *__restrict wx = k.wx, *__restrict wy = k.wy, *__restrict warped = k.warped;
-        int* __restrict tap = k.tap;
+        const float *u = k.u + at, *v = k.v + at, *i0 = image0 + at;
+        float *wx = k.wx, *wy = k.wy, *warped = k.warped;
+        int* tap = k.tap;
+        INDEPENDENT
         for (int x = 0; x < s.w; ++x) {
             const float cx = std::min(std::max(float(x) + u[x], -3.f), right);
             const float cy = std::min(std::max(float(y) + v[x], -3.f), low);
@@ -147,7 +155,7 @@ void warp(const Work& k, const float* image0, Size s) {
             tap[x] = (int(fy) + MARGIN - 1) * pitch + (int(fx) + MARGIN - 1) * 4;
         }
         for (int x = 0; x < s.w; ++x) {
-            const float* __restrict t = k.texture + tap[x];
+            const float* t = k.texture + tap[x];
             const float *a = wx + 4 * x, *b = wy + 4 * x;
             float column[16];
             for (int i = 0; i < 16; ++i)
@@ -155,8 +163,9 @@ void warp(const Work& k, const float* image0, Size s) {
             for (int i = 0; i < 4; ++i)
                 warped[4 * x + i] = a[0] * column[i] + a[1] * column[4 + i] + a[2] * column[8 + i] + a[3] * column[12 + i];
         }
-        float *__restrict ix = k.ix + at, *__restrict iy = k.iy + at;
-        float *__restrict rho = k.rho + at, *__restrict inverse = k.inverse + at;
+        float *ix = k.ix + at, *iy = k.iy + at;
+        float *rho = k.rho + at, *inverse = k.inverse + at;
+        INDEPENDENT
         for (int x = 0; x < s.w; ++x) {
             const float gx = warped[4 * x + 1], gy = warped[4 * x + 2];
             ix[x] = gx;
@@ -176,6 +185,11 @@ inline void order(float& a, float& b) {
 inline void sort5(float& a, float& b, float& c, float& d, float& e) {
     order(a, b); order(d, e); order(c, e); order(c, d); order(b, e);
     order(a, d); order(a, c); order(b, d); order(b, c);
+}
+
+inline void sorted_row(float* r, const float* from) {
+    r[0] = from[0]; r[1] = from[1]; r[2] = from[2]; r[3] = from[3]; r[4] = from[4];
+    sort5(r[0], r[1], r[2], r[3], r[4]);
 }
 
 // Exact 5x5 or 3x3 median of a plane, edges replicated. Columns are sorted once and shared by the
@@ -198,9 +212,10 @@ void median(const Work& k, float* plane, Size s) {
         }
     }
     for (int y = 0; y < s.h; ++y) {
-        const float* __restrict in = k.copy + size_t(y) * pitch;
-        float* __restrict c = k.sorted;
-        float* __restrict out = plane + size_t(y) * s.stride();
+        const float* in = k.copy + size_t(y) * pitch;
+        float* c = k.sorted;
+        float* out = plane + size_t(y) * s.stride();
+        INDEPENDENT
         for (int x = 0; x < m; ++x) {
             if constexpr (N == 5) {
                 float a = in[x], b = in[x + pitch], d = in[x + 2 * pitch], e = in[x + 3 * pitch],
@@ -213,20 +228,30 @@ void median(const Work& k, float* plane, Size s) {
                 c[x] = a; c[x + pitch] = b; c[x + 2 * pitch] = d;
             }
         }
+        INDEPENDENT
         for (int x = 0; x < n; ++x) {
-            float r[N][N];
-            for (int i = 0; i < N; ++i)
-                for (int j = 0; j < N; ++j) r[i][j] = c[x + j + i * pitch];
+            const float* at = c + x;
             if constexpr (N == 5) {
-                for (int i = 0; i < 5; ++i) sort5(r[i][0], r[i][1], r[i][2], r[i][3], r[i][4]);
-                // 13 candidates in rows of ascending values; the median is the seventh of them.
-                MEDIAN_OF_CANDIDATES
+                float r[5][5];
+                sorted_row(r[0], at);
+                sorted_row(r[1], at + pitch);
+                sorted_row(r[2], at + 2 * pitch);
+                sorted_row(r[3], at + 3 * pitch);
+                sorted_row(r[4], at + 4 * pitch);
+                // 13 candidates stay, in ascending rows and columns; the median is their seventh.
+                order(r[3][2], r[1][3]); order(r[3][2], r[4][1]); order(r[0][4], r[2][1]);
+                order(r[4][0], r[3][2]); order(r[3][0], r[0][3]); order(r[3][1], r[1][2]);
+                order(r[1][2], r[2][3]); order(r[1][2], r[1][4]); order(r[2][1], r[1][2]);
+                order(r[3][2], r[1][2]); order(r[2][1], r[0][3]); order(r[4][0], r[0][3]);
+                order(r[3][2], r[0][3]); order(r[3][2], r[2][2]); order(r[2][2], r[0][3]);
                 out[x] = r[2][2];
             } else {
-                const float low = std::max(r[0][0], std::max(r[0][1], r[0][2]));
-                const float high = std::min(r[2][0], std::min(r[2][1], r[2][2]));
-                order(r[1][0], r[1][1]);
-                const float middle = std::max(r[1][0], std::min(r[1][1], r[1][2]));
+                const float *b = at + pitch, *d = at + 2 * pitch;
+                const float low = std::max(at[0], std::max(at[1], at[2]));
+                const float high = std::min(d[0], std::min(d[1], d[2]));
+                float m0 = b[0], m1 = b[1];
+                order(m0, m1);
+                const float middle = std::max(m0, std::min(m1, b[2]));
                 out[x] = std::max(std::min(low, high), std::min(std::max(low, high), middle));
             }
         }
@@ -245,16 +270,17 @@ struct Rows {  // of row y, and (suffix 0) of the row above
 // the row above (DUAL), whose downward difference needs that flow. Returns the squared change of flow.
 template <bool PRIMAL, bool DUAL>
 float step(const Rows& r, int n, float limit, float tau, float taut) {
-    const float *__restrict ix = r.ix, *__restrict iy = r.iy, *__restrict rho = r.rho;
-    const float *__restrict inverse = r.inverse, *__restrict inside = r.inside;
-    const float *__restrict u0 = r.u0, *__restrict v0 = r.v0;
-    const float *__restrict pux = r.pux, *__restrict puy = r.puy;
-    const float *__restrict pvx = r.pvx, *__restrict pvy = r.pvy;
-    float *__restrict u = r.u, *__restrict v = r.v;
-    float *__restrict pux0 = r.pux0, *__restrict puy0 = r.puy0;
-    float *__restrict pvx0 = r.pvx0, *__restrict pvy0 = r.pvy0;
+    const float *ix = r.ix, *iy = r.iy, *rho = r.rho;
+    const float *inverse = r.inverse, *inside = r.inside;
+    const float *u0 = r.u0, *v0 = r.v0;
+    const float *pux = r.pux, *puy = r.puy;
+    const float *pvx = r.pvx, *pvy = r.pvy;
+    float *u = r.u, *v = r.v;
+    float *pux0 = r.pux0, *puy0 = r.puy0;
+    float *pvx0 = r.pvx0, *pvy0 = r.pvy0;
     float change = 0.f;
     ROUNDED(n);
+    INDEPENDENT
     for (int x = 0; x < n; ++x) {
         float un = 0.f, vn = 0.f;
         if (PRIMAL) {

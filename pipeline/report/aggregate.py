@@ -14,7 +14,7 @@ from pipeline.config import Method, Recognizer, Report, STResNet
 from pipeline.files import atomic_path
 from pipeline.report.accuracy import fuse, mean_class_accuracy
 from pipeline.report.published import STREAMS, published_accuracy
-from pipeline.report.scores import Scores, read_scores
+from pipeline.report.scores import Scores, ScoresError, read_scores
 
 
 @dataclass(frozen=True)
@@ -106,6 +106,8 @@ def _stream_scores(
     """Class scores (N, classes) and labels (N,) of one cell."""
 
     def of(method: str, stream: str) -> Scores:
+        if (dataset, name, method) not in scores:
+            raise ScoresError(f"no scores of {dataset}, {name}, {method}; run score_clips for it")
         return scores[dataset, name, method].of(stream)
 
     spatial, temporal = (method, method) if row.model else (row.spatial, row.temporal)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -184,3 +185,20 @@ def _batch(samples: list[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> Batch:
 def _image(array: np.ndarray) -> torch.Tensor:
     tensor = torch.from_numpy(array).movedim(-1, -3)
     return tensor.to(torch.float32, memory_format=torch.contiguous_format)
+
+
+def training_batches(
+    patches: PatchFile, training: SRTraining, seed: int, steps: range, device: torch.device
+) -> Iterator[Batch]:
+    """The batches of ``steps`` on ``device``; on a GPU the next one is made while it works on this one."""
+    if device.type == "cpu":
+        for step in steps:
+            yield training_batch(patches, training, seed, step)
+        return
+    with ThreadPoolExecutor(1) as worker:
+        ahead = [worker.submit(training_batch, patches, training, seed, step) for step in steps[:1]]
+        for step in steps:
+            batch = ahead.pop().result()
+            if step + 1 in steps:
+                ahead.append(worker.submit(training_batch, patches, training, seed, step + 1))
+            yield Batch(batch.lr.to(device), batch.hr.to(device), batch.flow.to(device))

@@ -88,7 +88,8 @@ def sr_frames(
                 f"asks for {size[1] // SCALE}x{size[0] // SCALE}; prepare the data set again"
             )
         stacks = np.stack([_neighbourhood(window, t, radius, network, clip.frames) for t in chosen])
-        with torch.inference_mode(), autocast(compute):
+        # Not inference_mode: tensors that networks cache would be of no use to a later training.
+        with torch.no_grad(), autocast(compute):
             device = torch.device(compute.device)
             pixels = torch.from_numpy(stacks).to(device)  # (B, frames, h, w, 3)
             sr = network(pixels.permute(0, 1, 4, 2, 3).float().div(255))  # (B, 3, 4h, 4w)

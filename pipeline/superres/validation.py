@@ -9,8 +9,8 @@ from torch import nn
 
 from pipeline.config import SCALE, Compute
 from pipeline.superres.batches import PatchFile, validation_batches
+from pipeline.superres.networks.bicubic import enlarge
 from pipeline.superres.torch_settings import autocast
-from pipeline.video.resize import bicubic_matrix
 
 LIMIT = 128
 """Validation patches at most: enough to see a recipe go wrong, cheap beside the steps between."""
@@ -37,13 +37,14 @@ def validate(network: nn.Module, patches: PatchFile, batch_size: int, compute: C
     was_training = network.training
     network.eval()
     ours, bicubics, rows = [], [], []
-    with torch.inference_mode():
+    # Not inference_mode: networks cache tensors (bicubic's matrices) that training then differentiates.
+    with torch.no_grad():
         for batch in validation_batches(patches, batch_size, LIMIT):
             lr, hr = batch.lr[:, 0], batch.hr[:, 0]
             with autocast(compute):
                 sr = network(lr.to(compute.device)).float().cpu().clamp(0, 1)
             centre = lr[:, lr.shape[1] // 2]  # (B, 3, s, s)
-            enlarged = bicubic(centre).clamp(0, 1)
+            enlarged = enlarge(centre).clamp(0, 1)
             ours += psnr(sr, hr).tolist()
             bicubics += psnr(enlarged, hr).tolist()
             for i in range(min(len(lr), SAMPLES - len(rows))):
@@ -51,12 +52,6 @@ def validate(network: nn.Module, patches: PatchFile, batch_size: int, compute: C
                 rows.append(torch.cat([nearest, enlarged[i], sr[i], hr[i]], dim=2))
     network.train(was_training)
     return Validation(sum(ours) / len(ours), sum(bicubics) / len(bicubics), torch.cat(rows, dim=1))
-
-
-def bicubic(lr: torch.Tensor) -> torch.Tensor:
-    """(B, c, h, w) enlarged four times as MATLAB's imresize does it, not clipped."""
-    rows, columns = (torch.tensor(bicubic_matrix(n, SCALE * n)).to(lr) for n in (lr.shape[-2], lr.shape[-1]))
-    return rows @ lr @ columns.T
 
 
 def psnr(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:

@@ -16,7 +16,6 @@ from pipeline.superres.batches import (
     training_batch,
     validation_batches,
 )
-from pipeline.superres.validation import bicubic
 from pipeline.video.resize import imresize
 
 SOSR = SRTraining(batch_size=4)
@@ -163,10 +162,3 @@ def test_validation_is_whole_and_in_order(tmp_path):
     expected = torch.from_numpy(patches.sample(5)[0][0]).permute(2, 0, 1) / 255
     assert torch.equal(found[1].hr[1, 0], expected)
     assert sum(len(batch.hr) for batch in validation_batches(patches, 4, 3)) == 3
-
-
-def test_bicubic_is_imresize():
-    image = np.random.default_rng(0).random((9, 7, 3))
-    expected = imresize(image, 36, 28)
-    found = bicubic(torch.from_numpy(image).permute(2, 0, 1)[None])[0].permute(1, 2, 0)
-    np.testing.assert_allclose(found.numpy(), expected, atol=1e-12)

@@ -33,7 +33,9 @@ def load_backbone(
         module = importlib.import_module(module_name)
         constructor = getattr(module, class_name or "NETWORK")
     except (ImportError, AttributeError) as error:
-        raise NetworkError(f"network '{network}': {error}; expected a file or package.module:Class") from error
+        raise NetworkError(
+            f"network '{network}': {error}; expected a file or package.module:Class"
+        ) from error
     try:
         return constructor(classes=classes, in_channels=in_channels, dropout=dropout, **args)
     except TypeError as error:

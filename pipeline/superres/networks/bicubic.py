@@ -20,7 +20,9 @@ from pipeline.video.resize import bicubic_matrix
 @lru_cache(maxsize=64)
 def _matrix(n: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     """Weights (4n, n) of one axis."""
-    return torch.tensor(bicubic_matrix(n, SCALE * n), dtype=dtype, device=device)
+    # Made in inference mode, the kept tensor would be of no use to a later training.
+    with torch.inference_mode(False):
+        return torch.tensor(bicubic_matrix(n, SCALE * n), dtype=dtype, device=device)
 
 
 def enlarge(image: Tensor) -> Tensor:

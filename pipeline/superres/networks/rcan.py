@@ -51,7 +51,10 @@ class ChannelAttention(nn.Module):
         super().__init__()
         squeezed = features // reduction
         self.conv_du = nn.Sequential(
-            nn.Conv2d(features, squeezed, 1), nn.ReLU(inplace=True), nn.Conv2d(squeezed, features, 1), nn.Sigmoid()
+            nn.Conv2d(features, squeezed, 1),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(squeezed, features, 1),
+            nn.Sigmoid(),
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -113,7 +116,9 @@ class RCAN(ImageNetwork):
     ) -> None:
         super().__init__()
         if features < reduction:
-            raise ValueError(f"reduction is {reduction}, but must be at most the number of features, {features}")
+            raise ValueError(
+                f"reduction is {reduction}, but must be at most the number of features, {features}"
+            )
         self.rgb_range = rgb_range
         mean = rgb_range * torch.tensor(DIV2K_MEAN)
         self.sub_mean = MeanShift(-mean) if mean_shift else nn.Identity()
@@ -123,7 +128,10 @@ class RCAN(ImageNetwork):
             *(Group(blocks, features, reduction) for _ in range(groups)), _conv(features, features)
         )
         enlarge = nn.Sequential(
-            _conv(features, 4 * features), nn.PixelShuffle(2), _conv(features, 4 * features), nn.PixelShuffle(2)
+            _conv(features, 4 * features),
+            nn.PixelShuffle(2),
+            _conv(features, 4 * features),
+            nn.PixelShuffle(2),
         )
         self.tail = nn.Sequential(enlarge, _conv(features, 3))
 

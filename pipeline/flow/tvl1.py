@@ -1,0 +1,66 @@
+"""TV-L1 optical flow (Zach, Pock, Bischof 2007) in compiled loops, one pair on one thread."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.config import TVL1
+from pipeline.flow.compiler import load_library
+
+SOURCE = Path(__file__).with_name("tvl1.cpp")
+
+
+@functools.cache
+def _engine() -> Callable[..., int]:
+    function = load_library(SOURCE).recosr_tvl1
+    pixels, number, count = ctypes.c_void_p, ctypes.c_double, ctypes.c_int
+    function.argtypes = [pixels, pixels, count, count, *[number] * 5, *[count] * 5, pixels]
+    function.restype = ctypes.c_int
+    return function
+
+
+def tvl1(frame0: np.ndarray, frame1: np.ndarray, params: TVL1) -> np.ndarray:
+    """Flow from ``frame0`` to ``frame1``, both (h, w) uint8 grey: (2, h, w) float32, x first, in pixels.
+
+    The numbers are those of OpenCV's DualTVL1 on the CPU up to rounding: frame1(x + flow) = frame0(x).
+    Other Python threads run meanwhile. Raises TypeError or ValueError for unsuitable frames,
+    CompilerError (first call) without a C++ compiler. Source: FACTS section 6; MEASURED, TV-L1.
+    """
+    for name, frame in (("frame0", frame0), ("frame1", frame1)):
+        if not isinstance(frame, np.ndarray) or frame.dtype != np.uint8:
+            found = getattr(frame, "dtype", type(frame).__name__)
+            raise TypeError(f"{name} must be a uint8 array (grey levels 0 to 255), but is {found}; convert it")
+        if frame.ndim != 2:
+            raise ValueError(f"{name} must be (height, width) grey, but has shape {frame.shape}; convert it")
+    if frame0.shape != frame1.shape:
+        raise ValueError(f"frame0 is {frame0.shape}, but frame1 is {frame1.shape}; resize them to one size")
+    height, width = frame0.shape
+    if min(height, width) < 2:
+        raise ValueError(f"frames are {width}x{height}, but flow needs at least 2x2 pixels")
+    frame0, frame1 = np.ascontiguousarray(frame0), np.ascontiguousarray(frame1)
+    flow = np.empty((2, height, width), np.float32)
+    failed = _engine()(
+        frame0.ctypes.data,
+        frame1.ctypes.data,
+        width,
+        height,
+        params.tau,
+        params.lambda_,
+        params.theta,
+        params.scale_step,
+        params.epsilon,
+        params.scales,
+        params.warps,
+        params.inner_iterations,
+        params.outer_iterations,
+        params.median,
+        flow.ctypes.data,
+    )
+    if failed:
+        raise MemoryError(f"no memory for the flow of frames of {width}x{height}")
+    return flow

@@ -1,0 +1,96 @@
+"""Training batches of a recogniser, each a function of the seed and the step alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from pipeline import config
+from pipeline.data.manifest import Clip
+from pipeline.files import seed_for
+from pipeline.recognition import inputs, sampling
+from pipeline.recognition.networks.backbone import Normalisation
+from pipeline.recognition.reading import ClipReader
+
+
+class Batches:
+    """Shuffled passes over ``clips``; ``names`` tells the seeds of two trainings apart."""
+
+    def __init__(
+        self,
+        spec: config.TSN | config.STResNet,
+        stream: str,
+        clips: Sequence[Clip],
+        reader: ClipReader,
+        normalisation: Normalisation,
+        batch_size: int,
+        seed: int,
+        names: Sequence[str],
+    ):
+        self.spec, self.stream, self.clips, self.reader = spec, stream, list(clips), reader
+        self.normalisation, self.batch_size = normalisation, batch_size
+        self._seed, self._names = seed, tuple(names)
+        self._order: tuple[int, np.ndarray] | None = None
+
+    def _rng(self, *purpose: str) -> np.random.Generator:
+        return np.random.default_rng(seed_for(self._seed, *self._names, *purpose))
+
+    def _clip(self, position: int) -> Clip:
+        epoch, place = divmod(position, len(self.clips))
+        if self._order is None or self._order[0] != epoch:
+            order = self._rng("epoch", str(epoch)).permutation(len(self.clips))
+            self._order = (epoch, order)
+        return self.clips[self._order[1][place]]
+
+    def at(self, step: int) -> tuple[list[torch.Tensor], torch.Tensor]:
+        """The batch of a step: inputs and labels (B,).
+
+        Inputs are one tensor (B, S, C, h, w) of a stream's S snippets, or for the joint network the frames
+        (B, T, 3, h, w) and their flow (B, T, 2 x stack, h, w).
+        """
+        samples, labels = [], []
+        for position in range(step * self.batch_size, (step + 1) * self.batch_size):
+            clip = self._clip(position)
+            samples.append(self.sample(clip, self._rng("sample", str(position))))
+            labels.append(clip.label)
+        return [torch.stack(tensors) for tensors in zip(*samples, strict=True)], torch.tensor(labels)
+
+    def step_seed(self, step: int) -> int:
+        """The seed of everything else that is random in a step."""
+        return seed_for(self._seed, *self._names, "step", str(step))
+
+    def sample(self, clip: Clip, rng: np.random.Generator) -> list[torch.Tensor]:
+        """One clip's augmented input; one crop and one mirroring for all its snippets."""
+        frames, fields = self._indices(clip, rng)
+        tensors, box = [], None
+        crop, stack = self.spec.crop, self.spec.flow_stack
+        for flow, numbers in ((False, frames), (True, fields)):
+            if not numbers:
+                continue
+            raw = self.reader.fields(clip, numbers) if flow else self.reader.frames(clip, numbers)
+            box = box or self._box(*raw.shape[1:3], rng)
+            cropped = inputs.cut_resized(raw, box, crop, flow)
+            if flow:
+                cropped = inputs.stack_fields(cropped, stack)
+            tensors.append(inputs.to_tensor(cropped, self.normalisation, flow))
+        return tensors
+
+    def _box(self, height: int, width: int, rng: np.random.Generator) -> inputs.Box:
+        if self.spec.protocol == "tsn":
+            return inputs.tsn_box(height, width, self.stream, rng)
+        return inputs.st_box(height, width, self.spec.crop, rng)
+
+    def _indices(self, clip: Clip, rng: np.random.Generator) -> tuple[list[int], list[int]]:
+        """Frames and fields of one sample; a stream that is not trained reads none."""
+        spec, count = self.spec, sampling.count_fields(clip.frames)
+        if spec.protocol == "tsn":
+            if self.stream == "spatial":
+                return sampling.tsn_train_starts(clip.frames, 1, spec.train_snippets, rng), []
+            starts = sampling.tsn_train_starts(count, spec.flow_stack, spec.train_snippets, rng)
+            return [], [f for start in starts for f in sampling.tsn_stack(start, count, spec.flow_stack)]
+        wanted = spec.train_frames if self.stream == "joint" else 1
+        frames = sampling.st_train_frames(clip.frames, spec.flow_stack, wanted, rng)
+        fields = [f for frame in frames for f in sampling.st_fields(frame, count, spec.flow_stack)]
+        return (frames if self.stream != "temporal" else []), (fields if self.stream != "spatial" else [])

@@ -1,0 +1,45 @@
+"""Threads, device, determinism and precision of this stage's torch."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+import torch
+
+from pipeline.config import Compute
+
+
+class DeviceError(Exception):
+    """A device that the config asks for and the machine does not have."""
+
+
+@contextmanager
+def torch_settings(compute: Compute) -> Iterator[torch.device]:
+    """Set torch up as ``compute`` says, yield the device, and put everything back at the end.
+
+    Raises DeviceError where CUDA is asked for and there is none.
+    """
+    if compute.device == "cuda" and not torch.cuda.is_available():
+        raise DeviceError("compute.device is cuda, but torch finds no CUDA device; set it to cpu")
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    threads = torch.get_num_threads()
+    deterministic = torch.are_deterministic_algorithms_enabled()
+    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    fill = torch.utils.deterministic.fill_uninitialized_memory
+    try:
+        torch.set_num_threads(compute.threads)
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        # Nothing here reads memory before writing it; filling it costs time on every allocation.
+        torch.utils.deterministic.fill_uninitialized_memory = False
+        yield torch.device(compute.device)
+    finally:
+        torch.set_num_threads(threads)
+        torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
+        torch.utils.deterministic.fill_uninitialized_memory = fill
+
+
+def autocast(compute: Compute) -> AbstractContextManager:
+    """The forward pass in bfloat16 where ``compute.precision`` asks for it; weights stay float32."""
+    return torch.autocast(compute.device, torch.bfloat16, enabled=compute.precision == "bfloat16")

@@ -1,0 +1,113 @@
+"""From stored frames and fields to a network's input: crops, mirror images, augmentation, normalisation.
+
+Raw input is uint8 (n, height, width, channels): 3 colours, or the u and v of each field of a stack in turn.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from pipeline.recognition.networks.backbone import Normalisation
+from pipeline.video.resize import resize_frames
+
+TSN_SCALES = {"spatial": (1.0, 0.875, 0.75, 0.66), "temporal": (1.0, 0.875, 0.75)}
+"""Sides of TSN's training crops, relative to the frame's shorter side."""
+
+
+@dataclass(frozen=True)
+class Box:
+    """A part of a frame, in pixels, perhaps mirrored."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+    mirrored: bool = False
+
+
+def test_boxes(height: int, width: int, crop: int, count: int) -> list[Box]:
+    """TSN's test crops of ``crop`` pixels: 1 centre, 2 with mirror, 5 with corners, 10 with all mirrors.
+
+    A crop larger than the frame is cut to the frame.
+    """
+    h, w = min(crop, height), min(crop, width)
+    places = [((height - h) // 2, (width - w) // 2)]
+    if count in (5, 10):
+        places += [(top, left) for top in (0, height - h) for left in (0, width - w)]
+    mirrors = (False, True) if count in (2, 10) else (False,)
+    return [Box(top, left, h, w, mirrored) for mirrored in mirrors for top, left in places]
+
+
+def full_boxes(height: int, width: int) -> list[Box]:
+    """ST-ResNet's test views: the whole frame and its mirror image."""
+    return [Box(0, 0, height, width), Box(0, 0, height, width, True)]
+
+
+def tsn_box(height: int, width: int, stream: str, rng: np.random.Generator) -> Box:
+    """TSN's training crop: a corner or the centre, sides jittered by neighbouring scales, mirrored or not."""
+    scales = TSN_SCALES[stream]
+    sides = [max(1, int(min(height, width) * scale)) for scale in scales]
+    first = int(rng.integers(len(sides)))
+    second = int(np.clip(first + rng.integers(-1, 2), 0, len(sides) - 1))
+    h, w = sides[first], sides[second]
+    places = [(0, 0), (0, width - w), (height - h, 0), (height - h, width - w)]
+    places.append(((height - h) // 2, (width - w) // 2))
+    top, left = places[int(rng.integers(len(places)))]
+    return Box(top, left, h, w, bool(rng.integers(2)))
+
+
+def st_box(height: int, width: int, crop: int, rng: np.random.Generator) -> Box:
+    """ST-ResNet's training crop: sides 0.75 to 1.25 of the input's, away from the centre, mirrored or not.
+
+    The offset is 0 to 0.25, or 0.75 to 1, of the free space in both directions together (authors' code).
+    """
+    scale = 0.75 + 0.5 * rng.random(2)
+    h, w = (max(1, min(round(crop * s), n)) for s, n in zip(scale, (height, width), strict=True))
+    low = 0.0 if rng.integers(2) else 0.75
+    offset = low + 0.25 * rng.random(2)
+    return Box(int((height - h) * offset[0]), int((width - w) * offset[1]), h, w, bool(rng.integers(2)))
+
+
+def mirror(raw: np.ndarray, flow: bool) -> np.ndarray:
+    """Mirror raw input left to right; u becomes 255 - u (its direction turns round too)."""
+    mirrored = raw[:, :, ::-1]
+    if not flow:
+        return mirrored
+    mirrored = mirrored.copy()
+    mirrored[..., 0::2] = 255 - mirrored[..., 0::2]
+    return mirrored
+
+
+def cut(raw: np.ndarray, box: Box, flow: bool) -> np.ndarray:
+    """The part ``box`` of raw input (n, H, W, c) -> (n, box.height, box.width, c)."""
+    part = raw[:, box.top : box.top + box.height, box.left : box.left + box.width]
+    return mirror(part, flow) if box.mirrored else part
+
+
+def cut_resized(raw: np.ndarray, box: Box, crop: int, flow: bool) -> np.ndarray:
+    """``cut``, resized to (n, crop, crop, c) as in training; flow keeps its values, as in TSN."""
+    part = raw[:, box.top : box.top + box.height, box.left : box.left + box.width]
+    resized = resize_frames(part, crop, crop)
+    return mirror(resized, flow) if box.mirrored else resized
+
+
+def stack_fields(fields: np.ndarray, stack: int) -> np.ndarray:
+    """(n x stack, h, w, 2) -> (n, h, w, 2 x stack): u, v of the first field, u, v of the next, ..."""
+    _, height, width, _ = fields.shape
+    grouped = fields.reshape(-1, stack, height, width, 2).transpose(0, 2, 3, 1, 4)
+    return grouped.reshape(-1, height, width, 2 * stack)
+
+
+def to_tensor(raw: np.ndarray, normalisation: Normalisation, flow: bool) -> torch.Tensor:
+    """Raw uint8 (n, h, w, c) -> normalised float32 (n, c, h, w); flow: (value - 128) / flow_std."""
+    tensor = torch.from_numpy(np.ascontiguousarray(raw.transpose(0, 3, 1, 2))).float()
+    if flow:
+        return tensor.sub_(128.0).div_(normalisation.flow_std)
+    if normalisation.order == "bgr":
+        tensor = tensor.flip(1)
+    mean = torch.tensor(normalisation.mean)[:, None, None]
+    std = torch.tensor(normalisation.std)[:, None, None]
+    return tensor.sub_(mean).div_(std)

@@ -1,0 +1,79 @@
+"""Recognisers as networks: built from their section, saved, and loaded again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+from pipeline import config
+from pipeline.files import atomic_path
+from pipeline.recognition.networks import load_backbone
+from pipeline.recognition.networks.backbone import Backbone
+from pipeline.recognition.networks.st_resnet import STResNet
+from pipeline.recognition.weights import load_published
+
+RecognizerStream = Literal["spatial", "temporal", "joint"]
+
+
+class ModelError(Exception):
+    """A checkpoint that belongs to another recogniser; the message says what was expected."""
+
+
+def build_backbone(spec: config.TSN | config.STResNet, stream: str, classes: int, dropout: float) -> Backbone:
+    """The network of one stream, freshly initialised: 3 channels, or 2 x flow_stack."""
+    channels = 3 if stream == "spatial" else 2 * spec.flow_stack
+    return load_backbone(spec.network, classes, channels, dropout, spec.args)
+
+
+def join_streams(spec: config.STResNet, appearance: Backbone, motion: Backbone) -> STResNet:
+    """The joint network; trained on more than 5 frames a clip, it pools over time (stage 2)."""
+    return STResNet(appearance, motion, temporal_pool=spec.train_frames > 5)
+
+
+def build_model(
+    spec: config.TSN | config.STResNet, stream: RecognizerStream, classes: int, dropout: float
+) -> nn.Module:
+    """The network of ``stream``, freshly initialised. Raises ModelError for a joint network of TSN."""
+    if stream != "joint":
+        return build_backbone(spec, stream, classes, dropout)
+    if spec.protocol != "st_resnet":
+        raise ModelError("TSN has no joint network: its streams are fused after scoring")
+    streams = [build_backbone(spec, name, classes, dropout) for name in ("spatial", "temporal")]
+    return join_streams(spec, *streams)
+
+
+def save_model(
+    path: Path, network: nn.Module, spec: config.TSN | config.STResNet, metadata: dict[str, Any]
+) -> None:
+    """Write ``network``, ``args``, ``state_dict`` and ``metadata`` atomically, for ``weights_only=True``."""
+    state = {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}
+    content = {"network": spec.network, "args": spec.args, "state_dict": state, "metadata": metadata}
+    with atomic_path(path) as temporary:
+        torch.save(content, temporary)
+
+
+def load_model(
+    path: Path, spec: config.TSN | config.STResNet, stream: RecognizerStream, classes: int
+) -> nn.Module:
+    """The network of ``stream`` with the weights of ``path``: of train_recognizer, or published ones.
+
+    Raises ModelError if the checkpoint is of another network, stream or set of classes, and WeightsError
+    if published weights do not fit.
+    """
+    network = build_model(spec, stream, classes, dropout=0.0)
+    content = torch.load(path, weights_only=True, map_location="cpu")
+    if not isinstance(content, dict) or not {"network", "args", "state_dict", "metadata"} <= content.keys():
+        load_published(network, path)
+        return network
+    metadata = content["metadata"]
+    found = (content["network"], content["args"], metadata["stream"], metadata["classes"])
+    expected = (spec.network, spec.args, stream, classes)
+    if found != expected:
+        raise ModelError(
+            f"{path} holds network, args, stream, classes {found}, expected {expected}; train it again"
+        )
+    network.load_state_dict(content["state_dict"])
+    return network

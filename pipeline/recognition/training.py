@@ -1,0 +1,230 @@
+"""The stage that trains one stream, or ST-ResNet's joint network, on HR clips of the training split."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from pathlib import Path
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.utils.tensorboard import SummaryWriter
+from tqdm import tqdm
+
+from pipeline import config
+from pipeline.checkpoint import load_resume, save_resume
+from pipeline.data.manifest import Clip, read_manifest, select
+from pipeline.files import seed_for
+from pipeline.recognition.batches import Batches
+from pipeline.recognition.compute import autocast, torch_settings
+from pipeline.recognition.models import build_backbone, join_streams, load_model, save_model
+from pipeline.recognition.networks.st_resnet import STResNet
+from pipeline.recognition.reading import ClipReader
+from pipeline.recognition.weights import load_initial
+
+LOG_EVERY = 20
+
+
+class TrainingError(Exception):
+    """A training that cannot start; the message names the key or file and what to do."""
+
+
+def train_recognizer(
+    spec: config.TSN | config.STResNet,
+    stream: Literal["spatial", "temporal", "joint"],
+    dataset: str,
+    classes: int,
+    manifest: Path,
+    frames: list[Path],
+    flow: list[Path],
+    frame_size: list[int],
+    compute: config.Compute,
+    seed: int,
+    init: dict[str, Path],
+    out: Path,
+    resume: Path,
+    log_dir: Path,
+    checkpoint_seconds: float = 120.0,
+) -> None:
+    """Train ``stream`` of ``spec`` with SGD (FACTS section 7) and write its checkpoint to ``out``.
+
+    ``frames`` and ``flow`` are the HR stores of the training split, all shards; a stream that reads no
+    frames or no flow takes none. ``init`` holds the trained ``spatial`` and ``temporal`` checkpoints that a
+    joint network starts from. An interrupted training goes on from ``resume``, which is removed at the end,
+    to the same weights. The checkpoint is a dict of ``network``, ``args``, ``state_dict``, ``metadata``.
+
+    Raises TrainingError for missing sections, checkpoints or clips.
+    """
+    section = getattr(spec, stream, None)
+    if section is None:
+        raise TrainingError(f"'{spec.label}' has no section {stream}; give its training, or weights")
+    training = section.for_dataset(dataset)
+    clips = select(read_manifest(manifest), "train")
+    if not clips:
+        raise TrainingError(f"{manifest} lists no training clips of {dataset}")
+    names = (dataset, spec.protocol, spec.network, stream)
+    with torch_settings(compute) as device:
+        torch.manual_seed(seed_for(seed, *names, "weights"))
+        network = _start(spec, stream, classes, training.dropout, init).to(device)
+        normalisation = (network.appearance if stream == "joint" else network).normalisation
+        key = _key(spec, stream, dataset, classes, clips, frame_size, compute, seed, init)
+        stores = (frames if stream != "temporal" else [], flow if stream != "spatial" else [])
+        with ClipReader(clips, *stores, frame_size, keep=True) as reader:
+            batches = Batches(spec, stream, clips, reader, normalisation, training.batch_size, seed, names)
+            _train(network, training, batches, compute, device, key, resume, log_dir, checkpoint_seconds)
+    metadata = {
+        "protocol": spec.protocol,
+        "stream": stream,
+        "dataset": dataset,
+        "classes": classes,
+        "clips": len(clips),
+        "iterations": training.iterations,
+        "seed": seed,
+    }
+    save_model(out, network, spec, metadata)
+    resume.unlink(missing_ok=True)
+
+
+def _start(
+    spec: config.TSN | config.STResNet, stream: str, classes: int, dropout: float, init: dict[str, Path]
+) -> nn.Module:
+    if stream != "joint":
+        network = build_backbone(spec, stream, classes, dropout)
+        if spec.initial_weights:
+            load_initial(network, spec.initial_weights)
+        return network
+    missing = [name for name in ("spatial", "temporal") if name not in init]
+    if missing:
+        raise TrainingError(
+            f"the joint network of '{spec.label}' starts from trained streams; missing {missing}"
+        )
+    streams = [load_model(init[name], spec, name, classes) for name in ("spatial", "temporal")]
+    for backbone in streams:
+        backbone.dropout = nn.Dropout(dropout)
+    return join_streams(spec, *streams)
+
+
+def _key(
+    spec: config.TSN | config.STResNet,
+    stream: str,
+    dataset: str,
+    classes: int,
+    clips: list[Clip],
+    frame_size: list[int],
+    compute: config.Compute,
+    seed: int,
+    init: dict[str, Path],
+) -> str:
+    """What must be equal for a training to go on where another stopped."""
+    content = [spec.model_dump(mode="json"), stream, dataset, classes, frame_size, seed, compute.precision]
+    content.append([[clip.id, clip.label, clip.frames] for clip in clips])
+    content.append({name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in init.items()})
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def make_optimizer(network: nn.Module, training: config.StreamTraining) -> torch.optim.SGD:
+    """SGD with TSN's multipliers: biases learn twice as fast, biases and BN do not decay."""
+    weights, biases, norms = [], [], []
+    for module in network.modules():
+        for name, parameter in module.named_parameters(recurse=False):
+            if not parameter.requires_grad:
+                continue
+            is_norm = isinstance(module, nn.BatchNorm2d)
+            (norms if is_norm else biases if name == "bias" else weights).append(parameter)
+    groups = [
+        {"params": weights, "rate": 1.0, "weight_decay": training.weight_decay},
+        {"params": biases, "rate": 2.0, "weight_decay": 0.0},
+        {"params": norms, "rate": 1.0, "weight_decay": 0.0},
+    ]
+    return torch.optim.SGD(
+        [group for group in groups if group["params"]], lr=training.lr, momentum=training.momentum
+    )
+
+
+def train_mode(network: nn.Module, partial_bn: bool) -> None:
+    """Training mode; with ``partial_bn`` all batch normalisations but each backbone's first are frozen."""
+    network.train()
+    backbones = [network.appearance, network.motion] if isinstance(network, STResNet) else [network]
+    for backbone in backbones if partial_bn else ():
+        norms = [module for module in backbone.modules() if isinstance(module, nn.BatchNorm2d)]
+        for norm in norms[1:]:
+            norm.eval().requires_grad_(False)
+
+
+def loss_and_scores(
+    network: nn.Module, tensors: list[torch.Tensor], labels: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Cross-entropy and scores (B, classes) of a batch (``Batches.at``).
+
+    A stream's scores are averaged over its snippets before the softmax (TSN's segment consensus). Both
+    classifiers of the joint network have their own loss.
+    """
+    if isinstance(network, STResNet):
+        appearance, motion = (scores.float() for scores in network(*tensors))
+        loss = F.cross_entropy(appearance, labels) + F.cross_entropy(motion, labels)
+        return loss, (appearance + motion) / 2
+    (snippets,) = tensors  # (B, S, C, h, w)
+    scores = network(snippets.flatten(0, 1)).float().unflatten(0, snippets.shape[:2]).mean(1)
+    return F.cross_entropy(scores, labels), scores
+
+
+def _train(
+    network: nn.Module,
+    training: config.StreamTraining,
+    batches: Batches,
+    compute: config.Compute,
+    device: torch.device,
+    key: str,
+    resume: Path,
+    log_dir: Path,
+    checkpoint_seconds: float,
+) -> None:
+    train_mode(network, training.partial_bn)
+    optimizer = make_optimizer(network, training)
+    start = 0
+    state = load_resume(resume, key)
+    if state is not None:
+        network.load_state_dict(state["network"])
+        optimizer.load_state_dict(state["optimizer"])
+        start = state["step"]
+    saved, losses, hits = time.monotonic(), [], []
+    steps = tqdm(
+        range(start, training.iterations),
+        initial=start,
+        total=training.iterations,
+        desc=batches.stream,
+        mininterval=2.0,
+    )
+    with SummaryWriter(log_dir, purge_step=start) as log:
+        for step in steps:
+            drops = sum(milestone <= step for milestone in training.milestones)
+            for group in optimizer.param_groups:
+                group["lr"] = training.lr * group["rate"] * training.gamma**drops
+            tensors, labels = batches.at(step)
+            tensors, labels = [tensor.to(device) for tensor in tensors], labels.to(device)
+            # Dropout depends on the step alone, so a resumed training draws the same masks.
+            torch.manual_seed(batches.step_seed(step))
+            with autocast(compute):
+                loss, scores = loss_and_scores(network, tensors, labels)
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            if training.clip_gradient:
+                nn.utils.clip_grad_norm_(network.parameters(), training.clip_gradient)
+            optimizer.step()
+
+            losses.append(loss.detach())
+            hits.append((scores.detach().argmax(1) == labels).float().mean())
+            if (step + 1) % LOG_EVERY == 0 or step + 1 == training.iterations:
+                mean_loss, accuracy = torch.stack(losses).mean().item(), torch.stack(hits).mean().item()
+                log.add_scalar("loss", mean_loss, step + 1)
+                log.add_scalar("accuracy/train", accuracy, step + 1)
+                log.add_scalar("learning_rate", optimizer.param_groups[0]["lr"], step + 1)
+                steps.set_postfix(loss=f"{mean_loss:.3f}", accuracy=f"{accuracy:.2f}", refresh=False)
+                losses, hits = [], []
+            if time.monotonic() - saved >= checkpoint_seconds and step + 1 < training.iterations:
+                state = {"step": step + 1, "network": network.state_dict()}
+                save_resume(resume, state | {"optimizer": optimizer.state_dict()}, key)
+                saved = time.monotonic()

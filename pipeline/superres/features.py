@@ -1,0 +1,112 @@
+"""Networks whose features the feature loss compares: VGG19, and the demo's fixed random filters."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from pipeline import config
+from pipeline.files import seed_for
+from pipeline.superres.weights import WeightsError, load_weights
+
+MEAN = (0.485, 0.456, 0.406)
+DEVIATION = (0.229, 0.224, 0.225)
+"""ImageNet's mean and deviation of RGB in [0, 1], which torchvision's weights were trained with."""
+
+VGG19_FILTERS = (64, 64, "pool", 128, 128, "pool", *[256] * 4, "pool", *[512] * 4, "pool", *[512] * 4)
+"""VGG19's convolutions up to conv5_4 and the poolings between them."""
+
+
+class FeatureNetwork(nn.Module):
+    """A frozen network from RGB in [0, 1] to features; always in evaluation mode.
+
+    Sub-classes set ``features``, a sequence of layers.
+    """
+
+    features: nn.Sequential
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.tensor(MEAN)[:, None, None], persistent=False)
+        self.register_buffer("deviation", torch.tensor(DEVIATION)[:, None, None], persistent=False)
+
+    def forward(self, rgb: Tensor) -> Tensor:
+        """Features (B, C, H', W') of RGB (B, 3, H, W) in [0, 1]; differentiable in the image."""
+        return self.features((rgb - self.mean) / self.deviation)
+
+    def train(self, mode: bool = True) -> FeatureNetwork:
+        """Stay in evaluation mode."""
+        return super().train(False)
+
+    def freeze(self) -> FeatureNetwork:
+        """Take the parameters out of training."""
+        self.requires_grad_(False)
+        return self.train(False)
+
+
+class VGG19(FeatureNetwork):
+    """VGG19 (Simonyan and Zisserman 2015) up to conv5_4, before its activation, as ESRGAN uses it.
+
+    Keys are torchvision's: ``features.0.weight`` to ``features.34.bias``.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        inputs = 3
+        for filters in VGG19_FILTERS:
+            if filters == "pool":
+                layers.append(nn.MaxPool2d(2))
+            else:
+                layers += [nn.Conv2d(inputs, filters, 3, padding=1), nn.ReLU(inplace=True)]
+                inputs = filters
+        self.features = nn.Sequential(*layers[:-1])  # without the last ReLU
+
+
+class RandomFeatures(FeatureNetwork):
+    """Fixed random filters, the demo's substitute where no VGG19 weights are at hand.
+
+    Four 3x3 convolutions, two of stride 2, with orthogonal filters from a fixed seed: distances between
+    images are roughly kept, spread over orientations and scales. Not a network that knows objects.
+
+    Args:
+        filters: filters of the first convolution.
+    """
+
+    def __init__(self, filters: int = 24) -> None:
+        super().__init__()
+        generator = torch.Generator().manual_seed(seed_for(0, "random_features"))
+        layers: list[nn.Module] = []
+        inputs = 3
+        for outputs, stride in ((filters, 1), (2 * filters, 2), (2 * filters, 1), (4 * filters, 2)):
+            conv = nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False)
+            nn.init.orthogonal_(conv.weight, gain=2**0.5, generator=generator)
+            layers += [conv, nn.LeakyReLU(0.2)]
+            inputs = outputs
+        self.features = nn.Sequential(*layers[:-1])  # before the last activation, as VGG19
+
+
+def load_features(spec: config.FeatureNetwork) -> FeatureNetwork:
+    """The frozen network behind the feature loss.
+
+    Args:
+        spec: section ``superres.feature_network`` of the config.
+
+    Raises:
+        WeightsError: VGG19 without weights, or weights that do not fit it.
+
+    Source: FACTS section 3 (conv5_4 before activation).
+    """
+    if spec.network == "random_features":
+        return RandomFeatures().freeze()
+    if spec.weights is None:
+        raise WeightsError(
+            "superres.feature_network.weights is not set, but network vgg19 needs them: give the path of "
+            "torchvision's VGG19 file (vgg19-dcbb9e9d.pth, from "
+            "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth), or set "
+            "superres.feature_network.network to random_features (the demo's substitute)"
+        )
+    network = VGG19()
+    # Left out: the linear layers.
+    load_weights(network, spec.weights, ignore=("classifier.",))
+    return network.freeze()

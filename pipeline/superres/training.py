@@ -1,0 +1,149 @@
+"""The stage ``train_sr``: an SR network trained by a recipe, resumable and deterministic."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from pipeline.checkpoint import load_resume, save_resume
+from pipeline.config import Compute, FeatureNetwork, SRModel
+from pipeline.files import seed_for
+from pipeline.superres.batches import PatchFile, training_batches
+from pipeline.superres.checkpoint import load_trained, save_network
+from pipeline.superres.networks import load_network
+from pipeline.superres.objective import Objective
+from pipeline.superres.torch_settings import autocast, torch_settings
+from pipeline.superres.training_log import TrainingError, TrainingLog
+from pipeline.superres.validation import validate
+
+
+def train_sr(
+    name: str,
+    model: SRModel,
+    feature_network: FeatureNetwork,
+    compute: Compute,
+    seed: int,
+    patches: Path,
+    init: Path | None,
+    out: Path,
+    resume: Path,
+    log_dir: Path,
+    code: str = "",
+) -> None:
+    """Train ``model`` on a patch file (of the kind ``model.training.patches``) and write its checkpoint.
+
+    ``init`` is the checkpoint of a model of the same network whose weights the training starts from.
+    ``resume`` is the file of the resumable state: written every ``checkpoint_every`` steps, read if it is
+    of this very run (same recipe, seed, patches, init and ``code``, a digest of the source), removed at the
+    end. On the CPU a resumed training ends with the same weights, bit for bit, as an unbroken one.
+    TensorBoard's files (losses, learning rate, validation PSNR, sample images) go to ``log_dir``.
+
+    Raises TrainingError without a recipe or when the loss is not finite, PatchFileError for patches that do
+    not fit the recipe, and CheckpointError for an ``init`` of another network.
+    """
+    training = model.training
+    if training is None:
+        raise TrainingError(f"{name} has no training section; give it one, or weights")
+    run_seed = seed_for(seed, "train_sr", name)
+    with torch_settings(compute) as device:
+        torch.manual_seed(run_seed)
+        network = load_network(model.network, model.args)
+        if init is not None:
+            load_trained(network, model, init)
+        network = _on_device(network, device)
+        read = (training, network.frames, network.temporal_padding)
+        train, held_out = PatchFile(patches, "train", *read), PatchFile(patches, "validation", *read)
+        objective = Objective(training, feature_network, compute)
+        optimiser = torch.optim.Adam(network.parameters(), training.lr, tuple(training.betas))
+        schedule = torch.optim.lr_scheduler.MultiStepLR(optimiser, training.milestones, training.gamma)
+        parts = {"network": network, "optimiser": optimiser, "schedule": schedule, "objective": objective}
+        key = _run_key(name, model, feature_network, compute, seed, train.attributes, init, code)
+        start = _restore(parts, resume, key)
+
+        steps = range(start, training.iterations)
+        with TrainingLog(name, log_dir, training.iterations, start) as log:
+            log.say(f"{len(train)} training and {len(held_out)} validation patches, from step {start}")
+            for step, batch in enumerate(
+                training_batches(train, training, run_seed, steps, device), start + 1
+            ):
+                with autocast(compute):
+                    sr = network(batch.lr.flatten(0, 1))  # (B K, 3, 4s, 4s)
+                sr = sr.float().unflatten(0, batch.lr.shape[:2])  # (B, K, 3, 4s, 4s)
+                terms = objective.generator_terms(sr, batch)
+                loss = torch.stack(list(terms.values())).sum()
+                optimiser.zero_grad(set_to_none=True)
+                loss.backward()
+                if training.clip_gradient is not None:
+                    nn.utils.clip_grad_norm_(network.parameters(), training.clip_gradient)
+                optimiser.step()
+                terms |= {"total": loss, **objective.train_discriminator(sr.detach(), batch)}
+                log.step(step, terms, schedule.get_last_lr()[0])
+                schedule.step()
+                if step % training.validate_every == 0 or step == training.iterations:
+                    validation = validate(network, held_out, training.batch_size, compute)
+                    log.validation(step, validation)
+                if step % training.checkpoint_every == 0 and step < training.iterations:
+                    log.check(step)
+                    save_resume(resume, _state(parts, step), key)
+        metadata = {
+            "name": name, "seed": seed, "steps": training.iterations, "run": key, "torch": str(torch.__version__),
+            "recipe": model.model_dump_json(), "patches": train.attributes,
+            "psnr": validation and validation.psnr, "bicubic_psnr": validation and validation.bicubic_psnr,
+        }  # fmt: skip
+        save_network(out, network, model, metadata)
+    resume.unlink(missing_ok=True)
+
+
+def _on_device(network: nn.Module, device: torch.device) -> nn.Module:
+    """The network in training mode on the device, in the memory layout that is fastest for images."""
+    network = network.to(device).train()
+    return network.to(memory_format=torch.channels_last) if network.frames == 1 else network
+
+
+def _run_key(
+    name: str,
+    model: SRModel,
+    feature_network: FeatureNetwork,
+    compute: Compute,
+    seed: int,
+    patches: dict[str, Any],
+    init: Path | None,
+    code: str,
+) -> str:
+    """A digest of all that decides the trained weights."""
+    recipe = model.model_dump(mode="json")
+    for how_often in ("validate_every", "checkpoint_every"):
+        del recipe["training"][how_often]
+    content = {
+        "name": name, "model": recipe, "compute": compute.model_dump(mode="json"), "seed": seed,
+        "feature_network": feature_network.model_dump(mode="json"), "patches": patches, "code": code,
+        "init": init and hashlib.sha256(init.read_bytes()).hexdigest(), "torch": str(torch.__version__),
+    }  # fmt: skip
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _state(parts: dict[str, Any], step: int) -> dict[str, Any]:
+    """Everything that the next step depends on; batches depend on the seed and the step alone."""
+    state = {part: value.state_dict() for part, value in parts.items()}
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+    return state | {"step": step, "random": torch.get_rng_state(), "cuda_random": cuda}
+
+
+def _restore(parts: dict[str, Any], path: Path, key: str) -> int:
+    """Bring ``parts`` to where the run ``key`` was saved, and return the steps done, 0 if it was not."""
+    state = load_resume(path, key)
+    if state is None:
+        if path.is_file():
+            print(f"{path} is of another recipe, other patches or other code: training starts anew")
+        return 0
+    for part, value in parts.items():
+        value.load_state_dict(state[part])
+    torch.set_rng_state(state["random"])
+    if state["cuda_random"] and torch.cuda.is_available():
+        torch.cuda.set_rng_state_all(state["cuda_random"])
+    return state["step"]

@@ -1,0 +1,237 @@
+"""Trainings from patch file to checkpoint."""
+
+import json
+import logging
+
+import h5py
+import numpy as np
+import pytest
+import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from pipeline.config import (
+    AdversarialLoss,
+    Compute,
+    FeatureLoss,
+    FeatureNetwork,
+    Losses,
+    PixelLoss,
+    SRModel,
+    SRTraining,
+    WarpLoss,
+)
+from pipeline.patches.store import PatchWriter
+from pipeline.superres import batches
+from pipeline.superres.checkpoint import CheckpointError, load_model, read_checkpoint
+from pipeline.superres.networks import load_network
+from pipeline.superres.training import train_sr
+from pipeline.superres.training_log import TrainingError
+from pipeline.video.resize import imresize
+
+FEATURES = FeatureNetwork(network="random_features")
+SIZE = 32
+VDSR = {"network": "vdsr", "args": {"depth": 3, "features": 8}}
+RECIPE = {"iterations": 12, "batch_size": 2, "lr": 1e-3, "validate_every": 6, "checkpoint_every": 5}
+GAN = Losses(
+    pixel=PixelLoss(flow_weight="squared_magnitude", normalise="mean"),
+    feature=FeatureLoss(),
+    adversarial=AdversarialLoss(args={"size": SIZE, "features": 4}),
+)
+HUBER = PixelLoss(kind="huber")
+MODELS = {
+    "mse": SRModel(**VDSR, training=SRTraining(**RECIPE, crop=16)),
+    "gan": SRModel(
+        network="rrdb",
+        args={"blocks": 1, "features": 8, "growth": 4},
+        training=SRTraining(**RECIPE, losses=GAN, milestones=[4, 8]),
+    ),
+    "warp": SRModel(
+        network="vsr_duf",
+        args={"depth": 16, "units": 1, "growth": 8, "features": 16, "head": 16, "start": "bilinear"},
+        training=SRTraining(**RECIPE, patches="tosr", losses=Losses(pixel=HUBER, warp=WarpLoss())),
+    ),
+    "siamese_image": SRModel(
+        **VDSR, training=SRTraining(**RECIPE, patches="tosr", losses=Losses(pixel=HUBER, warp=WarpLoss()))
+    ),
+}
+
+
+def textures(rng, shape):
+    """Noise with detail at several scales, in 8 bits."""
+    image = sum(
+        rng.normal(size=(shape[0] // s, shape[1] // s, 3)).repeat(s, 0).repeat(s, 1) for s in (2, 4, 8, 16)
+    )
+    return (128 + 30 * image).clip(0, 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def patches(tmp_path_factory):
+    """Patch files of both kinds."""
+    folder, rng = tmp_path_factory.mktemp("patches"), np.random.default_rng(0)
+    small = SIZE // 4
+    for kind in ("sosr", "tosr"):
+        with PatchWriter(folder / f"{kind}.h5", kind, SIZE, 7) as writer:
+            for part, count in (("train", 8), ("validation", 3)):
+                for i in range(count):
+                    wide = textures(rng, (SIZE, SIZE + 16))
+                    video = np.stack([wide[:, 8 - t : 8 - t + SIZE] for t in range(8)])  # moves right
+                    flow = np.zeros((SIZE, SIZE, 2), np.float16)
+                    flow[..., 0] = 1
+                    sample = {"flow": flow, "video": "v", "frame": i, "x": 0, "y": 0}
+                    low = imresize(video, small, small)
+                    if kind == "sosr":
+                        sample |= {"hr": video[3], "lr": low[3]}
+                    else:
+                        sample |= {"hr": video[3:5], "lr": np.stack([low[:7], low[1:]])}
+                        sample["padded"] = np.zeros((2, 7), bool)
+                    writer.append(part, [sample])
+            writer.finish(kind=kind, size=SIZE, neighbours=7, pair_gap=1)
+    return folder
+
+
+def train(patches, folder, model, name="m", seed=0, init=None, code="", compute=None):
+    folder.mkdir(exist_ok=True)
+    train_sr(
+        name, model, FEATURES, compute or Compute(), seed, patches / f"{model.training.patches}.h5", init,
+        folder / "out.pt", folder / "resume.pt", folder / "log", code,
+    )  # fmt: skip
+    return read_checkpoint(folder / "out.pt")["state_dict"]
+
+
+def stopped(patches, folder, model, monkeypatch, at=8, **options):
+    """Run a training that dies when it asks for the batch of step ``at`` (from 0)."""
+    original = batches.training_batch
+
+    def dying(patch_file, training, seed, step):
+        if step == at:
+            raise KeyboardInterrupt
+        return original(patch_file, training, seed, step)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(batches, "training_batch", dying)
+        with pytest.raises(KeyboardInterrupt):
+            train(patches, folder, model, **options)
+    assert (folder / "resume.pt").is_file()
+    assert not (folder / "out.pt").exists()
+
+
+def same(one, two):
+    return one.keys() == two.keys() and all(torch.equal(one[key], two[key]) for key in one)
+
+
+@pytest.mark.parametrize("recipe", MODELS)
+def test_a_resumed_training_equals_an_unbroken_one(patches, tmp_path, monkeypatch, recipe):
+    model = MODELS[recipe]
+    unbroken = train(patches, tmp_path / "unbroken", model)
+    stopped(patches, tmp_path / "broken", model, monkeypatch)
+    torch.manual_seed(123)  # whatever another process starts with
+    resumed = train(patches, tmp_path / "broken", model)
+    assert same(unbroken, resumed)
+    assert not (tmp_path / "broken" / "resume.pt").exists()
+
+
+@pytest.mark.parametrize("recipe", MODELS)
+def test_training_changes_weights_and_the_result_loads(patches, tmp_path, recipe):
+    model = MODELS[recipe]
+    train(patches, tmp_path, model)
+    network = load_model(model, tmp_path / "out.pt")
+    lr = torch.rand(1, network.frames, 3, 8, 8)
+    sr = network(lr)
+    assert sr.shape == (1, 3, 32, 32)
+    assert torch.isfinite(sr).all()
+    metadata = read_checkpoint(tmp_path / "out.pt")["metadata"]
+    assert metadata["steps"] == 12
+    assert json.loads(metadata["recipe"])["network"] == model.network
+    assert metadata["bicubic_psnr"] > 15
+
+
+def test_seed_and_name_change_the_weights(patches, tmp_path):
+    model = MODELS["mse"]
+    first = train(patches, tmp_path / "a", model)
+    assert same(first, train(patches, tmp_path / "b", model))
+    assert not same(first, train(patches, tmp_path / "c", model, seed=1))
+    assert not same(first, train(patches, tmp_path / "d", model, name="other"))
+
+
+@pytest.mark.parametrize("change", [{"seed": 1}, {"code": "b"}, {"name": "n"}])
+def test_a_checkpoint_of_another_run_is_ignored(patches, tmp_path, monkeypatch, capfd, change):
+    model = MODELS["mse"]
+    expected = train(patches, tmp_path / "fresh", model, **change)
+    stopped(patches, tmp_path / "stale", model, monkeypatch)
+    found = train(patches, tmp_path / "stale", model, **change)
+    assert same(expected, found)
+    assert "starts anew" in capfd.readouterr().out
+
+
+def test_training_beats_bicubic_on_what_it_has_seen(patches, tmp_path):
+    """120 steps on eight patches: the loss falls and the training patches come out better than bicubic."""
+    recipe = RECIPE | {"iterations": 120, "batch_size": 8, "lr": 3e-3}
+    model = SRModel(network="vdsr", args={"depth": 4, "features": 16}, training=SRTraining(**recipe))
+    train(patches, tmp_path, model)
+    network = load_model(model, tmp_path / "out.pt")
+    with h5py.File(patches / "sosr.h5") as file:
+        hr, lr = (torch.from_numpy(file["train"][k][:]).permute(0, 3, 1, 2) / 255 for k in ("hr", "lr"))
+    plain = load_network("bicubic", {})(lr)
+    assert (network(lr) - hr).square().mean() < 0.9 * (plain - hr).square().mean()
+
+
+def test_a_siamese_pair_has_less_warp_error_with_the_warp_loss(patches, tmp_path):
+    """The warp term is what it says: it is logged, and falls."""
+    model = MODELS["siamese_image"]
+    longer = model.training.model_copy(update={"iterations": 60, "batch_size": 4})
+    train(patches, tmp_path, model.model_copy(update={"training": longer}))
+    log = EventAccumulator(str(tmp_path / "log")).Reload()
+    values = [event.value for event in log.Scalars("loss/warp")]
+    assert values[-1] < values[0]
+
+
+def test_tensorboard_has_losses_rate_psnr_and_images(patches, tmp_path, monkeypatch):
+    model = MODELS["gan"]
+    stopped(patches, tmp_path, model, monkeypatch)
+    train(patches, tmp_path, model)
+    logging.getLogger("tensorboard").setLevel(logging.ERROR)
+    log = EventAccumulator(str(tmp_path / "log")).Reload()
+    tags = log.Tags()
+    assert {"loss/pixel", "loss/feature", "loss/adversarial", "loss/discriminator", "loss/total"} <= set(
+        tags["scalars"]
+    )
+    assert [event.step for event in log.Scalars("psnr/validation")] == [6, 12] or [
+        event.step for event in log.Scalars("psnr/validation")
+    ] == [12]
+    assert log.Scalars("learning_rate")[-1].value == pytest.approx(1e-3 / 4)
+    assert tags["images"] == ["lr_bicubic_sr_hr"]
+    image = log.Images("lr_bicubic_sr_hr")[-1]
+    assert (image.width, image.height) == (4 * SIZE, 3 * SIZE)
+
+
+def test_init_starts_from_the_weights_of_another_model(patches, tmp_path):
+    first = train(patches, tmp_path / "first", MODELS["mse"])
+    almost_still = SRModel(**VDSR, training=SRTraining(**RECIPE | {"lr": 1e-12, "iterations": 1}))
+    second = train(patches, tmp_path / "second", almost_still, init=tmp_path / "first" / "out.pt")
+    for key, value in first.items():
+        torch.testing.assert_close(second[key], value, rtol=0, atol=1e-9)
+    other = SRModel(network="vdsr", args={"depth": 4}, training=SRTraining(**RECIPE))
+    with pytest.raises(CheckpointError, match="expected vdsr with {'depth': 4}"):
+        train(patches, tmp_path / "third", other, init=tmp_path / "first" / "out.pt")
+
+
+def test_a_diverging_training_stops_with_its_name_and_step(patches, tmp_path):
+    model = SRModel(**VDSR, training=SRTraining(**RECIPE | {"lr": 1e30}))
+    with pytest.raises(
+        TrainingError, match=r"m: the loss .* not finite between steps 1 and .*lower training.lr"
+    ):
+        train(patches, tmp_path, model)
+    assert not (tmp_path / "out.pt").exists()
+    assert not (tmp_path / "resume.pt").exists()
+
+
+def test_bfloat16_trains_float32_weights(patches, tmp_path):
+    state = train(patches, tmp_path, MODELS["gan"], compute=Compute(precision="bfloat16"))
+    assert {value.dtype for value in state.values() if value.is_floating_point()} == {torch.float32}
+
+
+def test_a_training_leaves_torch_as_it_was(patches, tmp_path):
+    threads = torch.get_num_threads()
+    train(patches, tmp_path, MODELS["mse"])
+    assert torch.get_num_threads() == threads
+    assert not torch.are_deterministic_algorithms_enabled()

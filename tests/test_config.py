@@ -1,0 +1,115 @@
+"""The configuration: what is accepted, what is refused and how the refusal reads."""
+
+import copy
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pipeline.config import DatasetTraining
+from pipeline.config_docs import TARGET, config_markdown
+from pipeline.config_file import ConfigError, load_config
+
+
+@pytest.fixture
+def raw(root: Path) -> dict:
+    return yaml.safe_load((root / "config.yaml").read_text())
+
+
+def changed(raw: dict, key: str, value: object) -> dict:
+    """A copy of a configuration with one dotted key set."""
+    raw = copy.deepcopy(raw)
+    *sections, last = key.split(".")
+    section = raw
+    for name in sections:
+        section = section.setdefault(name, {})
+    section[last] = value
+    return raw
+
+
+def message(raw: dict) -> str:
+    with pytest.raises(ConfigError) as caught:
+        load_config(raw)
+    return str(caught.value)
+
+
+def test_demo_is_valid_and_its_data_lie_under_its_output(raw):
+    config = load_config(raw | {"output": "elsewhere"})
+    assert config.datasets["ucf_demo"].root == Path("elsewhere/demo/ucf_demo/videos")
+    assert config.training_videos.root == Path("elsewhere/demo/training_videos")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("flow.tvl1.lamda", 0.1, ["flow.tvl1.lamda", "unknown key"]),
+        ("flow.tvl1.tau", "1e-4", ["flow.tvl1.tau", "'1e-4'", "YAML reads 1e-4 as text", "0.0001"]),
+        ("flow.tvl1.scale_step", 1.5, ["flow.tvl1.scale_step", "less than 1", "1.5"]),
+        ("seed", True, ["seed", "integer", "True"]),
+        ("patches.size", 66, ["patches", "66", "multiple of 4"]),
+        ("patches.neighbours", 4, ["neighbours", "odd"]),
+        ("superres.models.vdsr.network", "vdrs", ["superres.models.vdsr.network", "vdrs", "vdsr"]),
+        ("superres.models.sosr.init", "esrgna", ["superres.models.sosr.init", "esrgna", "esrgan"]),
+        ("superres.models.rrdb.init", "sosr", ["superres.models.rrdb.init", "comes back"]),
+        ("superres.models.vdsr.weights", "no/such.pth", ["superres.models.vdsr", "either"]),
+        (
+            "superres.feature_network.network",
+            "vgg19",
+            ["superres.feature_network.weights", "random_features"],
+        ),
+        (
+            "superres.feature_network.weights",
+            "no/such.pth",
+            ["superres.feature_network.weights", "no/such.pth"],
+        ),
+        ("patches.spatial_flow", "flownet2", ["flow.flownet2.weights", "tvl1"]),
+        ("methods.tosr.model", "tsr", ["methods.tosr.model", "tsr", "tosr"]),
+        ("methods.sosr_tosr.spatial", "sosr_tosr", ["methods.sosr_tosr.spatial", "no row with a model"]),
+        ("recognition.recognizers.tsn.crop", 300, ["recognition.recognizers.tsn.crop", "300", "frame_size"]),
+        ("recognition.recognizers.tsn.protocol", "i3d", ["recognition.recognizers.tsn", "i3d"]),
+        ("recognition.recognizers.tsn.spatial", None, ["recognizers.tsn.spatial", "weights.spatial"]),
+        ("recognition.recognizers.tsn.initial_weights", "nopackage:f", ["initial_weights", "pip install"]),
+        ("datasets.ucf_demo.split", 4, ["datasets.ucf_demo.split", "4"]),
+        ("demo", None, ["datasets.ucf_demo.root", "UCF101", "training_videos.root"]),
+        ("superres.models.tosr.training.patches", "sosr", ["superres.models.tosr", "pairs"]),
+    ],
+)
+def test_mistakes_are_named_with_key_and_remedy(raw, key, value, words):
+    text = message(changed(raw, key, value))
+    for word in words:
+        assert word in text
+
+
+def test_all_mistakes_of_a_kind_are_told_at_once(raw):
+    text = message(changed(changed(raw, "sed", 1), "flow.bounds", 2))
+    assert "sed: unknown key" in text
+    assert "flow.bounds: unknown key" in text
+
+
+def test_missing_data_paths_are_named(raw, tmp_path):
+    raw = changed(changed(raw, "demo", None), "training_videos.root", str(tmp_path))
+    for name in ("ucf_demo", "hmdb_demo"):
+        raw = changed(raw, f"datasets.{name}.root", "not/there")
+        raw = changed(raw, f"datasets.{name}.splits", str(tmp_path))
+    text = message(raw)
+    assert "datasets.ucf_demo.root: not/there does not exist" in text
+    assert "training_videos" not in text
+
+
+def test_relative_data_paths_start_from_data_root(raw, tmp_path):
+    (tmp_path / "weights.pth").touch()
+    raw = changed(raw, "superres.models.vdsr", {"network": "vdsr", "weights": "weights.pth"})
+    config = load_config(raw | {"data_root": str(tmp_path)})
+    assert config.superres.models["vdsr"].weights == tmp_path / "weights.pth"
+
+
+def test_a_data_set_may_have_its_own_schedule():
+    training = DatasetTraining(iterations=3500, per_dataset={"hmdb51": {"iterations": 2500}})
+    assert training.for_dataset("hmdb51").iterations == 2500
+    assert training.for_dataset("ucf101").iterations == 3500
+    with pytest.raises(ValueError, match="steps"):
+        DatasetTraining(iterations=1, per_dataset={"hmdb51": {"steps": 2}})
+
+
+def test_reference_is_in_step_with_the_model():
+    assert TARGET.read_text() == config_markdown(), "run `make docs`"

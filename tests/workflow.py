@@ -1,0 +1,57 @@
+"""Runs of the real workflow in a copy of the project, for the tests of the graph."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+PARTS = ["Snakefile", "rules", "pipeline", "config.yaml", "config", "envs", "profiles", "tests/micro"]
+
+
+@dataclass(frozen=True)
+class Project:
+    """A copy of the project that a test may change."""
+
+    folder: Path
+
+    @classmethod
+    def copy(cls, root: Path, folder: Path) -> Project:
+        """Copy what a run needs of ``root`` to ``folder``."""
+        for part in PARTS:
+            source = root / part
+            if source.is_dir():
+                shutil.copytree(source, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+            elif source.exists():
+                (folder / part).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(source, folder / part)
+        return cls(folder)
+
+    def snakemake(self, *arguments: str, check: bool = True, **options) -> subprocess.CompletedProcess[str]:
+        """Run Snakemake in the copy; an error shows what it printed."""
+        command = [sys.executable, "-m", "snakemake", *map(str, arguments)]
+        result = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, **options)
+        if check and result.returncode:
+            logs = re.findall(r"log: (\S+)", result.stdout + result.stderr)
+            tails = [f"--- {p}\n{_tail(self.folder / p)}" for p in dict.fromkeys(logs)][-5:]
+            raise AssertionError("\n".join([result.stdout[-4000:], result.stderr[-8000:], *tails]))
+        return result
+
+    def planned(self, *arguments: str) -> set[str]:
+        """Jobs that a run would start, as "rule wildcard=value ..." in sorted order of the wildcards."""
+        text = self.snakemake("--dry-run", "--cores", "2", *arguments).stdout
+        jobs = set()
+        for block in re.split(r"\n\s*\n", text):
+            rule = re.search(r"^(?:local)?rule (\w+):", block, re.MULTILINE)
+            if rule:
+                wildcards = re.search(r"^\s*wildcards: (.*)$", block, re.MULTILINE)
+                values = sorted(wildcards[1].split(", ")) if wildcards else []
+                jobs.add(" ".join([rule[1], *values]))
+        return jobs - {"all"}
+
+
+def _tail(path: Path) -> str:
+    return path.read_text()[-3000:] if path.is_file() else "(no such file)"
