@@ -14,6 +14,16 @@ class CheckpointError(Exception):
     """A checkpoint that cannot be read; the message names the file and what to do."""
 
 
+def resume_path(out: Path) -> Path:
+    """Where a training keeps the state that it can go on from, beside its result."""
+    return out.with_suffix(".resume")
+
+
+def log_folder(out: Path) -> Path:
+    """Where a training writes what TensorBoard shows, beside its result."""
+    return out.parent / "tensorboard" / out.stem
+
+
 def save_resume(path: Path, state: dict[str, Any], key: str) -> None:
     """Write ``state`` (tensors, numbers, strings and containers of them) to ``path`` atomically.
 

@@ -21,8 +21,8 @@ from pathlib import Path
 
 PACKAGE = "pipeline"
 IGNORED = frozenset({"pipeline.config"})
-COMPILED = (".cpp", ".h", ".cu")
-"""Sources compiled by the module of the same name, such as tvl1.cpp by tvl1.py."""
+COMPILED = ".cpp"
+"""Source compiled by the module of the same name, such as tvl1.cpp by tvl1.py."""
 
 
 def fingerprint(*modules: str) -> str:
@@ -83,13 +83,17 @@ def _tree(name: str) -> ast.Module:
 @cache
 def _digest(name: str) -> str:
     digest = hashlib.sha256(ast.dump(_tree(name)).encode())
-    path = _source(name)
-    for suffix in COMPILED:
-        compiled = path.with_suffix(suffix)
-        if compiled.is_file():
-            code = re.sub(r"//[^\n]*|/\*.*?\*/", " ", compiled.read_text(), flags=re.DOTALL)
-            digest.update(" ".join(code.split()).encode())
+    compiled = _source(name).with_suffix(COMPILED)
+    if compiled.is_file():
+        digest.update(_compiled_code(compiled).encode())
     return digest.hexdigest()
+
+
+def _compiled_code(path: Path) -> str:
+    """C++ without comments and layout, with what it includes from its own folder."""
+    code = re.sub(r"//[^\n]*|/\*.*?\*/", " ", path.read_text(), flags=re.DOTALL)
+    headers = re.findall(r'#include\s+"([^"]+)"', code)
+    return " ".join(code.split()) + "".join(_compiled_code(path.parent / header) for header in headers)
 
 
 @cache

@@ -6,7 +6,7 @@ TRAINING_KEYS = {
 }
 SCORING_KEYS = {
     "tsn": ["protocol", "network", "args", "crop", "flow_stack", "test_snippets", "test_crops"],
-    "st_resnet": ["protocol", "network", "args", "crop", "flow_stack", "test_frames"],
+    "st_resnet": ["protocol", "network", "args", "crop", "flow_stack", "train_frames", "test_frames"],
 }
 PLAN_KEYS = {
     "tsn": ["protocol", "flow_stack", "test_snippets"],
@@ -87,7 +87,7 @@ rule train_recognizer:
         "python -m pipeline train-recognizer --spec {params.spec:q} --stream {params.stream}"
         " --dataset {params.dataset} --manifest {input.manifest:q} --frames {input.frames:q}"
         " --flow {input.flow:q} --init {input.init:q} --frame-size {params.size:q} --compute {params.compute:q}"
-        " --seed {params.seed} --out {output:q} 2> {log:q}"
+        " --seed {params.seed} --code {params.code} --out {output:q} 2> {log:q}"
 
 
 def recognizer_spec(recognizer, stream, dataset):

@@ -20,7 +20,8 @@ def package(tmp_path, monkeypatch):
         "deep/sibling.py": "VALUE = 1\n",
         "other.py": "VALUE = 2\n",
         "native.py": "'''Calls the compiled code.'''\n",
-        "native.cpp": "// comment\nint f() { return 1; }\n",
+        "native.cpp": '// comment\n#include "part.h"\nint f() { return VALUE; }\n',
+        "part.h": "#define VALUE 1\n",
     }
     for name, text in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -70,8 +71,11 @@ def test_compiled_source_counts_but_not_its_comments(package):
     before = package("toy.native")
     replace(package.folder / "native.cpp", "// comment", "/* another\n */")
     assert package("toy.native") == before
-    replace(package.folder / "native.cpp", "return 1", "return 2")
-    assert package("toy.native") != before
+    replace(package.folder / "native.cpp", "return VALUE", "return 2")
+    changed = package("toy.native")
+    assert changed != before
+    replace(package.folder / "part.h", "1", "3")
+    assert package("toy.native") not in (before, changed)
 
 
 def test_network_outside_of_the_package_is_followed(package):

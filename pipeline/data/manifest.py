@@ -75,6 +75,11 @@ def read_manifest(path: Path | str) -> list[Clip]:
     return clips
 
 
+def count_classes(clips: Iterable[Clip]) -> int:
+    """Number of classes of a data set, from its clips of both splits."""
+    return 1 + max(clip.label for clip in clips)
+
+
 def select(clips: Iterable[Clip], split: Split, shard: int | None = None) -> list[Clip]:
     """Clips of a split, or of one of its shards, in the manifest's order."""
     return [clip for clip in clips if clip.split == split and shard in (None, clip.shard)]

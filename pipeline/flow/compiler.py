@@ -36,7 +36,8 @@ def cache_folder() -> Path:
 def find_compiler() -> list[str]:
     """The C++ compiler's command: ``$CXX`` (which may hold arguments), else c++, g++ or clang++.
 
-    Raises CompilerError if there is none.
+    Raises:
+        CompilerError: there is none.
     """
     if named := shlex.split(os.environ.get("CXX", "")):
         if shutil.which(named[0]) is None:
@@ -66,16 +67,18 @@ def cpu_identity() -> str:
 def compile_library(source: Path, folder: Path | None = None) -> Path:
     """Compile ``source`` into a shared library and return its path; at once if that was done before.
 
-    The file's name holds a hash of source, flags, compiler and CPU, so machines of different kinds can
-    share a cache folder, and it appears by a rename, so two jobs can compile at the same time.
-    Raises CompilerError.
+    The file's name holds a hash of the source, the headers beside it, flags, compiler and CPU, so
+    machines of different kinds can share a cache folder, and it appears by a rename, so two jobs can
+    compile at the same time.
+
+    Raises:
+        CompilerError: no compiler, the source does not compile, or the folder cannot be written.
     """
     folder = folder or cache_folder()
     compiler = find_compiler()
     version = subprocess.run([*compiler, "--version"], capture_output=True, text=True, check=False)
-    identity = "\0".join(
-        [source.read_text(), *compiler, version.stdout, *COMPILE, *sum(TUNING, []), cpu_identity()]
-    )
+    code = [path.read_text() for path in (source, *sorted(source.parent.glob("*.h")))]
+    identity = "\0".join([*code, *compiler, version.stdout, *COMPILE, repr(TUNING), cpu_identity()])
     target = folder / f"{source.stem}-{hashlib.sha256(identity.encode()).hexdigest()[:16]}.so"
     if target.exists():
         return target
@@ -88,22 +91,26 @@ def compile_library(source: Path, folder: Path | None = None) -> Path:
                 if tried.returncode == 0:
                     break
             else:
-                raise CompilerError(f"{shlex.join(compiler)} cannot compile {source}:\n{tried.stderr[-2000:]}")
+                raise CompilerError(_failure(compiler, "compile", source, tried))
             # Linked without -ffast-math: with it, GCC adds code that switches the whole process to
             # flushing denormals, and so changes the results of everything else.
             linked = _run([*compiler, "-shared", str(compiled), "-o", str(library)])
             if linked.returncode:
-                raise CompilerError(f"{shlex.join(compiler)} cannot link {source}:\n{linked.stderr[-2000:]}")
+                raise CompilerError(_failure(compiler, "link", source, linked))
     except OSError as error:
         raise CompilerError(
-            f"cannot write compiled code to {folder}: {error}; set RECOSR_CACHE to a folder that can be written"
+            f"cannot write compiled code to {folder}: {error}; set RECOSR_CACHE to a writable folder"
         ) from error
     return target
 
 
 @functools.cache
 def load_library(source: Path) -> ctypes.CDLL:
-    """The compiled library of ``source``, loaded once a process. Raises CompilerError."""
+    """The compiled library of ``source``, loaded once a process.
+
+    Raises:
+        CompilerError: it cannot be compiled or loaded.
+    """
     path = compile_library(source)
     try:
         return ctypes.CDLL(str(path))
@@ -116,3 +123,7 @@ def load_library(source: Path) -> ctypes.CDLL:
 
 def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def _failure(compiler: list[str], verb: str, source: Path, result: subprocess.CompletedProcess[str]) -> str:
+    return f"{shlex.join(compiler)} cannot {verb} {source}:\n{result.stderr[-2000:]}"

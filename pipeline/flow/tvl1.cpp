@@ -1,70 +1,21 @@
 // TV-L1 optical flow (Zach, Pock, Bischof 2007) with the numerical choices of OpenCV's DualTVL1 on the
 // CPU, in plain loops for the compiler to vectorise. One thread; see docs/decisions/0002-tvl1-engine.md.
-//
-// A plane has `stride` = width rounded up to 16, plus 16 floats a row, and one row of zeros above. Loops
-// run over the rounded width, so there are no scalar tails: all planes stay zero to the right of the
-// image, where nothing moves, and element [-1] of a row is the zero at the end of the row before.
 
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
 #include <vector>
 
+#include "median.h"
+#include "planes.h"
+
 namespace {
 
-constexpr int LANES = 16;
-constexpr int MARGIN = 4;              // zeros around the texture: four bicubic taps fit outside
+constexpr int MARGIN = 4;                  // zeros around the texture: four bicubic taps fit outside
+constexpr float TINY = 1e-30f;             // keeps a root's argument positive
 constexpr float SMALLEST = 1.1920929e-7f;  // gradients below it carry no data term
-
-#define ROUNDED(n) if ((n) <= 0 || (n) % LANES) __builtin_unreachable()
-#if defined(__clang__)  // the planes never overlap, but a compiler cannot see that
-#define INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
-#else
-#define INDEPENDENT _Pragma("GCC ivdep")
-#endif
-
-int rounded(int n) { return (n + LANES - 1) / LANES * LANES; }
-
-struct Size {
-    int w, h;
-    int padded() const { return rounded(w); }
-    int stride() const { return padded() + LANES; }
-    size_t floats() const { return size_t(h + 1) * stride() + 2 * LANES; }
-};
-
-// One block of memory a thread, kept between calls: small frames would spend their time in malloc.
-class Arena {
-public:
-    ~Arena() { std::free(block_); }
-    bool reserve(size_t floats) {
-        used_ = 0;
-        if (floats <= capacity_) return true;
-        std::free(block_);
-        capacity_ = 0;
-        block_ = static_cast<float*>(std::aligned_alloc(64, (floats + LANES) * sizeof(float) / 64 * 64));
-        if (block_) capacity_ = floats;
-        return block_ != nullptr;
-    }
-    // Consecutive pieces start at different cache sets, because loops walk many planes in step.
-    static size_t piece(size_t floats) { return rounded(int(floats)) + 5 * LANES; }
-    float* take(size_t floats) {
-        float* p = block_ + used_;
-        used_ += piece(floats);
-        return p;
-    }
-    float* plane(Size s) {
-        float* p = take(s.floats());
-        std::memset(p, 0, s.floats() * sizeof(float));
-        return p + LANES + s.stride();
-    }
-
-private:
-    float* block_ = nullptr;
-    size_t capacity_ = 0, used_ = 0;
-};
 
 struct Params {
     double tau, lambda, theta, scale_step, epsilon;
@@ -154,14 +105,15 @@ void warp(const Work& k, const float* image0, Size s) {
             cubic(cy - fy, wy + 4 * x);
             tap[x] = (int(fy) + MARGIN - 1) * pitch + (int(fx) + MARGIN - 1) * 4;
         }
-        for (int x = 0; x < s.w; ++x) {
+        for (int x = 0; x < s.w; ++x) {  // four rows of four taps, then the four columns
             const float* t = k.texture + tap[x];
             const float *a = wx + 4 * x, *b = wy + 4 * x;
-            float column[16];
+            float column[16], half[8];
             for (int i = 0; i < 16; ++i)
-                column[i] = b[0] * t[i] + b[1] * t[pitch + i] + b[2] * t[2 * pitch + i] + b[3] * t[3 * pitch + i];
-            for (int i = 0; i < 4; ++i)
-                warped[4 * x + i] = a[0] * column[i] + a[1] * column[4 + i] + a[2] * column[8 + i] + a[3] * column[12 + i];
+                column[i] = b[0] * t[i] + b[1] * t[pitch + i] + b[2] * t[2 * pitch + i] +
+                            b[3] * t[3 * pitch + i];
+            for (int i = 0; i < 8; ++i) half[i] = column[i] * a[i / 4] + column[8 + i] * a[2 + i / 4];
+            for (int i = 0; i < 4; ++i) warped[4 * x + i] = half[i] + half[4 + i];
         }
         float *ix = k.ix + at, *iy = k.iy + at;
         float *rho = k.rho + at, *inverse = k.inverse + at;
@@ -176,132 +128,40 @@ void warp(const Work& k, const float* image0, Size s) {
     }
 }
 
-inline void order(float& a, float& b) {
-    const float low = std::min(a, b);
-    b = std::max(a, b);
-    a = low;
-}
-
-inline void sort5(float& a, float& b, float& c, float& d, float& e) {
-    order(a, b); order(d, e); order(c, e); order(c, d); order(b, e);
-    order(a, d); order(a, c); order(b, d); order(b, c);
-}
-
-inline void sorted_row(float* r, const float* from) {
-    r[0] = from[0]; r[1] = from[1]; r[2] = from[2]; r[3] = from[3]; r[4] = from[4];
-    sort5(r[0], r[1], r[2], r[3], r[4]);
-}
-
-// Exact 5x5 or 3x3 median of a plane, edges replicated. Columns are sorted once and shared by the
-// windows that hold them. Then rows of equal rank are sorted: of the 25 (9) values only those stay that
-// can be the median, the compiler drops what sorts the others.
-template <int N>
-void median(const Work& k, float* plane, Size s) {
-    constexpr int R = N / 2;
-    const int pitch = s.stride() + LANES, n = s.padded();
-    const int m = rounded(s.w + 2 * R);
-    ROUNDED(n);
-    ROUNDED(m);
-    for (int y = -R; y < s.h + R; ++y) {
-        const float* from = plane + size_t(std::clamp(y, 0, s.h - 1)) * s.stride();
-        float* to = k.copy + size_t(y + R) * pitch;
-        std::memcpy(to + R, from, s.w * sizeof(float));
-        for (int i = 0; i < R; ++i) {
-            to[i] = from[0];
-            to[R + s.w + i] = from[s.w - 1];
-        }
-    }
-    for (int y = 0; y < s.h; ++y) {
-        const float* in = k.copy + size_t(y) * pitch;
-        float* c = k.sorted;
-        float* out = plane + size_t(y) * s.stride();
-        INDEPENDENT
-        for (int x = 0; x < m; ++x) {
-            if constexpr (N == 5) {
-                float a = in[x], b = in[x + pitch], d = in[x + 2 * pitch], e = in[x + 3 * pitch],
-                      f = in[x + 4 * pitch];
-                sort5(a, b, d, e, f);
-                c[x] = a; c[x + pitch] = b; c[x + 2 * pitch] = d; c[x + 3 * pitch] = e; c[x + 4 * pitch] = f;
-            } else {
-                float a = in[x], b = in[x + pitch], d = in[x + 2 * pitch];
-                order(a, b); order(b, d); order(a, b);
-                c[x] = a; c[x + pitch] = b; c[x + 2 * pitch] = d;
-            }
-        }
-        INDEPENDENT
-        for (int x = 0; x < n; ++x) {
-            const float* at = c + x;
-            if constexpr (N == 5) {
-                float r[5][5];
-                sorted_row(r[0], at);
-                sorted_row(r[1], at + pitch);
-                sorted_row(r[2], at + 2 * pitch);
-                sorted_row(r[3], at + 3 * pitch);
-                sorted_row(r[4], at + 4 * pitch);
-                // 13 candidates stay, in ascending rows and columns; the median is their seventh.
-                order(r[3][2], r[1][3]); order(r[3][2], r[4][1]); order(r[0][4], r[2][1]);
-                order(r[4][0], r[3][2]); order(r[3][0], r[0][3]); order(r[3][1], r[1][2]);
-                order(r[1][2], r[2][3]); order(r[1][2], r[1][4]); order(r[2][1], r[1][2]);
-                order(r[3][2], r[1][2]); order(r[2][1], r[0][3]); order(r[4][0], r[0][3]);
-                order(r[3][2], r[0][3]); order(r[3][2], r[2][2]); order(r[2][2], r[0][3]);
-                out[x] = r[2][2];
-            } else {
-                const float *b = at + pitch, *d = at + 2 * pitch;
-                const float low = std::max(at[0], std::max(at[1], at[2]));
-                const float high = std::min(d[0], std::min(d[1], d[2]));
-                float m0 = b[0], m1 = b[1];
-                order(m0, m1);
-                const float middle = std::max(m0, std::min(m1, b[2]));
-                out[x] = std::max(std::min(low, high), std::min(std::max(low, high), middle));
-            }
-        }
-        std::memset(out + s.w, 0, (n - s.w) * sizeof(float));
-    }
-}
-
-struct Rows {  // of row y, and (suffix 0) of the row above
-    const float *ix, *iy, *rho, *inverse, *inside;
-    float *u, *v, *pux, *puy, *pvx, *pvy;
-    const float *u0, *v0;
-    float *pux0, *puy0, *pvx0, *pvy0;
-};
-
-// One fused step: the flow of row y (thresholding and divergence; PRIMAL), then the dual variables of
+// One fused step: the flow of a row (thresholding and divergence; PRIMAL), then the dual variables of
 // the row above (DUAL), whose downward difference needs that flow. Returns the squared change of flow.
 template <bool PRIMAL, bool DUAL>
-float step(const Rows& r, int n, float limit, float tau, float taut) {
-    const float *ix = r.ix, *iy = r.iy, *rho = r.rho;
-    const float *inverse = r.inverse, *inside = r.inside;
-    const float *u0 = r.u0, *v0 = r.v0;
-    const float *pux = r.pux, *puy = r.puy;
-    const float *pvx = r.pvx, *pvy = r.pvy;
-    float *u = r.u, *v = r.v;
-    float *pux0 = r.pux0, *puy0 = r.puy0;
-    float *pvx0 = r.pvx0, *pvy0 = r.pvy0;
+float step(const Work& k, ptrdiff_t at, ptrdiff_t stride, int n, float limit, float tau, float taut) {
+    const float *ix = k.ix + at, *iy = k.iy + at, *rho = k.rho + at, *inverse = k.inverse + at;
+    const float* inside = k.inside;
+    float *u = k.u + at, *v = k.v + at;
+    float *pux = k.pux + at, *puy = k.puy + at, *pvx = k.pvx + at, *pvy = k.pvy + at;
     float change = 0.f;
     ROUNDED(n);
     INDEPENDENT
     for (int x = 0; x < n; ++x) {
-        float un = 0.f, vn = 0.f;
+        const float *u0 = u - stride, *v0 = v - stride;
+        float *px = pux - stride, *py = puy - stride, *qx = pvx - stride, *qy = pvy - stride;
+        float un = u0[x], vn = v0[x];
         if (PRIMAL) {
             const float uo = u[x], vo = v[x];
             float d = -(rho[x] + ix[x] * uo + iy[x] * vo) * inverse[x];
             d = std::min(std::max(d, -limit), limit);
-            un = uo + d * ix[x] + ((pux[x] - pux[x - 1]) + (puy[x] - puy0[x]));
-            vn = vo + d * iy[x] + ((pvx[x] - pvx[x - 1]) + (pvy[x] - pvy0[x]));
+            un = uo + d * ix[x] + ((pux[x] - pux[x - 1]) + (puy[x] - py[x]));
+            vn = vo + d * iy[x] + ((pvx[x] - pvx[x - 1]) + (pvy[x] - qy[x]));
             change += (un - uo) * (un - uo) + (vn - vo) * (vn - vo);
             u[x] = un;
             v[x] = vn;
         }
         if (DUAL) {
             const float ux = (u0[x + 1] - u0[x]) * inside[x], vx = (v0[x + 1] - v0[x]) * inside[x];
-            const float uy = PRIMAL ? un - u0[x] : 0.f, vy = PRIMAL ? vn - v0[x] : 0.f;
-            const float su = ux * ux + uy * uy + 1e-30f, sv = vx * vx + vy * vy + 1e-30f;
+            const float uy = un - u0[x], vy = vn - v0[x];
+            const float su = ux * ux + uy * uy + TINY, sv = vx * vx + vy * vy + TINY;
             const float fu = 1.f / (1.f + taut * std::sqrt(su)), fv = 1.f / (1.f + taut * std::sqrt(sv));
-            pux0[x] = (pux0[x] + tau * ux) * fu;
-            puy0[x] = (puy0[x] + tau * uy) * fu;
-            pvx0[x] = (pvx0[x] + tau * vx) * fv;
-            pvy0[x] = (pvy0[x] + tau * vy) * fv;
+            px[x] = (px[x] + tau * ux) * fu;
+            py[x] = (py[x] + tau * uy) * fu;
+            qx[x] = (qx[x] + tau * vx) * fv;
+            qy[x] = (qy[x] + tau * vy) * fv;
         }
     }
     return change;
@@ -309,22 +169,16 @@ float step(const Rows& r, int n, float limit, float tau, float taut) {
 
 float iterate(const Work& k, Size s, float limit, float tau, float taut) {
     const int n = s.padded();
-    float change = 0.f;
-    for (int y = 0; y <= s.h; ++y) {
-        const ptrdiff_t a = ptrdiff_t(y) * s.stride(), b = a - s.stride();
-        const Rows r = {k.ix + a,  k.iy + a,  k.rho + a, k.inverse + a, k.inside,  k.u + a,
-                        k.v + a,   k.pux + a, k.puy + a, k.pvx + a,     k.pvy + a, k.u + b,
-                        k.v + b,   k.pux + b, k.puy + b, k.pvx + b,     k.pvy + b};
-        if (y == 0) change += step<true, false>(r, n, limit, tau, taut);
-        else if (y < s.h) change += step<true, true>(r, n, limit, tau, taut);
-        else step<false, true>(r, n, limit, tau, taut);
-    }
+    const ptrdiff_t stride = s.stride();
+    float change = step<true, false>(k, 0, stride, n, limit, tau, taut);
+    for (int y = 1; y < s.h; ++y) change += step<true, true>(k, y * stride, stride, n, limit, tau, taut);
+    step<false, true>(k, s.h * stride, stride, n, limit, tau, taut);
     return change;
 }
 
 void smooth(const Work& k, float* plane, Size s, int width) {
-    if (width == 5) median<5>(k, plane, s);
-    else if (width == 3) median<3>(k, plane, s);
+    if (width == 5) median<5>(plane, s, k.copy, k.sorted);
+    else if (width == 3) median<3>(plane, s, k.copy, k.sorted);
 }
 
 void solve_level(const Work& k, const float* image0, const float* image1, Size s, const Params& p) {
@@ -367,7 +221,8 @@ extern "C" int recosr_tvl1(const uint8_t* image0, const uint8_t* image1, int w, 
     const Size full = sizes[0];
     for (Size s : sizes) total += 2 * Arena::piece(s.floats());
     const size_t row = size_t(full.stride()) + LANES, texture = size_t(w + 2 * MARGIN) * (h + 2 * MARGIN) * 4;
-    total += 12 * Arena::piece(full.floats()) + Arena::piece(texture) + Arena::piece(row * (h + 6)) + 24 * Arena::piece(row);
+    total += 12 * Arena::piece(full.floats()) + Arena::piece(texture) + Arena::piece(row * (h + 6));
+    total += 24 * Arena::piece(row);  // 21 rows of temporaries below
     if (!arena.reserve(total)) return 1;
 
     std::vector<float*> images0, images1;
@@ -396,7 +251,8 @@ extern "C" int recosr_tvl1(const uint8_t* image0, const uint8_t* image1, int w, 
     const double shrink = 1.0 / scale_step;  // the factor itself, not the ratio of the rounded sizes
     for (size_t i = 1; i < sizes.size(); ++i)
         for (auto* images : {&images0, &images1})
-            resize((*images)[i - 1], sizes[i - 1], (*images)[i], sizes[i], shrink, shrink, 1.f, temporary, k.tap, fraction);
+            resize((*images)[i - 1], sizes[i - 1], (*images)[i], sizes[i], shrink, shrink, 1.f, temporary,
+                   k.tap, fraction);
 
     float *coarse_u = nullptr, *coarse_v = nullptr;
     for (int i = int(sizes.size()) - 1; i >= 0; --i) {

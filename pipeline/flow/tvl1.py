@@ -25,16 +25,27 @@ def _engine() -> Callable[..., int]:
 
 
 def tvl1(frame0: np.ndarray, frame1: np.ndarray, params: TVL1) -> np.ndarray:
-    """Flow from ``frame0`` to ``frame1``, both (h, w) uint8 grey: (2, h, w) float32, x first, in pixels.
+    """TV-L1 flow: frame1(x + flow(x)) = frame0(x), with the numbers of OpenCV's CPU version up to rounding.
 
-    The numbers are those of OpenCV's DualTVL1 on the CPU up to rounding: frame1(x + flow) = frame0(x).
-    Other Python threads run meanwhile. Raises TypeError or ValueError for unsuitable frames,
-    CompilerError (first call) without a C++ compiler. Source: FACTS section 6; MEASURED, TV-L1.
+    Uses one thread, and lets other Python threads run meanwhile. Source: FACTS section 6.
+
+    Args:
+        frame0: (h, w) uint8 grey levels, at least 2x2.
+        frame1: the later frame, of the same size.
+        params: the schedule.
+
+    Returns:
+        (2, h, w) float32, x first, in pixels.
+
+    Raises:
+        TypeError: a frame is not uint8.
+        ValueError: a frame is not grey, too small, or the sizes differ.
+        CompilerError: at the first call, without a usable C++ compiler.
     """
     for name, frame in (("frame0", frame0), ("frame1", frame1)):
         if not isinstance(frame, np.ndarray) or frame.dtype != np.uint8:
             found = getattr(frame, "dtype", type(frame).__name__)
-            raise TypeError(f"{name} must be a uint8 array (grey levels 0 to 255), but is {found}; convert it")
+            raise TypeError(f"{name} must be a uint8 array (grey levels 0-255), but is {found}; convert it")
         if frame.ndim != 2:
             raise ValueError(f"{name} must be (height, width) grey, but has shape {frame.shape}; convert it")
     if frame0.shape != frame1.shape:

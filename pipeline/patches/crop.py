@@ -21,7 +21,7 @@ Kind = Literal["sosr", "tosr"]
 COUNTS = ("drawn", "between", "candidates", "dropped_by_warp", *PARTS)
 
 
-class PatchError(Exception):
+class PatchError(ValueError):
     """Videos that no patches can be made from; the message says which and why."""
 
 
@@ -49,7 +49,7 @@ def crop_patches(
     ``report`` gets the counts, in all and by video, and the videos left out with the reason. Memory: the
     frames around one drawn frame at a time. Raises PatchError if not one training patch results.
     """
-    videos, skipped = {}, {}
+    videos, skipped, engines = {}, {}, set()
     clips = select(read_manifest(manifest), "train")
     with (
         atomic_path(out) as temporary,
@@ -69,6 +69,7 @@ def crop_patches(
                     continue
                 video = _Video(clip, hr_store, lr_store, flow_store, patches, seed)
                 videos[clip.id] = video.cut(kind, writer)
+                engines.add(str(flow_store.attrs(clip.id)["engine"]))
         totals = {name: sum(counts[name] for counts in videos.values()) for name in COUNTS}
         for name, reason in skipped.items():
             print(f"crop_patches: {name} left out: {reason}")
@@ -77,10 +78,9 @@ def crop_patches(
                 f"no {kind} training patch from the {len(clips)} videos of {manifest}: {totals}, left out: "
                 f"{skipped or 'none'}; smaller patches.size, more frames or warp_check: false may help"
             )
-        writer.finish(
-            kind=kind, size=patches.size, neighbours=patches.neighbours, pair_gap=patches.pair_gap, **totals
-        )
-    summary = {"kind": kind, **totals, "skipped": skipped, "videos": videos}
+        made = {"kind": kind, "flow": "+".join(sorted(engines)), "pair_gap": patches.pair_gap, **totals}
+        writer.finish(size=patches.size, neighbours=patches.neighbours, **made)
+    summary = {**made, "skipped": skipped, "videos": videos}
     with atomic_path(report) as temporary:
         temporary.write_text(json.dumps(summary, indent=1) + "\n")
 
@@ -105,7 +105,7 @@ class _Video:
         drawn = sorted(int(frame) for frame in self.flow.index(self.clip.id))
         held_out = min(len(drawn) - 1, max(1, round(self.patches.validation_fraction * len(drawn))))
         boundary = drawn[len(drawn) - held_out] if held_out else self.clip.frames
-        reach = self.patches.pair_gap + (self.patches.neighbours // 2 if kind == "tosr" else 0)
+        reach = self._gap(kind) + (self.patches.neighbours // 2 if kind == "tosr" else 0)
         for frame in drawn:
             counts["drawn"] += 1
             if frame < boundary <= frame + reach:
@@ -116,6 +116,16 @@ class _Video:
             writer.append(part, samples)
             counts[part] += len(samples)
         return dict(counts)
+
+    def _gap(self, kind: Kind) -> int:
+        """Frames that the stored flow spans; a ToSR pair must be as far apart."""
+        gap = int(self.flow.attrs(self.clip.id)["gap"])
+        if kind == "tosr" and gap != self.patches.pair_gap:
+            raise PatchError(
+                f"{self.clip.id}: its flow spans {gap} frames, but patches.pair_gap is "
+                f"{self.patches.pair_gap}; extract the training flow again"
+            )
+        return gap
 
     def _samples(self, kind: Kind, frame: int, counts: Counter) -> list[dict]:
         """The patches of one drawn frame."""

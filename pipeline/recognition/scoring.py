@@ -13,13 +13,13 @@ from torch import nn
 from tqdm import tqdm
 
 from pipeline import config
-from pipeline.data.manifest import Clip, read_manifest, select
+from pipeline.data.manifest import Clip, count_classes, read_manifest, select
 from pipeline.files import atomic_path
 from pipeline.recognition import inputs, sampling
-from pipeline.recognition.compute import autocast, torch_settings
 from pipeline.recognition.models import load_model
 from pipeline.recognition.networks.st_resnet import STResNet
 from pipeline.recognition.reading import ClipReader
+from pipeline.torch_settings import autocast, torch_settings
 
 BATCH_VALUES = 4_000_000
 """Input values scored at once: bounds memory (26 crops of 224x224 RGB, 325 of 64x64)."""
@@ -33,15 +33,14 @@ class ScoringError(Exception):
 
 def score_clips(
     spec: Spec,
-    weights: dict[str, Path],
-    classes: int,
+    streams: list[str],
+    weights: list[Path],
     manifest: Path,
     shard: int,
     frames: Path | None,
     flow: Path | None,
     frame_size: list[int],
     compute: config.Compute,
-    streams: list[str],
     dataset: str,
     recognizer: str,
     method: str,
@@ -49,20 +48,21 @@ def score_clips(
 ) -> None:
     """Score the test clips of a shard with each of ``streams`` and write them to ``out`` (.npz).
 
-    ``weights``: a checkpoint per stream, of train_recognizer or published. ``frames`` and ``flow``: the
-    method's stores of this shard, None where no stream reads them. The file holds ``dataset``,
+    ``weights``: a checkpoint for each of ``streams``, of train_recognizer or published. ``frames`` and
+    ``flow``: the method's stores of this shard, None where no stream reads them. The file holds ``dataset``,
     ``recognizer``, ``method``, ``clips`` (N,), ``labels`` (N,), and (N, classes) float32 scores before
-    softmax under each stream's name. Raises ScoringError for a stream without weights.
+    softmax under each stream's name. Raises ScoringError unless there are as many weights as streams.
     """
-    missing = [stream for stream in streams if stream not in weights]
-    if missing:
-        raise ScoringError(f"'{spec.label}' has no weights for {missing}; train them or give weights")
-    clips = select(read_manifest(manifest), "test", shard)
+    if len(weights) != len(streams):
+        raise ScoringError(f"{recognizer}: {len(streams)} streams ({streams}), but {len(weights)} weights")
+    everything = read_manifest(manifest)
+    clips, classes = select(everything, "test", shard), count_classes(everything)
     stores = ([frames] if frames else [], [flow] if flow else [])
     content = {}
     with torch_settings(compute) as device, ClipReader(clips, *stores, frame_size) as reader:
-        for stream in streams:
-            network = load_model(weights[stream], spec, stream, classes).to(device).eval()
+        for stream, path in zip(streams, weights, strict=True):
+            network = load_model(path, spec, stream, classes).eval()
+            network = network.to(device, memory_format=torch.channels_last)
             score = _score_joint if isinstance(network, STResNet) else _score_stream
             with torch.inference_mode(), autocast(compute):
                 content[stream] = score(spec, stream, network, clips, classes, reader, device)
@@ -95,7 +95,7 @@ def snippets(spec: Spec, stream: str, clip: Clip, reader: ClipReader) -> tuple[n
 
 def _boxes(spec: Spec, height: int, width: int) -> list[inputs.Box]:
     if spec.protocol == "tsn":
-        return inputs.test_boxes(height, width, spec.crop, spec.test_crops)
+        return inputs.scoring_boxes(height, width, spec.crop, spec.test_crops)
     return inputs.full_boxes(height, width)
 
 

@@ -15,15 +15,15 @@ from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from pipeline import config
-from pipeline.checkpoint import load_resume, save_resume
-from pipeline.data.manifest import Clip, read_manifest, select
+from pipeline.checkpoint import load_resume, log_folder, resume_path, save_resume
+from pipeline.data.manifest import Clip, count_classes, read_manifest, select
 from pipeline.files import seed_for
 from pipeline.recognition.batches import Batches
-from pipeline.recognition.compute import autocast, torch_settings
 from pipeline.recognition.models import build_backbone, join_streams, load_model, save_model
 from pipeline.recognition.networks.st_resnet import STResNet
 from pipeline.recognition.reading import ClipReader
 from pipeline.recognition.weights import load_initial
+from pipeline.torch_settings import autocast, torch_settings
 
 LOG_EVERY = 20
 
@@ -36,25 +36,24 @@ def train_recognizer(
     spec: config.TSN | config.STResNet,
     stream: Literal["spatial", "temporal", "joint"],
     dataset: str,
-    classes: int,
     manifest: Path,
     frames: list[Path],
     flow: list[Path],
+    init: list[Path],
     frame_size: list[int],
     compute: config.Compute,
     seed: int,
-    init: dict[str, Path],
+    code: str,
     out: Path,
-    resume: Path,
-    log_dir: Path,
     checkpoint_seconds: float = 120.0,
 ) -> None:
     """Train ``stream`` of ``spec`` with SGD (FACTS section 7) and write its checkpoint to ``out``.
 
     ``frames`` and ``flow`` are the HR stores of the training split, all shards; a stream that reads no
-    frames or no flow takes none. ``init`` holds the trained ``spatial`` and ``temporal`` checkpoints that a
-    joint network starts from. An interrupted training goes on from ``resume``, which is removed at the end,
-    to the same weights. The checkpoint is a dict of ``network``, ``args``, ``state_dict``, ``metadata``.
+    frames or no flow takes none. ``init`` holds the trained spatial and temporal checkpoints, in this order,
+    that a joint network starts from. An interrupted training goes on from ``resume_path(out)`` to the same
+    weights, if that state is of this very run and ``code``, a digest of the source. The checkpoint is a
+    dict of ``network``, ``args``, ``state_dict``, ``metadata``.
 
     Raises TrainingError for missing sections, checkpoints or clips.
     """
@@ -62,19 +61,21 @@ def train_recognizer(
     if section is None:
         raise TrainingError(f"'{spec.label}' has no section {stream}; give its training, or weights")
     training = section.for_dataset(dataset)
-    clips = select(read_manifest(manifest), "train")
+    everything = read_manifest(manifest)
+    clips, classes = select(everything, "train"), count_classes(everything)
     if not clips:
         raise TrainingError(f"{manifest} lists no training clips of {dataset}")
     names = (dataset, spec.protocol, spec.network, stream)
     with torch_settings(compute) as device:
         torch.manual_seed(seed_for(seed, *names, "weights"))
-        network = _start(spec, stream, classes, training.dropout, init).to(device)
+        network = _start(spec, stream, classes, training.dropout, init)
+        network = network.to(device, memory_format=torch.channels_last)
         normalisation = (network.appearance if stream == "joint" else network).normalisation
-        key = _key(spec, stream, dataset, classes, clips, frame_size, compute, seed, init)
+        key = _key(spec, stream, dataset, classes, clips, frame_size, compute, seed, init, code)
         stores = (frames if stream != "temporal" else [], flow if stream != "spatial" else [])
         with ClipReader(clips, *stores, frame_size, keep=True) as reader:
             batches = Batches(spec, stream, clips, reader, normalisation, training.batch_size, seed, names)
-            _train(network, training, batches, compute, device, key, resume, log_dir, checkpoint_seconds)
+            _train(network, training, batches, compute, device, key, out, checkpoint_seconds)
     metadata = {
         "protocol": spec.protocol,
         "stream": stream,
@@ -85,23 +86,24 @@ def train_recognizer(
         "seed": seed,
     }
     save_model(out, network, spec, metadata)
-    resume.unlink(missing_ok=True)
+    resume_path(out).unlink(missing_ok=True)
 
 
 def _start(
-    spec: config.TSN | config.STResNet, stream: str, classes: int, dropout: float, init: dict[str, Path]
+    spec: config.TSN | config.STResNet, stream: str, classes: int, dropout: float, init: list[Path]
 ) -> nn.Module:
     if stream != "joint":
         network = build_backbone(spec, stream, classes, dropout)
         if spec.initial_weights:
             load_initial(network, spec.initial_weights)
         return network
-    missing = [name for name in ("spatial", "temporal") if name not in init]
-    if missing:
+    if len(init) != 2:
         raise TrainingError(
-            f"the joint network of '{spec.label}' starts from trained streams; missing {missing}"
+            f"the joint network of '{spec.label}' starts from its trained spatial and temporal streams; "
+            f"found {len(init)} checkpoints in init"
         )
-    streams = [load_model(init[name], spec, name, classes) for name in ("spatial", "temporal")]
+    names = ("spatial", "temporal")
+    streams = [load_model(path, spec, name, classes) for path, name in zip(init, names, strict=True)]
     for backbone in streams:
         backbone.dropout = nn.Dropout(dropout)
     return join_streams(spec, *streams)
@@ -116,12 +118,22 @@ def _key(
     frame_size: list[int],
     compute: config.Compute,
     seed: int,
-    init: dict[str, Path],
+    init: list[Path],
+    code: str,
 ) -> str:
     """What must be equal for a training to go on where another stopped."""
-    content = [spec.model_dump(mode="json"), stream, dataset, classes, frame_size, seed, compute.precision]
+    content = [
+        spec.model_dump(mode="json"),
+        stream,
+        dataset,
+        classes,
+        frame_size,
+        seed,
+        compute.precision,
+        code,
+    ]
     content.append([[clip.id, clip.label, clip.frames] for clip in clips])
-    content.append({name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in init.items()})
+    content.append([hashlib.sha256(path.read_bytes()).hexdigest() for path in init])
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
@@ -178,13 +190,12 @@ def _train(
     compute: config.Compute,
     device: torch.device,
     key: str,
-    resume: Path,
-    log_dir: Path,
+    out: Path,
     checkpoint_seconds: float,
 ) -> None:
     train_mode(network, training.partial_bn)
     optimizer = make_optimizer(network, training)
-    start = 0
+    start, resume = 0, resume_path(out)
     state = load_resume(resume, key)
     if state is not None:
         network.load_state_dict(state["network"])
@@ -198,7 +209,7 @@ def _train(
         desc=batches.stream,
         mininterval=2.0,
     )
-    with SummaryWriter(log_dir, purge_step=start) as log:
+    with SummaryWriter(str(log_folder(out)), purge_step=start) as log:
         for step in steps:
             drops = sum(milestone <= step for milestone in training.milestones)
             for group in optimizer.param_groups:

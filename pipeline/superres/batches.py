@@ -19,7 +19,7 @@ MEMORY_LIMIT = 1_000_000_000
 """Bytes of patches that are kept in memory; larger files are read sample by sample."""
 
 
-class PatchFileError(Exception):
+class PatchFileError(ValueError):
     """A patch file that a recipe cannot be trained on; the message says what to change."""
 
 
@@ -79,6 +79,7 @@ class PatchFile:
         if self._bytes() <= MEMORY_LIMIT:
             self.arrays = {name: group[name][(slice(None), *where)] for name, where in self.parts.items()}
             self.parts = dict.fromkeys(self.parts, ())
+            self.file.close()
 
     def _bytes(self) -> int:
         """Bytes of everything that is read."""
@@ -100,10 +101,6 @@ class PatchFile:
                 [_replicate(frames, padded) for frames, padded in zip(lr, values["padded"], strict=True)]
             )
         return hr, lr, flow
-
-    def close(self) -> None:
-        """Close the file."""
-        self.file.close()
 
 
 def _plain(value: object) -> object:

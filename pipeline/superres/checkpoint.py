@@ -13,7 +13,7 @@ from pipeline.files import atomic_path
 from pipeline.superres.networks import load_network
 
 
-class CheckpointError(Exception):
+class CheckpointError(ValueError):
     """A checkpoint that does not fit; the message names the file, what it holds and what was expected."""
 
 

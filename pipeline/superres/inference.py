@@ -14,11 +14,12 @@ from pipeline.config import SCALE, Compute, SRModel
 from pipeline.data.manifest import Clip, read_manifest, select
 from pipeline.data.plan import read_plan
 from pipeline.superres.checkpoint import load_model
-from pipeline.superres.torch_settings import autocast, torch_settings
+from pipeline.superres.layout import image_layout
+from pipeline.torch_settings import autocast, torch_settings
 from pipeline.video.store import ShardReader, ShardWriter
 
 
-class SuperResolutionError(Exception):
+class SuperResolutionError(ValueError):
     """A clip that cannot be super-resolved; the message names it."""
 
 
@@ -45,9 +46,7 @@ def super_resolve(
     clips = select(read_manifest(manifest), "test", shard)
     read = read_plan(plan)
     with torch_settings(compute) as device, ShardReader(lr) as low, ShardWriter(out) as writer:
-        network = load_model(model, checkpoint, device)
-        if device.type == "cuda" or compute.precision == "bfloat16":
-            network = network.to(memory_format=torch.channels_last)
+        network = image_layout(load_model(model, checkpoint, device))
         for clip in tqdm(clips, desc=f"super_resolve {model.network}", unit="clip", mininterval=10):
             if clip.id not in read:
                 raise SuperResolutionError(f"{clip.id} is not in {plan}; make the plan again")

@@ -11,8 +11,9 @@ from pipeline.config import Compute, FeatureNetwork, SRTraining
 from pipeline.superres import losses
 from pipeline.superres.batches import Batch
 from pipeline.superres.features import load_features
+from pipeline.superres.layout import image_layout
 from pipeline.superres.networks import load_network
-from pipeline.superres.torch_settings import autocast
+from pipeline.torch_settings import autocast
 
 
 class Objective:
@@ -27,14 +28,15 @@ class Objective:
             raise ValueError("training.losses has no term; give at least losses.pixel")
         self.features = None
         if self.terms.feature is not None:
-            self.features = _on_device(load_features(feature_network), compute)
+            self.features = image_layout(load_features(feature_network).to(compute.device))
         self.discriminator = None
         if self.terms.adversarial is not None:
             settings = self.terms.adversarial
             self.adversary = losses.AdversarialLoss(settings.kind)
-            self.discriminator = _on_device(load_network(settings.discriminator, settings.args), compute)
+            discriminator = load_network(settings.discriminator, settings.args)
+            self.discriminator = image_layout(discriminator.to(compute.device))
             self.optimiser = torch.optim.Adam(
-                self.discriminator.parameters(), settings.lr, tuple(training.betas)
+                self.discriminator.parameters(), settings.lr, tuple(training.betas), fused=True
             )
             self.schedule = torch.optim.lr_scheduler.MultiStepLR(
                 self.optimiser, training.milestones, training.gamma
@@ -115,7 +117,3 @@ class Objective:
                 (self.discriminator, self.optimiser, self.schedule), state["parts"], strict=True
             ):
                 part.load_state_dict(saved)
-
-
-def _on_device(network: torch.nn.Module, compute: Compute) -> torch.nn.Module:
-    return network.to(compute.device).to(memory_format=torch.channels_last)

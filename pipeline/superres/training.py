@@ -15,11 +15,12 @@ from pipeline.config import Compute, FeatureNetwork, SRModel
 from pipeline.files import seed_for
 from pipeline.superres.batches import PatchFile, training_batches
 from pipeline.superres.checkpoint import load_trained, save_network
+from pipeline.superres.layout import image_layout
 from pipeline.superres.networks import load_network
 from pipeline.superres.objective import Objective
-from pipeline.superres.torch_settings import autocast, torch_settings
 from pipeline.superres.training_log import TrainingError, TrainingLog
 from pipeline.superres.validation import validate
+from pipeline.torch_settings import autocast, torch_settings
 
 
 def train_sr(
@@ -55,11 +56,11 @@ def train_sr(
         network = load_network(model.network, model.args)
         if init is not None:
             load_trained(network, model, init)
-        network = _on_device(network, device)
+        network = image_layout(network.to(device).train())
         read = (training, network.frames, network.temporal_padding)
         train, held_out = PatchFile(patches, "train", *read), PatchFile(patches, "validation", *read)
         objective = Objective(training, feature_network, compute)
-        optimiser = torch.optim.Adam(network.parameters(), training.lr, tuple(training.betas))
+        optimiser = torch.optim.Adam(network.parameters(), training.lr, tuple(training.betas), fused=True)
         schedule = torch.optim.lr_scheduler.MultiStepLR(optimiser, training.milestones, training.gamma)
         parts = {"network": network, "optimiser": optimiser, "schedule": schedule, "objective": objective}
         key = _run_key(name, model, feature_network, compute, seed, train.attributes, init, code)
@@ -91,18 +92,12 @@ def train_sr(
                     log.check(step)
                     save_resume(resume, _state(parts, step), key)
         metadata = {
-            "name": name, "seed": seed, "steps": training.iterations, "run": key, "torch": str(torch.__version__),
-            "recipe": model.model_dump_json(), "patches": train.attributes,
+            "name": name, "seed": seed, "steps": training.iterations, "run": key,
+            "torch": str(torch.__version__), "recipe": model.model_dump_json(), "patches": train.attributes,
             "psnr": validation and validation.psnr, "bicubic_psnr": validation and validation.bicubic_psnr,
         }  # fmt: skip
         save_network(out, network, model, metadata)
     resume.unlink(missing_ok=True)
-
-
-def _on_device(network: nn.Module, device: torch.device) -> nn.Module:
-    """The network in training mode on the device, in the memory layout that is fastest for images."""
-    network = network.to(device).train()
-    return network.to(memory_format=torch.channels_last) if network.frames == 1 else network
 
 
 def _run_key(

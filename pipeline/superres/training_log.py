@@ -13,7 +13,7 @@ from tqdm import tqdm
 from pipeline.superres.validation import Validation
 
 
-class TrainingError(Exception):
+class TrainingError(RuntimeError):
     """A training that cannot start or go on; the message names the model, the step and what to do."""
 
 
@@ -46,7 +46,7 @@ class TrainingLog:
         self.writer.close()
 
     def step(self, step: int, terms: dict[str, torch.Tensor], learning_rate: float) -> None:
-        """Take the loss terms of step ``step`` (from 1), on any device. Raises TrainingError, see ``check``."""
+        """Take the loss terms of step ``step`` (from 1), on any device; raises as ``check``."""
         for term, value in terms.items():
             value = value.detach()
             self.sums[term] = self.sums[term] + value if term in self.sums else value
@@ -69,8 +69,8 @@ class TrainingLog:
         broken = [term for term, value in values.items() if not abs(value) < float("inf")]
         if broken:
             raise TrainingError(
-                f"{self.name}: the loss ({', '.join(broken)}) is not finite between steps {self.since + 1} and "
-                f"{step}; lower training.lr, or set training.clip_gradient"
+                f"{self.name}: the loss ({', '.join(broken)}) is not finite between steps {self.since + 1} "
+                f"and {step}; lower training.lr, or set training.clip_gradient"
             )
 
     def validation(self, step: int, validation: Validation | None) -> None:
@@ -82,9 +82,7 @@ class TrainingLog:
         self.writer.add_image("lr_bicubic_sr_hr", validation.images, step)
         # Killed jobs keep what they have seen.
         self.writer.flush()
-        self.say(
-            f"step {step}: validation PSNR {validation.psnr:.2f} dB (bicubic {validation.bicubic_psnr:.2f} dB)"
-        )
+        self.say(f"step {step}: PSNR {validation.psnr:.2f} dB (bicubic {validation.bicubic_psnr:.2f} dB)")
 
     def say(self, message: str) -> None:
         """Print a line that does not run into the progress bar."""

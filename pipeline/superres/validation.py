@@ -10,7 +10,7 @@ from torch import nn
 from pipeline.config import SCALE, Compute
 from pipeline.superres.batches import PatchFile, validation_batches
 from pipeline.superres.networks.bicubic import enlarge
-from pipeline.superres.torch_settings import autocast
+from pipeline.torch_settings import autocast
 
 LIMIT = 128
 """Validation patches at most: enough to see a recipe go wrong, cheap beside the steps between."""

@@ -45,7 +45,7 @@ def videos(tmp_path):
                 drawn = list(range(1, FRAMES - 2, 2))
                 field = np.zeros((height, width, 2), np.float16)
                 field[..., 0] = 1
-                flow.add(name, [field] * len(drawn), index=drawn)
+                flow.add(name, [field] * len(drawn), index=drawn, gap=1, engine="tvl1")
                 clips.append(
                     Clip(name, f"{name}.avi", name.split("/")[0], 0, "train", FRAMES, height, width, shard)
                 )
@@ -80,6 +80,7 @@ def test_sosr_patches_are_crops_with_bicubic_lr(videos):
             np.testing.assert_array_equal(train["flow"][i][..., 0], 1)
         assert file.attrs["kind"] == "sosr"
         assert file.attrs["train"] == len(train["hr"])
+        assert file.attrs["flow"] == report["flow"] == "tvl1"
     assert report["drawn"] == 22
     assert report["train"] + report["validation"] == 3 * (22 - report["between"])
     assert list(report["skipped"]) == ["tiny/c"]
@@ -127,13 +128,18 @@ def test_wrong_flow_is_dropped(videos):
         field = np.zeros((HEIGHT, WIDTH, 2), np.float16)
         field[..., 1] = -2
         with ShardWriter(paths["flow"][shard]) as flow:
-            flow.add(name, [field] * 3, index=[4, 9, 14])
+            flow.add(name, [field] * 3, index=[4, 9, 14], gap=1, engine="tvl1")
     with pytest.raises(PatchError, match=r"no tosr training patch.*tiny/c"):
         cut(videos, "tosr")
     assert not (folder / "out.h5").exists()
     _, report = cut(videos, "tosr", OPTIONS.model_copy(update={"warp_check": False}))
     assert report["train"] > 0
     assert "no frame drawn" in report["skipped"]["tiny/c"] or "smaller" in report["skipped"]["tiny/c"]
+
+
+def test_flow_over_another_gap_is_refused(videos):
+    with pytest.raises(PatchError, match=r"moving/a: its flow spans 1 frames, but patches.pair_gap is 2"):
+        cut(videos, "tosr", OPTIONS.model_copy(update={"pair_gap": 2}))
 
 
 def test_same_seed_same_patches(videos):

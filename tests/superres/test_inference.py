@@ -116,6 +116,15 @@ def test_bfloat16_is_close(shard):
     assert abs(exact - fast).max() <= 2
 
 
+def test_a_network_of_2d_and_3d_convolutions_runs_in_bfloat16(shard):
+    args = {"depth": 16, "units": 1, "growth": 8, "features": 16, "head": 16, "start": "bilinear"}
+    model = SRModel(network="vsr_duf", args=args)
+    save_network(shard / "duf.pt", load_network(model.network, args), model, {})
+    exact = run(shard, model, shard / "duf.pt", batch_pixels=1)["a/x"][1].astype(int)
+    fast = run(shard, model, shard / "duf.pt", compute=Compute(precision="bfloat16"))["a/x"][1]
+    assert abs(exact - fast).max() <= 3
+
+
 def test_every_lr_frame_is_read_once(shard, monkeypatch):
     reads = []
     read = ShardReader.read

@@ -87,6 +87,12 @@ class BNInception(Backbone):
         name = f"inception_{block}"
         branches = []
         strided = not BLOCKS[block][0]
+        height, width = x.shape[-2:]
+        if strided and (height % 2 or width % 2):
+            # Padded convolutions and unpadded pooling would disagree on the size, in Caffe too.
+            raise ValueError(
+                f"bn_inception: block {block} cannot halve {width}x{height}; give a multiple of 32"
+            )
         if not strided:
             branches.append(self._apply_conv(f"{name}_1x1", x))
         y = self._apply_conv(f"{name}_3x3_reduce", x)

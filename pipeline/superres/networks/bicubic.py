@@ -2,7 +2,7 @@
 
 Keys' kernel with a = -0.5 and mirrored edges (FACTS section 1), as two matrix products in the
 image's own precision. No parameters. Results are neither rounded nor clipped, unlike MATLAB's on
-8-bit images; the caller rounds once. VDSR, VSR-DUF's relatives and SPMC use ``enlarge`` too.
+8-bit images; the caller rounds once. VDSR and SPMC use ``enlarge`` too.
 """
 
 from __future__ import annotations

@@ -5,17 +5,19 @@ compensation layer splats the LR pixels of each frame along it onto the HR grid;
 shared over the frames and a decoder with skip links fuse the splatted frames into a residual to the
 bicubic centre frame. Chroma is bicubic.
 
-The authors released a frozen graph and a test script, not the model's code or a table of its layers, so
-there is no weight layout to follow. Settled from the paper, the script and VESPCN (Caballero et al. 2017),
-whose motion network the paper uses:
+The authors released a frozen graph and a test script, not the model's code, so there is no weight layout
+to follow. Settled from the paper, the script, VESPCN (Caballero et al. 2017), whose motion network the
+paper uses, and, for the encoder's and decoder's widths and the tanh's gain, a public re-implementation
+(W. Tang's VideoSuperResolution):
 - Motion: coarse network at 1/4 and fine network at 1/2 of LR (24 filters, kernels 5, 3, 5, 3, 3 and 5, 3, 3,
   3, 3; tanh, pixel shuffle), summed; tanh times `gain` pixels each. Sides are padded by replication to
   multiples of 4, as in the script.
 - Splat (paper): LR pixel p goes to 4 * (p + flow) and adds to the 4 nearest HR pixels with
   bilinear weights, without normalisation; what falls outside is dropped.
 - Encoder 5x5 f, 3x3 stride 2 2f, 3x3 2f, 3x3 stride 2 4f; ConvLSTM 3x3 4f; decoder 3x3 4f, deconvolution
-  4x4 2f, 3x3 2f, deconvolution 4x4 f, 3x3 f, 5x5 1; f = 32; ReLU; skips are sums. The ConvLSTM is the plain
-  one that the script imports: no peepholes, forget bias 1, gates from one convolution of input and state.
+  4x4 2f, 3x3 2f, deconvolution 4x4 f, 3x3 f, 5x5 1; f = 32; ReLU; skips are sums. The ConvLSTM is the
+  one that the script names (BasicConvLSTMCell): no peepholes, forget bias 1, gates from one convolution
+  of input and state.
 - Frames run in temporal order and the last step's image is the result; at a clip's ends the end frame
   is repeated (script).
 

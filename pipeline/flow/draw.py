@@ -1,0 +1,36 @@
+"""Which frames of a training video patches are cropped from."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+class TooShortError(ValueError):
+    """A video with no frame that may be drawn."""
+
+
+def draw_frames(
+    clip_frames: int, frames_per_video: int, margin: int, gap: int, rng: np.random.Generator
+) -> list[int]:
+    """Draw frames of a video without replacement, sorted; all of them where there are too few.
+
+    Source: section 4.1 (120 frames a video); FACTS section 2 (from frame 6 to N - 5, counted from 1).
+
+    Args:
+        clip_frames: frames of the video.
+        frames_per_video: frames to draw.
+        margin: frames at both ends that are not drawn.
+        gap: frames between a frame and its partner, which keeps out of the margin too.
+        rng: source of the draw; seed it with ``seed_for(seed, "draw", clip.id)``.
+
+    Raises:
+        TooShortError: no frame may be drawn.
+    """
+    candidates = np.arange(margin, clip_frames - margin - gap)
+    if len(candidates) == 0:
+        raise TooShortError(
+            f"{clip_frames} frames are too few: a margin of {margin} at both ends and pairs {gap} apart "
+            f"need at least {2 * margin + gap + 1}; leave the video out or lower patches.margin"
+        )
+    drawn = rng.choice(candidates, size=min(frames_per_video, len(candidates)), replace=False)
+    return sorted(int(number) for number in drawn)

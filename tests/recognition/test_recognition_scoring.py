@@ -1,0 +1,145 @@
+"""Scoring against direct computations from the stores, plans, fusion and accuracy."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from pipeline import config
+from pipeline.data.manifest import read_manifest, select
+from pipeline.data.plan import read_plan
+from pipeline.recognition import models, scoring
+from pipeline.recognition.plan import plan_frames
+from pipeline.recognition.scoring import ScoringError, score_clips
+from pipeline.video.store import ShardReader, ShardWriter
+
+COMPUTE = config.Compute()
+
+
+def save(spec, stream: str, folder: Path) -> Path:
+    """A checkpoint of a random network with a classifier that matters."""
+    torch.manual_seed(len(stream))
+    network = models.build_model(spec, stream, 2, 0.0)
+    for name, parameter in network.named_parameters():
+        if name.endswith(("last_linear.weight", "fc.weight")):
+            torch.nn.init.normal_(parameter)
+    path = folder / f"{stream}.pt"
+    models.save_model(path, network, spec, {"stream": stream, "classes": 2})
+    return path
+
+
+def score(spec, weights: dict[str, Path], toy, out: Path, **keys) -> dict[str, np.ndarray]:
+    arguments = {
+        "frames": toy.frames["test"],
+        "flow": toy.flow["test"],
+        "streams": list(weights),
+        "weights": list(weights.values()),
+    } | keys
+    score_clips(
+        spec,
+        manifest=toy.manifest,
+        shard=0,
+        frame_size=list(toy.frame_size),
+        compute=COMPUTE,
+        dataset="toy",
+        recognizer="r",
+        method="hr",
+        out=out,
+        **arguments,
+    )
+    with np.load(out) as content:
+        return dict(content)
+
+
+def test_tsn_scores_are_means_over_crops_and_snippets(tsn, toy, tmp_path, monkeypatch):
+    weights = {stream: save(tsn, stream, tmp_path) for stream in ("spatial", "temporal")}
+    found = score(tsn, weights, toy, tmp_path / "scores.npz")
+    clips = select(read_manifest(toy.manifest), "test")
+    assert found["clips"].tolist() == [clip.id for clip in clips]
+    assert found["labels"].tolist() == [clip.label for clip in clips]
+    assert (str(found["dataset"]), str(found["recognizer"]), str(found["method"])) == ("toy", "r", "hr")
+    assert found["spatial"].dtype == np.float32
+    networks = {stream: models.load_model(path, tsn, stream, 2).eval() for stream, path in weights.items()}
+    for index, clip in enumerate(clips):
+        with ShardReader(toy.frames["test"]) as frames, ShardReader(toy.flow["test"]) as flow:
+            step = max((clip.frames - 1) // 2, 0)
+            rgb = frames.read(clip.id, [0, step, 2 * step]).astype(np.float32)
+            fields = max(clip.frames - 1, 1)
+            step = max((fields - 2) // 2, 0)
+            numbers = [min(s * step + k, fields - 1) for s in range(3) for k in range(2)]
+            uv = flow.read(clip.id, numbers).astype(np.float32)
+        crop = rgb[:, :, 4:36]  # 32 of 40 columns, all 32 rows
+        views = np.concatenate([crop, crop[:, :, ::-1]])
+        bgr = torch.tensor((views[..., ::-1] - [104, 117, 123]).transpose(0, 3, 1, 2)).float()
+        crop = uv[:, :, 4:36]
+        mirrored = crop[:, :, ::-1].copy()
+        mirrored[..., 0] = 255 - mirrored[..., 0]
+        stacks = [v.reshape(3, 2, 32, 32, 2).transpose(0, 1, 4, 2, 3) for v in (crop, mirrored)]
+        stacks = torch.tensor(np.concatenate(stacks).reshape(6, 4, 32, 32) - 128)
+        with torch.inference_mode():
+            np.testing.assert_allclose(
+                found["spatial"][index], networks["spatial"](bgr).mean(0), rtol=1e-3, atol=1e-4
+            )
+            np.testing.assert_allclose(
+                found["temporal"][index], networks["temporal"](stacks).mean(0), rtol=1e-3, atol=1e-4
+            )
+    # The size of the batches does not matter beyond rounding.
+    monkeypatch.setattr(scoring, "BATCH_VALUES", 1)
+    small = score(tsn, weights, toy, tmp_path / "small.npz")
+    np.testing.assert_allclose(small["spatial"], found["spatial"], rtol=1e-3, atol=1e-4)
+
+
+def test_st_resnet_scores_all_streams(st_resnet, toy, tmp_path, monkeypatch):
+    weights = {stream: save(st_resnet, stream, tmp_path) for stream in ("spatial", "temporal", "joint")}
+    found = score(st_resnet, weights, toy, tmp_path / "scores.npz")
+    clips = select(read_manifest(toy.manifest), "test")
+    assert {found[stream].shape for stream in weights} == {(len(clips), 2)}
+    monkeypatch.setattr(scoring, "BATCH_VALUES", 1)
+    small = score(st_resnet, weights, toy, tmp_path / "small.npz")
+    for stream in weights:
+        np.testing.assert_allclose(small[stream], found[stream], rtol=1e-3, atol=1e-4)
+    # The motion stream sees the joint network's motion only without temporal convolutions; a clip of one
+    # frame is the same frame five times.
+    index = [clip.frames for clip in clips].index(1)
+    with ShardReader(toy.frames["test"]) as frames:
+        frame = frames.read(clips[index].id, [0]).astype(np.float32)
+    views = np.concatenate([frame, frame[:, :, ::-1]]) / 255
+    views = (views - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
+    network = models.load_model(weights["spatial"], st_resnet, "spatial", 2).eval()
+    with torch.inference_mode():
+        expected = network(torch.tensor(views.transpose(0, 3, 1, 2)).float()).mean(0)
+    np.testing.assert_allclose(found["spatial"][index], expected, rtol=1e-3, atol=1e-4)
+
+
+def test_planned_frames_are_enough(tsn, st_resnet, toy, tmp_path):
+    """Stores of the planned frames alone give the same scores to the last bit (DESIGN rule 7)."""
+    specs = {"tsn": tsn, "st_resnet": st_resnet}
+    plan_frames(toy.manifest, specs, tmp_path / "plan.json")
+    plan = read_plan(tmp_path / "plan.json")
+    clips = {clip.id: clip for clip in select(read_manifest(toy.manifest), "test")}
+    assert plan.keys() == clips.keys()
+    single = next(clip.id for clip in clips.values() if clip.frames == 1)
+    assert (plan[single].frames, plan[single].fields) == ([0], [0])
+    for kind, stored in (("frames", toy.frames["test"]), ("fields", toy.flow["test"])):
+        with ShardReader(stored) as reader, ShardWriter(tmp_path / f"{kind}.h5") as writer:
+            for name, entry in plan.items():
+                numbers = getattr(entry, kind)
+                writer.add(name, reader.read(name, numbers), index=numbers)
+    for name, spec in specs.items():
+        streams = ["spatial", "temporal"] + ["joint"] * (name == "st_resnet")
+        weights = {stream: save(spec, stream, tmp_path) for stream in streams}
+        full = score(spec, weights, toy, tmp_path / "full.npz")
+        stores = {"frames": tmp_path / "frames.h5", "flow": tmp_path / "fields.h5"}
+        planned = score(spec, weights, toy, tmp_path / "planned.npz", **stores)
+        for stream in streams:
+            assert np.array_equal(full[stream], planned[stream])
+
+
+def test_a_stream_needs_only_its_own_store_and_weights(tsn, toy, tmp_path):
+    weights = {"spatial": save(tsn, "spatial", tmp_path)}
+    found = score(tsn, weights, toy, tmp_path / "scores.npz", flow=None)
+    assert "temporal" not in found
+    with pytest.raises(ScoringError, match=r"2 streams .* but 1 weights"):
+        score(tsn, weights, toy, tmp_path / "none.npz", streams=["spatial", "temporal"])
+    assert not (tmp_path / "none.npz").exists()

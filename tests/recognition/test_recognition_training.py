@@ -1,0 +1,195 @@
+"""Real trainings on the toy data: they learn, resume to the same bits, and leave loadable checkpoints."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from pipeline import config
+from pipeline.data.manifest import read_manifest, select
+from pipeline.recognition import models
+from pipeline.recognition.batches import Batches
+from pipeline.recognition.models import ModelError, build_model, load_model
+from pipeline.recognition.networks.backbone import CAFFE
+from pipeline.recognition.reading import ClipReader, ReadingError
+from pipeline.recognition.training import TrainingError, loss_and_scores, train_mode, train_recognizer
+
+COMPUTE = config.Compute()
+
+
+def train(spec, stream: str, toy, out: Path, **keys) -> Path:
+    """Train on the toy data and return the checkpoint."""
+    arguments = {
+        "manifest": toy.manifest,
+        "frames": [toy.frames["train"]],
+        "flow": [toy.flow["train"]],
+        "frame_size": list(toy.frame_size),
+        "compute": COMPUTE,
+        "seed": 0,
+        "init": [],
+        "code": "",
+    }
+    train_recognizer(spec, stream, "toy", out=out, **arguments | keys)
+    return out
+
+
+def state(path: Path) -> dict[str, torch.Tensor]:
+    return torch.load(path, weights_only=True)["state_dict"]
+
+
+def same(first: Path, second: Path) -> bool:
+    a, b = state(first), state(second)
+    return a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)
+
+
+@pytest.mark.parametrize("stream", ["spatial", "temporal"])
+def test_training_learns_logs_and_leaves_a_checkpoint(tsn, toy, tmp_path, stream):
+    # Each stream may do without the other's stores.
+    unused = {"flow": []} if stream == "spatial" else {"frames": []}
+    out = train(tsn, stream, toy, tmp_path / "model.pt", **unused)
+    content = torch.load(out, weights_only=True)
+    assert content["network"] == "bn_inception"
+    assert content["args"] == tsn.args
+    assert content["metadata"]["stream"] == stream
+    assert not (tmp_path / "model.resume").exists()
+    assert list((tmp_path / "tensorboard" / "model").glob("events*"))
+    network = load_model(out, tsn, stream, 2).eval()
+    clips = select(read_manifest(toy.manifest), "train")
+    with ClipReader(clips, [toy.frames["train"]], [toy.flow["train"]], toy.frame_size) as reader:
+        batches = Batches(tsn, stream, clips, reader, CAFFE, 16, 1, ("check",))
+        tensors, labels = batches.at(0)
+    with torch.inference_mode():
+        _, scores = loss_and_scores(network, tensors, labels)
+    assert (scores.argmax(1) == labels).float().mean() >= 0.9
+
+
+def test_training_is_deterministic_and_depends_on_the_seed(tsn, toy, tmp_path):
+    first = train(tsn, "spatial", toy, tmp_path / "a.pt")
+    assert same(first, train(tsn, "spatial", toy, tmp_path / "b.pt"))
+    assert not same(first, train(tsn, "spatial", toy, tmp_path / "c.pt", seed=1))
+
+
+@pytest.mark.parametrize("stream", ["spatial", "joint"])
+def test_interrupted_training_ends_with_the_same_weights(st_resnet, toy, tmp_path, monkeypatch, stream):
+    init = []
+    if stream == "joint":
+        init = [train(st_resnet, name, toy, tmp_path / f"{name}.pt") for name in ("spatial", "temporal")]
+    unbroken = train(st_resnet, stream, toy, tmp_path / "unbroken.pt", init=init)
+
+    class Killed(Exception):
+        pass
+
+    original = Batches.at
+
+    def at(self, step):
+        if step == 4:
+            raise Killed
+        return original(self, step)
+
+    broken = tmp_path / "broken.pt"
+    monkeypatch.setattr(Batches, "at", at)
+    with pytest.raises(Killed):
+        train(st_resnet, stream, toy, broken, init=init, checkpoint_seconds=0.0)
+    assert not broken.exists()
+    assert broken.with_suffix(".resume").exists()
+    steps = []
+
+    def record(self, step):
+        steps.append(step)
+        return original(self, step)
+
+    monkeypatch.setattr(Batches, "at", record)
+    train(st_resnet, stream, toy, broken, init=init)
+    assert steps[0] == 4
+    assert same(unbroken, broken)
+
+
+def test_joint_training_starts_from_the_trained_streams(st_resnet, toy, tmp_path):
+    init = [train(st_resnet, name, toy, tmp_path / f"{name}.pt") for name in ("spatial", "temporal")]
+    frozen = st_resnet.joint.model_copy(update={"lr": 1e-12})
+    spec = st_resnet.model_copy(update={"joint": frozen})
+    joint = state(train(spec, "joint", toy, tmp_path / "joint.pt", init=init))
+    torch.testing.assert_close(joint["appearance.conv1.weight"], state(init[0])["conv1.weight"])
+    # Stage 2 has two units: its second one is temporal.
+    kernel = state(init[1])["layer2.1.conv1.weight"]
+    temporal = joint["motion.layer2.1.conv1.weight"]
+    torch.testing.assert_close(temporal, (kernel / 3).expand(-1, -1, 3, -1))
+    with pytest.raises(TrainingError, match="found 0 checkpoints"):
+        train(st_resnet, "joint", toy, tmp_path / "none.pt")
+
+
+def test_partial_bn_trains_only_the_first_normalisation(tsn, st_resnet):
+    network = build_model(tsn, "spatial", 2, dropout=0.0)
+    train_mode(network, partial_bn=True)
+    norms = [m for m in network.modules() if isinstance(m, nn.BatchNorm2d)]
+    before = [norm.running_mean.clone() for norm in norms]
+    network(torch.randn(2, 3, 32, 32)).sum().backward()
+    moved = [not torch.equal(norm.running_mean, mean) for norm, mean in zip(norms, before, strict=True)]
+    assert moved == [True] + [False] * (len(norms) - 1)
+    assert [norm.weight.grad is not None for norm in norms] == moved
+    joint = build_model(st_resnet, "joint", 2, dropout=0.0)
+    train_mode(joint, partial_bn=True)
+    training = [name for name, m in joint.named_modules() if isinstance(m, nn.BatchNorm2d) and m.training]
+    assert training == ["appearance.bn1", "motion.bn1"]
+
+
+def test_partial_bn_leaves_the_others_as_they_started(tsn, toy, tmp_path):
+    spec = tsn.model_copy(update={"spatial": tsn.spatial.model_copy(update={"partial_bn": True})})
+    trained = state(train(spec, "spatial", toy, tmp_path / "model.pt"))
+    assert trained["conv1_7x7_s2_bn.num_batches_tracked"] == 12
+    assert trained["conv2_3x3_bn.num_batches_tracked"] == 0
+    assert torch.equal(trained["conv2_3x3_bn.weight"], torch.ones_like(trained["conv2_3x3_bn.weight"]))
+
+
+def test_per_dataset_training_is_used(tsn, toy, tmp_path):
+    section = tsn.spatial.model_copy(update={"per_dataset": {"toy": {"iterations": 2}}})
+    out = train(tsn.model_copy(update={"spatial": section}), "spatial", toy, tmp_path / "model.pt")
+    assert torch.load(out, weights_only=True)["metadata"]["iterations"] == 2
+
+
+def test_bfloat16_trains_float32_weights(tsn, toy, tmp_path):
+    compute = config.Compute(precision="bfloat16")
+    out = train(tsn, "spatial", toy, tmp_path / "model.pt", compute=compute)
+    assert {value.dtype for value in state(out).values()} == {torch.float32, torch.int64}
+
+
+def test_batches_depend_on_seed_and_step_alone(tsn, toy):
+    clips = select(read_manifest(toy.manifest), "train")
+    with (
+        ClipReader(clips, [toy.frames["train"]], [], toy.frame_size, keep=True) as kept,
+        ClipReader(clips, [toy.frames["train"]], [], toy.frame_size) as read,
+    ):
+        first = Batches(tsn, "spatial", clips, kept, CAFFE, 6, 0, ("a",))
+        second = Batches(tsn, "spatial", clips, read, CAFFE, 6, 0, ("a",))
+        inputs = [first.at(step) for step in range(8)]
+        (tensor,), labels = second.at(5)
+        assert torch.equal(tensor, inputs[5][0][0])
+        assert torch.equal(labels, inputs[5][1])
+    # 8 batches of 6 are three passes over 16 clips: 24 of each class.
+    assert torch.cat([labels for _, labels in inputs]).sum() == 24
+
+
+def test_errors_name_what_is_missing(tsn, toy, tmp_path):
+    out = tmp_path / "model.pt"
+    with pytest.raises(TrainingError, match="no section spatial"):
+        train(tsn.model_copy(update={"spatial": None}), "spatial", toy, out)
+    with pytest.raises(TrainingError, match="no section joint"):
+        train(tsn, "joint", toy, out)
+    with pytest.raises(ReadingError, match=r"clip .* is not in"):
+        train(tsn, "spatial", toy, out, frames=[toy.frames["test"]])
+    with pytest.raises(ReadingError, match=r"flow of .* is 40x32, but recognition.frame_size is 48x32"):
+        train(tsn, "temporal", toy, out, frame_size=[48, 32])
+    assert not out.exists()
+
+
+def test_checkpoints_of_other_recognisers_are_refused(tsn, tmp_path):
+    network = models.build_model(tsn, "spatial", 2, 0.0)
+    out = tmp_path / "model.pt"
+    models.save_model(out, network, tsn, {"stream": "spatial", "classes": 2})
+    assert np.isclose(load_model(out, tsn, "spatial", 2).last_linear.bias.sum().item(), 0)
+    with pytest.raises(ModelError, match=r"'spatial', 2.*expected.*'temporal', 2"):
+        load_model(out, tsn, "temporal", 2)
+    with pytest.raises(ModelError, match="no joint network"):
+        load_model(out, tsn, "joint", 2)

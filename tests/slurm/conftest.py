@@ -1,0 +1,96 @@
+"""A SLURM cluster of the tests' own, and the profile as a user of that cluster would edit it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+from slurm.cluster import cluster, missing_commands
+
+HERE = Path(__file__).parent
+
+# Takes the place of `python -m pipeline STAGE`, since the test machine may have no GPU. A training holds the
+# GPU for HOLD seconds, or until it meets another one. Files that a stage is asked for are made empty.
+STAGE = """#!{python}
+import os, sys, time
+from pathlib import Path
+stage, arguments = sys.argv[3], sys.argv[4:]
+if stage == "train-sr":
+    mine = Path("running") / str(os.getpid())
+    mine.parent.mkdir(exist_ok=True)
+    mine.touch()
+    Path("jobs").open("a").write(os.environ.get("CUDA_VISIBLE_DEVICES", "all") + "\\n")
+    end = time.monotonic() + float(os.environ["HOLD"])
+    while time.monotonic() < end and not Path("met").exists():
+        if len(list(mine.parent.iterdir())) > 1:
+            Path("met").touch()
+        time.sleep(0.05)
+    mine.unlink()
+for path in map(Path, arguments):
+    if path.parts[:1] == ("results",) and not path.exists():
+        path.mkdir() if stage == "generate-demo" else path.touch()
+"""
+
+
+@pytest.fixture(scope="session")
+def slurm_environment(tmp_path_factory) -> dict[str, str]:
+    """A running cluster; what differs from this process's environment for its users."""
+    if os.geteuid() != 0:
+        pytest.skip(f"a SLURM cluster must be started by root, this is uid {os.geteuid()}")
+    if missing_commands() and shutil.which("apt-get"):
+        result = subprocess.run([HERE / "install.sh"], capture_output=True, text=True, timeout=600)
+        if result.returncode:
+            pytest.skip(f"tests/slurm/install.sh failed: {(result.stdout + result.stderr)[-1500:]}")
+    if missing := missing_commands():
+        pytest.skip(f"{', '.join(missing)} not found, and no apt-get to install SLURM with")
+    with cluster(tmp_path_factory.mktemp("slurm")) as environment:
+        yield {name: environment[name] for name in ("SLURM_CONF", "PATH")}
+
+
+@pytest.fixture
+def slurm(slurm_environment, monkeypatch) -> None:
+    """This test's commands reach the cluster."""
+    for name, value in slurm_environment.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def profile(root: Path, tmp_path: Path) -> Path:
+    """profiles/slurm with the partition of the cluster's GPUs, and made for jobs of seconds."""
+    settings = yaml.safe_load((root / "profiles/slurm/config.yaml").read_text())
+    settings["set-resources"]["train_sr"]["slurm_partition"] = "gpu"
+    settings |= {"jobs": 4, "slurm-init-seconds-before-status-checks": 2, "latency-wait": 10}
+    folder = tmp_path / "profile"
+    folder.mkdir()
+    (folder / "config.yaml").write_text(yaml.safe_dump(settings))
+    return folder
+
+
+@pytest.fixture
+def train(root: Path, tmp_path: Path, monkeypatch) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run trainings of a device with Snakemake's flags in ``tmp_path``, with ``STAGE`` as every stage."""
+
+    def run(device: str, models: list[str], *flags: str, hold: float) -> subprocess.CompletedProcess[str]:
+        python = tmp_path / "bin" / "python"
+        python.parent.mkdir(exist_ok=True)
+        python.write_text(STAGE.format(python=sys.executable))
+        python.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{python.parent}:{os.environ['PATH']}")
+        monkeypatch.setenv("HOLD", str(hold))
+        config = yaml.safe_load((root / "config.yaml").read_text()) | {"compute": {"device": device}}
+        (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
+        targets = [f"results/superres/models/{model}.pt" for model in models]
+        return subprocess.run(
+            [sys.executable, "-m", "snakemake", "--snakefile", root / "Snakefile", *flags, "--", *targets],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+        )
+
+    return run

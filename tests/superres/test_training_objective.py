@@ -1,0 +1,94 @@
+"""The terms that a recipe adds up, against sums written out by hand."""
+
+import pytest
+import torch
+from torch.nn.functional import huber_loss
+
+from pipeline.config import (
+    AdversarialLoss,
+    Compute,
+    FeatureLoss,
+    FeatureNetwork,
+    Losses,
+    PixelLoss,
+    SRTraining,
+    WarpLoss,
+)
+from pipeline.superres.batches import Batch
+from pipeline.superres.objective import Objective
+
+FEATURES = FeatureNetwork(network="random_features")
+DISCRIMINATOR = {"size": 32, "features": 4}
+
+
+def objective(**terms) -> Objective:
+    torch.manual_seed(0)
+    return Objective(SRTraining(losses=Losses(**terms)), FEATURES, Compute())
+
+
+def pair(sides: int) -> tuple[torch.Tensor, Batch]:
+    """SR and a batch of three samples; the flow is two pixels to the right."""
+    torch.manual_seed(1)
+    hr, sr = torch.rand(3, sides, 3, 32, 32), torch.rand(3, sides, 3, 32, 32)
+    flow = torch.zeros(3, 2, 32, 32)
+    flow[:, 0] = 2
+    return sr.requires_grad_(), Batch(torch.rand(3, sides, 1, 3, 8, 8), hr, flow)
+
+
+def test_a_siamese_pair_adds_both_pixel_terms_and_both_warp_terms():
+    sr, batch = pair(2)
+    terms = objective(pixel=PixelLoss(kind="huber"), warp=WarpLoss(sr=0.5, hr=2.0)).generator_terms(sr, batch)
+
+    def distance(a, b):
+        return huber_loss(a, b, delta=0.01)
+
+    expected = distance(sr[:, 0], batch.hr[:, 0]) + distance(sr[:, 1], batch.hr[:, 1])
+    torch.testing.assert_close(terms["pixel"], expected)
+    columns = (torch.arange(32) + 2).clamp(max=31)  # W(SR)(x) = SR(x + 2), border replicated
+    warped = sr[:, 1][..., columns]
+    expected = 0.5 * distance(warped, sr[:, 0]) + 2 * distance(warped, batch.hr[:, 0])
+    torch.testing.assert_close(terms["warp"], expected)
+
+
+def test_weights_follow_the_flow_of_each_sample():
+    sr, batch = pair(1)
+    flow = torch.zeros_like(batch.flow)
+    flow[0, 1, :, :16] = 3  # only the left half of the first sample moves
+    batch = Batch(batch.lr, batch.hr, flow)
+    found = objective(pixel=PixelLoss(flow_weight="squared_magnitude", weight=0.1)).generator_terms(sr, batch)
+    error = (sr - batch.hr)[0, 0, :, :, :16].square().sum() * 9 / sr.numel()
+    torch.testing.assert_close(found["pixel"], 0.1 * error)
+
+
+def test_generator_and_discriminator_leave_each_other_alone():
+    sr, batch = pair(1)
+    adversarial = AdversarialLoss(args=DISCRIMINATOR)
+    gan = objective(pixel=None, feature=FeatureLoss(weight=2.0), adversarial=adversarial)
+    terms = gan.generator_terms(sr, batch)
+    assert set(terms) == {"feature", "adversarial"}
+    sum(terms.values()).backward()
+    assert sr.grad.abs().sum() > 0
+    assert all(parameter.grad is None for parameter in gan.discriminator.parameters())
+    assert all(parameter.grad is None for parameter in gan.features.parameters())
+
+    before = [parameter.clone() for parameter in gan.discriminator.parameters()]
+    sr.grad = None
+    losses = [gan.train_discriminator(sr.detach(), batch)["discriminator"].item() for _ in range(8)]
+    assert sr.grad is None
+    assert losses[-1] < losses[0]
+    assert any(not torch.equal(a, b) for a, b in zip(before, gan.discriminator.parameters(), strict=True))
+
+
+def test_the_state_of_the_discriminator_comes_back():
+    sr, batch = pair(1)
+    adversarial = AdversarialLoss(kind="standard", args=DISCRIMINATOR)
+    one, two = objective(adversarial=adversarial), objective(adversarial=adversarial)
+    one.train_discriminator(sr.detach(), batch)
+    two.load_state_dict(one.state_dict())
+    first, second = (each.train_discriminator(sr.detach(), batch) for each in (one, two))
+    assert torch.equal(first["discriminator"], second["discriminator"])
+
+
+def test_a_recipe_without_terms_is_refused():
+    with pytest.raises(ValueError, match="has no term"):
+        objective(pixel=None)
