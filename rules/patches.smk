@@ -35,4 +35,4 @@ rule crop_patches:
     shell:
         "python -m pipeline crop-patches --kind {params.kind} --manifest {input.manifest:q}"
         " --hr {input.hr:q} --lr {input.lr:q} --flow {input.flow:q} --patches {params.patches:q}"
-        " --seed {params.seed} --out {output.patches:q} --counts {output.counts:q} 2> {log:q}"
+        " --seed {params.seed} --out {output.patches:q} --report {output.counts:q} 2> {log:q}"

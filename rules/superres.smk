@@ -38,7 +38,7 @@ rule train_sr:
     shell:
         "python -m pipeline train-sr --name {params.name} --model {params.model:q}"
         " --feature-network {params.features:q} --compute {params.compute:q} --seed {params.seed}"
-        " --patches {input.patches:q} --init {input.init:q} --out {output:q} 2> {log:q}"
+        " --patches {input.patches:q} --init {input.init:q} --code {params.code} --out {output:q} 2> {log:q}"
 
 
 def weights_of(model):

@@ -11,6 +11,7 @@ from torch import nn
 from pipeline.config import SRModel
 from pipeline.files import atomic_path
 from pipeline.superres.networks import load_network
+from pipeline.superres.weights import load_weights
 
 
 class CheckpointError(ValueError):
@@ -35,20 +36,26 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         content = torch.load(path, weights_only=True, map_location="cpu")
     except Exception as error:  # torch.load's errors have no common base
         raise CheckpointError(f"{path} cannot be read as a checkpoint: {error}") from error
-    if not isinstance(content, dict) or not {"network", "args", "state_dict"} <= content.keys():
-        raise CheckpointError(
-            f"{path} is not a checkpoint of train_sr (keys network, args, state_dict); "
-            f"published weights are given as the model's weights"
-        )
+    if not _is_ours(content):
+        raise CheckpointError(f"{path} is not a checkpoint of train_sr (keys network, args, state_dict)")
     return content
 
 
-def load_trained(network: nn.Module, model: SRModel, path: Path) -> None:
-    """Load the weights of ``path`` into ``network``, which was made from ``model``.
+def _is_ours(content: Any) -> bool:
+    return isinstance(content, dict) and {"network", "args", "state_dict"} <= content.keys()
 
-    Raises CheckpointError if they were trained for another network or other arguments.
+
+def load_trained(network: nn.Module, model: SRModel, path: Path) -> None:
+    """Load the weights of ``path``, of ``train_sr`` or published, into ``network``, made from ``model``.
+
+    Raises CheckpointError if they were trained for another network or other arguments, and WeightsError
+    if published ones do not fit.
     """
-    content = read_checkpoint(path)
+    try:
+        content = read_checkpoint(path)
+    except CheckpointError:
+        load_weights(network, path)
+        return
     found = (content["network"], content["args"])
     if found != (model.network, model.args):
         raise CheckpointError(
@@ -63,23 +70,14 @@ def load_trained(network: nn.Module, model: SRModel, path: Path) -> None:
         ) from error
 
 
-def load_model(model: SRModel, checkpoint: Path | None, device: torch.device | str = "cpu") -> nn.Module:
+def load_model(model: SRModel, weights: Path | None, device: torch.device | str = "cpu") -> nn.Module:
     """The model's network with its weights, ready for inference on ``device``.
 
-    The weights are ``checkpoint`` (of ``train_sr``), else ``model.weights`` (published ones), else none,
-    which only a network without parameters may have. Raises CheckpointError.
+    Only a network without parameters may have no ``weights``. Raises as ``load_trained``.
     """
     network = load_network(model.network, model.args)
-    if checkpoint is not None:
-        load_trained(network, model, checkpoint)
-    elif model.weights is not None:
-        # Only this branch needs the importers of published layouts.
-        from pipeline.superres.weights import load_weights
-
-        load_weights(network, model.weights)
+    if weights is not None:
+        load_trained(network, model, weights)
     elif any(True for _ in network.parameters()):
-        raise CheckpointError(
-            f"{model.network} has parameters, but the model has neither a checkpoint nor weights; "
-            f"give it weights or training"
-        )
+        raise CheckpointError(f"{model.network} has parameters, but no weights; give it weights or training")
     return network.eval().requires_grad_(False).to(device)

@@ -25,7 +25,7 @@ class SuperResolutionError(ValueError):
 
 def super_resolve(
     model: SRModel,
-    checkpoint: Path | None,
+    weights: Path | None,
     manifest: Path,
     shard: int,
     lr: Path,
@@ -36,17 +36,17 @@ def super_resolve(
 ) -> None:
     """Write the SR store of one test shard: only the frames of the plan, RGB uint8 at the HR size.
 
-    ``lr`` is the shard's LR store. ``checkpoint`` is ours, of ``train_sr``; without it the weights are the
-    model's published ones. At most ``batch_pixels`` HR pixels (but at least one frame) are in the network
-    at once, and no clip is ever held whole: memory does not grow with its length. The frames do not depend
-    on the batch, up to the rounding of floats.
+    ``lr`` is the shard's LR store. ``weights`` are those of ``train_sr`` or published ones. At most
+    ``batch_pixels`` HR pixels (but at least one frame) are in the network at once, and no clip is ever held
+    whole: memory does not grow with its length. The frames do not depend on the batch, up to the rounding
+    of floats.
 
     Raises SuperResolutionError for a clip that the plan lacks or whose LR frames do not fit the manifest.
     """
     clips = select(read_manifest(manifest), "test", shard)
     read = read_plan(plan)
     with torch_settings(compute) as device, ShardReader(lr) as low, ShardWriter(out) as writer:
-        network = image_layout(load_model(model, checkpoint, device))
+        network = image_layout(load_model(model, weights, device))
         for clip in tqdm(clips, desc=f"super_resolve {model.network}", unit="clip", mininterval=10):
             if clip.id not in read:
                 raise SuperResolutionError(f"{clip.id} is not in {plan}; make the plan again")

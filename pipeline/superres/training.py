@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from pipeline.checkpoint import load_resume, save_resume
+from pipeline.checkpoint import load_resume, log_folder, resume_path, save_resume
 from pipeline.config import Compute, FeatureNetwork, SRModel
 from pipeline.files import seed_for
 from pipeline.superres.batches import PatchFile, training_batches
@@ -26,23 +26,21 @@ from pipeline.torch_settings import autocast, torch_settings
 def train_sr(
     name: str,
     model: SRModel,
-    feature_network: FeatureNetwork,
+    feature_network: FeatureNetwork | None,
     compute: Compute,
     seed: int,
     patches: Path,
     init: Path | None,
+    code: str,
     out: Path,
-    resume: Path,
-    log_dir: Path,
-    code: str = "",
 ) -> None:
     """Train ``model`` on a patch file (of the kind ``model.training.patches``) and write its checkpoint.
 
     ``init`` is the checkpoint of a model of the same network whose weights the training starts from.
-    ``resume`` is the file of the resumable state: written every ``checkpoint_every`` steps, read if it is
-    of this very run (same recipe, seed, patches, init and ``code``, a digest of the source), removed at the
+    The resumable state, ``resume_path(out)``, is written every ``checkpoint_every`` steps, read if it is of
+    this very run (same recipe, seed, patches, init and ``code``, a digest of the source), and removed at the
     end. On the CPU a resumed training ends with the same weights, bit for bit, as an unbroken one.
-    TensorBoard's files (losses, learning rate, validation PSNR, sample images) go to ``log_dir``.
+    TensorBoard's files (losses, learning rate, validation PSNR, sample images) go to ``log_folder(out)``.
 
     Raises TrainingError without a recipe or when the loss is not finite, PatchFileError for patches that do
     not fit the recipe, and CheckpointError for an ``init`` of another network.
@@ -50,6 +48,7 @@ def train_sr(
     training = model.training
     if training is None:
         raise TrainingError(f"{name} has no training section; give it one, or weights")
+    resume = resume_path(out)
     run_seed = seed_for(seed, "train_sr", name)
     with torch_settings(compute) as device:
         torch.manual_seed(run_seed)
@@ -67,7 +66,7 @@ def train_sr(
         start = _restore(parts, resume, key)
 
         steps = range(start, training.iterations)
-        with TrainingLog(name, log_dir, training.iterations, start) as log:
+        with TrainingLog(name, log_folder(out), training.iterations, start) as log:
             log.say(f"{len(train)} training and {len(held_out)} validation patches, from step {start}")
             for step, batch in enumerate(
                 training_batches(train, training, run_seed, steps, device), start + 1
@@ -103,7 +102,7 @@ def train_sr(
 def _run_key(
     name: str,
     model: SRModel,
-    feature_network: FeatureNetwork,
+    feature_network: FeatureNetwork | None,
     compute: Compute,
     seed: int,
     patches: dict[str, Any],
@@ -116,7 +115,8 @@ def _run_key(
         del recipe["training"][how_often]
     content = {
         "name": name, "model": recipe, "compute": compute.model_dump(mode="json"), "seed": seed,
-        "feature_network": feature_network.model_dump(mode="json"), "patches": patches, "code": code,
+        "feature_network": feature_network and feature_network.model_dump(mode="json"), "code": code,
+        "patches": patches,
         "init": init and hashlib.sha256(init.read_bytes()).hexdigest(), "torch": str(torch.__version__),
     }  # fmt: skip
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -81,6 +81,19 @@ def test_agrees_with_opencv_on_real_pairs(real_data, size):
     assert np.mean([np.abs(tvl1(*pair, TVL1())).mean() for pair in pairs]) > 0.05  # there is motion
 
 
+def test_differs_from_opencv_less_than_opencv_from_itself(real_data):
+    """The iteration amplifies the last digit; noise far below a grey level moves OpenCV's flow more."""
+    rng = np.random.default_rng(0)
+    ours, own = [], []
+    for clip in sorted((real_data / "ucf101").glob("*/*_g02_c01.avi")):
+        pair = grey_frames(clip, 20, 2, (96, 72))
+        expected = opencv_flow(*pair, TVL1())
+        noisy = [((f + rng.normal(0, 1e-3, f.shape)) / 255).astype(np.float32) for f in pair]
+        ours.append(end_point_difference(tvl1(*pair, TVL1()), expected).mean())
+        own.append(end_point_difference(opencv_flow(*noisy, TVL1()), expected).mean())
+    assert np.mean(ours) <= 1.25 * np.mean(own)
+
+
 @pytest.mark.parametrize(("dx", "dy"), [(2, 0), (0, -3), (1.5, 2.5), (-6, 4)])
 def test_finds_a_translation(dx, dy):
     flow = tvl1(*moved_pair(96, 128, dx, dy), TVL1())

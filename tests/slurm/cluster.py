@@ -53,13 +53,13 @@ def cluster(folder: Path) -> Iterator[dict[str, str]]:
         munge.chmod(0o755)
         environment = _write_configuration(folder, munge / "socket")
         _start_munge(stack, folder, munge)
-        stack.callback(_cancel_jobs, environment)
         (folder / "state").mkdir()
         _start(stack, folder / "slurmctld.out", ["slurmctld", "-D"], environment)
         for node in NODES:
             (folder / f"spool.{node}").mkdir()
             _start(stack, folder / f"slurmd.{node}.out", ["slurmd", "-D", "-N", node], environment)
         _wait_until(lambda: _nodes_up(environment) == len(NODES), "nodes do not come up", folder)
+        stack.callback(_cancel_jobs, environment)
         yield environment
 
 

@@ -65,7 +65,8 @@ def profile(root: Path, tmp_path: Path) -> Path:
     """profiles/slurm with the partition of the cluster's GPUs, and made for jobs of seconds."""
     settings = yaml.safe_load((root / "profiles/slurm/config.yaml").read_text())
     settings["set-resources"]["train_sr"]["slurm_partition"] = "gpu"
-    settings |= {"jobs": 4, "slurm-init-seconds-before-status-checks": 2, "latency-wait": 10}
+    # Such a job takes 5 to 7 s; after a poll without news the plugin waits 10 s more.
+    settings |= {"jobs": 4, "slurm-init-seconds-before-status-checks": 7, "latency-wait": 10}
     folder = tmp_path / "profile"
     folder.mkdir()
     (folder / "config.yaml").write_text(yaml.safe_dump(settings))
@@ -73,10 +74,10 @@ def profile(root: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def train(root: Path, tmp_path: Path, monkeypatch) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Run trainings of a device with Snakemake's flags in ``tmp_path``, with ``STAGE`` as every stage."""
+def train(root: Path, tmp_path: Path, monkeypatch) -> Callable[..., subprocess.Popen[str]]:
+    """Start trainings of a device with Snakemake's flags in ``tmp_path``, with ``STAGE`` as every stage."""
 
-    def run(device: str, models: list[str], *flags: str, hold: float) -> subprocess.CompletedProcess[str]:
+    def run(device: str, models: list[str], *flags: str, hold: float) -> subprocess.Popen[str]:
         python = tmp_path / "bin" / "python"
         python.parent.mkdir(exist_ok=True)
         python.write_text(STAGE.format(python=sys.executable))
@@ -85,12 +86,11 @@ def train(root: Path, tmp_path: Path, monkeypatch) -> Callable[..., subprocess.C
         monkeypatch.setenv("HOLD", str(hold))
         config = yaml.safe_load((root / "config.yaml").read_text()) | {"compute": {"device": device}}
         (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
+        command = [sys.executable, "-m", "snakemake", "--snakefile", str(root / "Snakefile")]
+        options = {"cwd": tmp_path, "text": True, "stderr": subprocess.STDOUT}
+        # Only the trainings are of interest: what they need is made here first.
+        subprocess.run([*command, "--cores", "4", "--", "results/patches/sosr.h5"], check=True, **options)
         targets = [f"results/superres/models/{model}.pt" for model in models]
-        return subprocess.run(
-            [sys.executable, "-m", "snakemake", "--snakefile", root / "Snakefile", *flags, "--", *targets],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-        )
+        return subprocess.Popen([*command, *flags, "--", *targets], stdout=subprocess.PIPE, **options)
 
     return run

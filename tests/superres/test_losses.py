@@ -6,19 +6,14 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from pipeline.superres.losses import (
-    AdversarialLoss,
-    PixelLoss,
-    WarpLoss,
-    flow_weight,
-    huber,
-    pixel_loss,
+from pipeline.superres.losses.adversarial import (
     relativistic_discriminator_loss,
     relativistic_generator_loss,
     standard_discriminator_loss,
     standard_generator_loss,
-    warp_loss,
 )
+from pipeline.superres.losses.pixel import flow_weight, huber, pixel_loss
+from pipeline.superres.losses.warp import warp_loss
 
 
 def flow_of(u: list[float], v: list[float]) -> torch.Tensor:
@@ -165,18 +160,6 @@ def test_warp_loss_gradient():
     assert torch.autograd.gradcheck(lambda a, b: warp_loss(a, b, hr_t, flow, kind="mse"), (sr_t, sr_t1))
 
 
-def test_modules_are_the_functions():
-    sr, hr, flow = random(2, 3, 4, 4), random(2, 3, 4, 4, seed=1), random(2, 2, 4, 4, seed=2)
-    torch.testing.assert_close(PixelLoss("huber", 0.1)(sr, hr), pixel_loss(sr, hr, "huber", 0.1))
-    torch.testing.assert_close(WarpLoss(2, 3)(sr, hr, hr, flow), warp_loss(sr, hr, hr, flow, 2, 3))
-    real, fake = random(3, 1), random(3, 1, seed=1)
-    relativistic, standard = AdversarialLoss("relativistic"), AdversarialLoss("standard")
-    assert relativistic.generator(real, fake) == relativistic_generator_loss(real, fake)
-    assert relativistic.discriminator(real, fake) == relativistic_discriminator_loss(real, fake)
-    assert standard.generator(real, fake) == standard_generator_loss(fake)
-    assert standard.discriminator(real, fake) == standard_discriminator_loss(real, fake)
-
-
 def test_exceptions():
     sr = random(1, 3, 4, 4)
     with pytest.raises(ValueError, match="differ in shape"):
@@ -187,5 +170,3 @@ def test_exceptions():
         flow_weight(sr[:, :2], "speed")
     with pytest.raises(ValueError, match="normalise 'sum'"):
         flow_weight(sr[:, :2], "magnitude", "sum")
-    with pytest.raises(ValueError, match="adversarial loss 'hinge'"):
-        AdversarialLoss("hinge")

@@ -91,7 +91,7 @@ def train(patches, folder, model, name="m", seed=0, init=None, code="", compute=
     folder.mkdir(exist_ok=True)
     train_sr(
         name, model, FEATURES, compute or Compute(), seed, patches / f"{model.training.patches}.h5", init,
-        folder / "out.pt", folder / "resume.pt", folder / "log", code,
+        code, folder / "out.pt",
     )  # fmt: skip
     return read_checkpoint(folder / "out.pt")["state_dict"]
 
@@ -109,7 +109,7 @@ def stopped(patches, folder, model, monkeypatch, at=8, **options):
         patch.setattr(batches, "training_batch", dying)
         with pytest.raises(KeyboardInterrupt):
             train(patches, folder, model, **options)
-    assert (folder / "resume.pt").is_file()
+    assert (folder / "out.resume").is_file()
     assert not (folder / "out.pt").exists()
 
 
@@ -127,7 +127,7 @@ def test_a_resumed_training_equals_an_unbroken_one(patches, tmp_path, monkeypatc
     resumed = train(patches, tmp_path / "broken", model)
     assert "from step 5" in capfd.readouterr().err
     assert same(unbroken, resumed)
-    assert not (tmp_path / "broken" / "resume.pt").exists()
+    assert not (tmp_path / "broken" / "out.resume").exists()
 
 
 @pytest.mark.parametrize("recipe", MODELS)
@@ -180,7 +180,7 @@ def test_a_siamese_pair_has_less_warp_error_with_the_warp_loss(patches, tmp_path
     model = MODELS["siamese_image"]
     longer = model.training.model_copy(update={"iterations": 60, "batch_size": 4})
     train(patches, tmp_path, model.model_copy(update={"training": longer}))
-    log = EventAccumulator(str(tmp_path / "log")).Reload()
+    log = EventAccumulator(str(tmp_path / "tensorboard" / "out")).Reload()
     values = [event.value for event in log.Scalars("loss/warp")]
     assert values[-1] < values[0]
 
@@ -190,11 +190,15 @@ def test_tensorboard_has_losses_rate_psnr_and_images(patches, tmp_path, monkeypa
     stopped(patches, tmp_path, model, monkeypatch)
     train(patches, tmp_path, model)
     logging.getLogger("tensorboard").setLevel(logging.ERROR)
-    log = EventAccumulator(str(tmp_path / "log")).Reload()
+    log = EventAccumulator(str(tmp_path / "tensorboard" / "out")).Reload()
     tags = log.Tags()
-    assert {"loss/pixel", "loss/feature", "loss/adversarial", "loss/discriminator", "loss/total"} <= set(
-        tags["scalars"]
-    )
+    assert {
+        "loss/pixel",
+        "loss/feature",
+        "loss/adversarial",
+        "loss/adversarial/discriminator",
+        "loss/total",
+    } <= set(tags["scalars"])
     assert [event.step for event in log.Scalars("psnr/validation")] == [6, 12] or [
         event.step for event in log.Scalars("psnr/validation")
     ] == [12]
@@ -222,7 +226,7 @@ def test_a_diverging_training_stops_with_its_name_and_step(patches, tmp_path):
     ):
         train(patches, tmp_path, model)
     assert not (tmp_path / "out.pt").exists()
-    assert not (tmp_path / "resume.pt").exists()
+    assert not (tmp_path / "out.resume").exists()
 
 
 def test_bfloat16_trains_float32_weights(patches, tmp_path):

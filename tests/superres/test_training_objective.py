@@ -68,15 +68,17 @@ def test_generator_and_discriminator_leave_each_other_alone():
     assert set(terms) == {"feature", "adversarial"}
     sum(terms.values()).backward()
     assert sr.grad.abs().sum() > 0
-    assert all(parameter.grad is None for parameter in gan.discriminator.parameters())
-    assert all(parameter.grad is None for parameter in gan.features.parameters())
+    assert all(parameter.grad is None for parameter in gan.terms["adversarial"].discriminator.parameters())
+    assert all(parameter.grad is None for parameter in gan.terms["feature"].network.parameters())
 
-    before = [parameter.clone() for parameter in gan.discriminator.parameters()]
+    discriminator = gan.terms["adversarial"].discriminator
+    before = [parameter.clone() for parameter in discriminator.parameters()]
     sr.grad = None
-    losses = [gan.train_discriminator(sr.detach(), batch)["discriminator"].item() for _ in range(8)]
+    steps = [gan.train_discriminator(sr.detach(), batch) for _ in range(8)]
+    losses = [step["adversarial/discriminator"].item() for step in steps]
     assert sr.grad is None
     assert losses[-1] < losses[0]
-    assert any(not torch.equal(a, b) for a, b in zip(before, gan.discriminator.parameters(), strict=True))
+    assert any(not torch.equal(a, b) for a, b in zip(before, discriminator.parameters(), strict=True))
 
 
 def test_the_state_of_the_discriminator_comes_back():
@@ -86,7 +88,7 @@ def test_the_state_of_the_discriminator_comes_back():
     one.train_discriminator(sr.detach(), batch)
     two.load_state_dict(one.state_dict())
     first, second = (each.train_discriminator(sr.detach(), batch) for each in (one, two))
-    assert torch.equal(first["discriminator"], second["discriminator"])
+    assert torch.equal(first["adversarial/discriminator"], second["adversarial/discriminator"])
 
 
 def test_a_recipe_without_terms_is_refused():

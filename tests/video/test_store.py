@@ -68,10 +68,12 @@ def test_one_frame_is_one_chunk(store):
 
 
 def test_an_interrupted_writer_leaves_nothing(tmp_path, frames):
-    path = tmp_path / "shard.h5"
-    with pytest.raises(RuntimeError), ShardWriter(path) as writer:
-        writer.add("a/b", frames)
+    def failing():
+        yield frames[0]
         raise RuntimeError("killed")
+
+    with pytest.raises(RuntimeError, match="killed"), ShardWriter(tmp_path / "shard.h5") as writer:
+        writer.add("a/b", failing())
     assert list(tmp_path.iterdir()) == []
 
 

@@ -34,7 +34,7 @@ UCF_ACTIONS = _set(
         "griddle": Look("paddle", "stripes"),
         "dotted": Look("disc", "dots"),
         "ringed": Look("disc", "rings"),
-        "kite": Look("diamond", "speckles"),
+        "globe": Look("disc", "speckles", period=(5.0, 6.5)),
         "flower": Look("flower", "speckles"),
     },
     [
@@ -42,8 +42,8 @@ UCF_ACTIONS = _set(
         ("GriddleSwing", "griddle", motions.swing),
         ("DottedBallBounce", "dotted", motions.bounce),
         ("RingedBallBounce", "ringed", motions.bounce),
-        ("KiteSpin", "kite", motions.spin),
-        ("KiteSway", "kite", motions.sway),
+        ("GlobeSpin", "globe", motions.spin),
+        ("GlobeSway", "globe", motions.sway),
         ("FlowerApproach", "flower", motions.approach),
         ("FlowerRetreat", "flower", motions.retreat),
     ],
@@ -56,7 +56,7 @@ HMDB_ACTIONS = _set(
         "chevron": Look("flag", "zigzag"),
         "spoked": Look("disc", "spokes"),
         "striped": Look("disc", "stripes"),
-        "barrel": Look("barrel", "speckles"),
+        "barrel": Look("barrel", "speckles", period=(5.0, 6.5)),
         "bell": Look("triangle", "speckles"),
     },
     [

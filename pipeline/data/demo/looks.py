@@ -124,8 +124,8 @@ class Look:
 
     outline: str
     pattern: str
-    period: tuple[float, float] = (6.5, 8.5)
-    radius: float = 11.0
+    period: tuple[float, float] = (7.0, 9.5)
+    radius: float = 12.0
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ def _wave(rng: np.random.Generator, frames: int, period: tuple[float, float]) ->
 def swing(rng: np.random.Generator, frames: int) -> list[Pose]:
     """To and fro along a flat arc, leaning into it."""
     wave = _wave(rng, frames, (8, 10))
-    reach = rng.uniform(3.5, 5)
+    reach = rng.uniform(2.2, 3.2)
     return [Pose(x=reach * s, y=-0.25 * reach * s * s, angle=0.2 * s) for s in wave]
 
 
@@ -59,7 +59,7 @@ def sway(rng: np.random.Generator, frames: int) -> list[Pose]:
 
 def approach(rng: np.random.Generator, frames: int) -> list[Pose]:
     """Growing."""
-    rate = rng.uniform(0.035, 0.055)
+    rate = rng.uniform(0.06, 0.085)
     return [Pose(scale=float(np.exp(rate * (t - (frames - 1) / 2)))) for t in range(frames)]
 
 
@@ -76,7 +76,7 @@ def slide(rng: np.random.Generator, frames: int) -> list[Pose]:
 
 def nod(rng: np.random.Generator, frames: int) -> list[Pose]:
     """Up and down, smoothly."""
-    reach = rng.uniform(3.5, 5)
+    reach = rng.uniform(2.5, 3.5)
     return [Pose(y=reach * s) for s in _wave(rng, frames, (8, 10))]
 
 

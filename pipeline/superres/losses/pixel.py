@@ -1,0 +1,115 @@
+"""Pixel distances, weighted by the flow of the HR frame where asked (section 3.1.2)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from pipeline.config import Compute, FeatureNetwork, SRTraining
+from pipeline.superres.batches import Batch
+
+Distance = Literal["mse", "l1", "huber"]
+FlowWeight = Literal["none", "magnitude", "squared_magnitude"]
+
+
+def flow_weight(flow: Tensor, kind: FlowWeight, normalise: Literal["none", "mean"] = "none") -> Tensor:
+    """Weight of each pixel by the motion of the HR frame.
+
+    Args:
+        flow: (B, 2, H, W) in pixels, u first.
+        kind: "none": 1; "magnitude": sqrt(u^2 + v^2); "squared_magnitude": u^2 + v^2 (the authors' code
+            multiplies both images by the magnitude before an L2 loss).
+        normalise: "mean" divides the weights of a patch by their mean; a patch without motion then
+            weighs 1 everywhere.
+
+    Returns:
+        (B, 1, H, W).
+
+    Raises:
+        ValueError: an unknown kind or normalisation.
+
+    Source: the paper, section 3.1.2; FACTS section 3.
+    """
+    if kind == "none":
+        return torch.ones_like(flow[:, :1])
+    weight = flow.square().sum(1, keepdim=True)
+    if kind == "magnitude":
+        weight = weight.sqrt()
+    elif kind != "squared_magnitude":
+        raise ValueError(f"flow weight {kind!r}: expected none, magnitude or squared_magnitude")
+    if normalise == "none":
+        return weight
+    if normalise != "mean":
+        raise ValueError(f"normalise {normalise!r}: expected none or mean")
+    mean = weight.mean((1, 2, 3), keepdim=True)
+    return torch.where(mean > 0, weight / mean.clamp_min(torch.finfo(weight.dtype).tiny), 1.0)
+
+
+def huber(sr: Tensor, hr: Tensor, delta: float = 0.01) -> Tensor:
+    """Huber's penalty of each value: d^2 / 2 where |d| <= delta, delta * (|d| - delta / 2) beyond.
+
+    Args:
+        sr: any shape.
+        hr: the same shape.
+        delta: the threshold, in units of the images.
+
+    Returns:
+        The same shape, not reduced.
+
+    Source: VSR-DUF's loss (Jo et al. 2018), delta 0.01.
+    """
+    return F.huber_loss(sr, hr, reduction="none", delta=delta)
+
+
+def pixel_loss(
+    sr: Tensor, hr: Tensor, kind: Distance = "mse", delta: float = 0.01, weight: Tensor | None = None
+) -> Tensor:
+    """Mean penalty of the difference: 1/N * sum_i w_i * d(SR_i, HR_i).
+
+    With kind "mse" and a weight of ``flow_weight`` it is the paper's L_wmse. N counts the values of
+    the images (pixels times channels), so that weight 1 gives the ordinary mean; it is not the sum of
+    the weights.
+
+    Args:
+        sr: (B, C, H, W).
+        hr: the same shape.
+        kind: "mse", "l1" or "huber".
+        delta: Huber's threshold.
+        weight: (B, 1, H, W), or None for 1.
+
+    Raises:
+        ValueError: shapes that differ, or an unknown kind.
+
+    Source: the paper, section 3.1.2 (L_wmse); FACTS sections 3 and 4.
+    """
+    if sr.shape != hr.shape:
+        raise ValueError(f"images differ in shape: {tuple(sr.shape)} and {tuple(hr.shape)}")
+    if kind == "mse":
+        penalty = (hr - sr).square()
+    elif kind == "l1":
+        penalty = (hr - sr).abs()
+    elif kind == "huber":
+        penalty = huber(sr, hr, delta)
+    else:
+        raise ValueError(f"pixel loss {kind!r}: expected mse, l1 or huber")
+    return (penalty if weight is None else weight * penalty).mean()
+
+
+class Term:
+    """The recipe's pixel term: the sum over a pair, as in ToSR's equation; the flow weighs both frames."""
+
+    def __init__(self, training: SRTraining, feature_network: FeatureNetwork, compute: Compute) -> None:
+        self.settings = training.losses.pixel
+
+    def __call__(self, sr: Tensor, batch: Batch) -> Tensor:
+        """The weighted loss of ``sr`` (B, K, 3, 4s, 4s)."""
+        settings, weight = self.settings, None
+        if settings.flow_weight != "none":
+            weight = flow_weight(batch.flow, settings.flow_weight, settings.normalise)
+            weight = weight.repeat_interleave(sr.shape[1], 0)  # (B K, 1, 4s, 4s)
+        fakes, reals = sr.flatten(0, 1), batch.hr.flatten(0, 1)  # (B K, 3, 4s, 4s)
+        penalty = pixel_loss(fakes, reals, settings.kind, settings.delta, weight)
+        return settings.weight * sr.shape[1] * penalty

@@ -1,0 +1,67 @@
+"""The preparing stages: what is stored is what was decoded, cropped or resized."""
+
+import numpy as np
+import pytest
+
+from pipeline import config
+from pipeline.data.listing import list_videos
+from pipeline.data.manifest import Clip, DataError, write_manifest
+from pipeline.data.prepare import prepare_shard, prepare_videos
+from pipeline.video.frames import read_frames, write_video
+from pipeline.video.resize import imresize
+from pipeline.video.store import ShardReader
+
+
+@pytest.fixture
+def video(tmp_path):
+    content = np.random.default_rng(0).integers(0, 256, (6, 34, 46, 3), dtype=np.uint8)
+    write_video(tmp_path / "in" / "a.mkv", content, 25, vcodec="ffv1", pix_fmt="gbrp")
+    return tmp_path / "in" / "a.mkv", content
+
+
+def prepare(tmp_path, *clips, shard=0):
+    write_manifest(tmp_path / "m.csv", clips)
+    prepare_shard(tmp_path / "m.csv", "test", shard, tmp_path / "hr.h5", tmp_path / "lr.h5")
+
+
+def test_action_clips_are_cropped_and_shrunk(tmp_path, video):
+    path, content = video
+    clip = Clip("jump/a", str(path), "jump", 0, "test", 6, 32, 44, 0)
+    prepare(tmp_path, clip, Clip("jump/b", "absent", "jump", 0, "test", 6, 32, 44, 1))
+    with ShardReader(tmp_path / "hr.h5") as hr, ShardReader(tmp_path / "lr.h5") as lr:
+        assert hr.clips == lr.clips == ["jump/a"]
+        np.testing.assert_array_equal(hr.read("jump/a", range(6)), content[:, :32, :44])
+        np.testing.assert_array_equal(lr.read("jump/a", range(6)), imresize(content[:, :32, :44], 8, 11))
+
+
+def test_an_empty_shard_is_a_store(tmp_path, video):
+    prepare(tmp_path, shard=3)
+    with ShardReader(tmp_path / "hr.h5") as hr:
+        assert hr.clips == []
+
+
+@pytest.mark.parametrize(("frames", "height", "found"), [(7, 32, "has 6 frames"), (6, 40, "frames of 46x34")])
+def test_a_changed_file_is_named(tmp_path, video, frames, height, found):
+    with pytest.raises(DataError, match=rf"a\.mkv: {found}|a\.mkv: has {found}"):
+        prepare(tmp_path, Clip("jump/a", str(video[0]), "jump", 0, "test", frames, height, 44, 0))
+    assert not (tmp_path / "hr.h5").exists()
+    assert not (tmp_path / "lr.h5").exists()
+
+
+@pytest.mark.parametrize("size", [[32, 20], [320, 240]])
+def test_training_videos_are_resized(tmp_path, video, size):
+    manifest = tmp_path / "v.csv"
+    (clip,) = list_videos(
+        config.TrainingVideos(size=size, max_frames=4), tmp_path / "in", manifest, tmp_path / "left_out.csv"
+    )
+    prepare_videos(manifest, 0, size, 4, tmp_path / "hr.h5", tmp_path / "lr.h5")
+    frames = np.stack(list(read_frames(clip.path)))[:4]
+    if size == [32, 20]:
+        expected = imresize(frames, clip.height, clip.width)
+        assert abs(clip.height * clip.width - 640) < 130
+    else:
+        expected = frames[:, :32, :44]
+    with ShardReader(tmp_path / "hr.h5") as hr, ShardReader(tmp_path / "lr.h5") as lr:
+        np.testing.assert_array_equal(hr.read("a", range(4)), expected)
+        quarter = imresize(expected, clip.height // 4, clip.width // 4)
+        np.testing.assert_array_equal(lr.read("a", range(4)), quarter)

@@ -1,0 +1,97 @@
+"""The workflow on a real SLURM: the same numbers as locally, and jobs that are killed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+pytestmark = [pytest.mark.slurm, pytest.mark.slow]
+
+ROWS = ("bicubic", "vdsr", "hr")
+
+
+def squeue(*arguments: str) -> list[str]:
+    """Lines of squeue, finished jobs included."""
+    command = ["squeue", "--noheader", "--states=all", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 120) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"nothing within {seconds} s"
+        time.sleep(0.1)
+
+
+def cancel(rule: str) -> str:
+    """Cancel the running job of a rule and wait until SLURM has ended it; its number."""
+    jobs = [line.split() for line in squeue("--format=%i %T %k")]
+    (number,) = [i for i, state, comment in jobs if state == "RUNNING" and comment.startswith(f"rule_{rule}")]
+    subprocess.run(["scancel", number], check=True)
+    wait_for(lambda: squeue(f"--jobs={number}", "--format=%T") == ["CANCELLED"])
+    return number
+
+
+def states(rule: str) -> list[str]:
+    """How the jobs of a rule ended, in the order of their numbers."""
+    jobs = sorted((int(i), s, c) for i, s, c in (line.split() for line in squeue("--format=%i %T %k")))
+    return [state for _, state, comment in jobs if comment.startswith(f"rule_{rule}")]
+
+
+@pytest.fixture
+def small_config(micro_project, tmp_path) -> Path:
+    """The micro experiment's first data set and first recogniser, and three of its rows."""
+    config = yaml.safe_load((micro_project.folder / "tests/micro/config.yaml").read_text())
+    dataset = next(iter(config["datasets"]))
+    config["datasets"] = {dataset: config["datasets"][dataset]}
+    recognizers = config["recognition"]["recognizers"]
+    config["recognition"]["recognizers"] = {"tsn": recognizers["tsn"]}
+    config["methods"] = {row: config["methods"][row] for row in ROWS}
+    path = tmp_path / "small.yaml"
+    path.write_text(yaml.safe_dump(config, sort_keys=False))
+    return path
+
+
+def test_same_table_as_a_local_run(slurm, profile, small_config, micro_project, micro_table, tmp_path):
+    """Every rule runs on the cluster, from nothing to the table; its training is killed once on the way."""
+    results = tmp_path / "results"
+    run = subprocess.Popen(
+        [sys.executable, "-m", "snakemake", "--profile", str(profile)]
+        + ["--set-resources", "train_sr:mem_mb=attempt * 1000"]
+        + ["--configfile", str(small_config), "--config", f"output={results}", "--", f"{results}/table4.csv"],
+        cwd=micro_project.folder,
+        stdout=(tmp_path / "snakemake.log").open("w"),
+        stderr=subprocess.STDOUT,
+    )
+    try:
+        wait_for(lambda: (results / "logs/train_sr/vdsr.log").exists() or run.poll() is not None, 240)
+        assert run.poll() is None, (tmp_path / "snakemake.log").read_text()
+        cancel("train_sr")
+        assert not (results / "superres/models/vdsr.pt").exists()
+        assert run.wait(timeout=400) == 0, (tmp_path / "snakemake.log").read_text()
+    finally:
+        run.kill()
+    assert states("train_sr") == ["CANCELLED", "COMPLETED"]
+    table = pd.read_csv(results / "table4.csv").set_index("method")
+    local = pd.read_csv(micro_table).set_index("method")
+    assert len(table) == len(ROWS)
+    pd.testing.assert_frame_equal(table, local.loc[table.index, table.columns], check_exact=True)
+
+
+def test_killed_job_is_reported_and_leaves_nothing(slurm, profile, train, tmp_path):
+    """Without retries a cancelled job ends the run with an error that names it."""
+    run = train("cpu", ["vdsr"], "--profile", str(profile), "--retries", "0", hold=120)
+    wait_for(lambda: (tmp_path / "jobs").exists() or run.poll() is not None)
+    number = cancel("train_sr")
+    output, _ = run.communicate(timeout=120)
+    assert run.returncode != 0
+    assert f"'{number}'" in output or number in output
+    assert "CANCELLED" in output
+    assert not (tmp_path / "results/superres/models/vdsr.pt").exists()
