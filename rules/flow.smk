@@ -51,10 +51,12 @@ rule extract_training_flow:
         flow=lambda w: as_json(CONFIG.flow, w.engine),
         patches=as_json(CONFIG.patches, "frames_per_video", "margin"),
         seed=CONFIG.seed,
+        device=lambda w: CONFIG.compute.device if w.engine == "flownet2" else "cpu",
         code=lambda w: fingerprint("pipeline.flow.extract_training", f"pipeline.flow.{w.engine}"),
     conda:
         ENVIRONMENT
     shell:
         "python -m pipeline extract-training-flow --frames {input.frames:q} --manifest {input.manifest:q}"
         " --shard {params.shard} --engine {params.engine} --gap {params.gap} --flow {params.flow:q}"
-        " --patches {params.patches:q} --seed {params.seed} --out {output:q} 2> {log:q}"
+        " --patches {params.patches:q} --seed {params.seed} --device {params.device}"
+        " --out {output:q} 2> {log:q}"

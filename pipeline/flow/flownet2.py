@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from pipeline import config
 from pipeline.flow.flownet_parts import (
     Refinement,
     channel_norm,
@@ -32,6 +33,7 @@ from pipeline.flow.flownet_parts import (
     predict_flow,
     upsample_flow,
 )
+from pipeline.flow.pairs import Engine
 from pipeline.flow.warp import warp
 
 DIV_FLOW = 20.0
@@ -214,6 +216,17 @@ def flownet2_flow(model: FlowNet2, frame0: np.ndarray, frame1: np.ndarray) -> np
             flow = F.interpolate(flow, (height, width), mode="bilinear", align_corners=False)
             flow = flow * flow.new_tensor([width / size[1], height / size[0]])[:, None, None]
     return flow[0].cpu().numpy()
+
+
+def load_engine(settings: config.FlowNet2, device: str) -> Engine:
+    """FlowNet2 on colour frames, with the weights of the config."""
+    if settings.weights is None:
+        raise FileNotFoundError(
+            "patches.spatial_flow is flownet2, but flow.flownet2.weights is not set; give the published "
+            "checkpoint (FlowNet2_checkpoint.pth.tar), or set patches.spatial_flow to tvl1"
+        )
+    model = load_flownet2(settings.weights).to(device)
+    return Engine(lambda frame: frame, lambda first, second: flownet2_flow(model, first, second))
 
 
 def load_flownet2(path: Path) -> FlowNet2:

@@ -7,10 +7,12 @@ import functools
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from pipeline.config import TVL1
 from pipeline.flow.compiler import load_library
+from pipeline.flow.pairs import Engine
 
 SOURCE = Path(__file__).with_name("tvl1.cpp")
 
@@ -75,3 +77,12 @@ def tvl1(frame0: np.ndarray, frame1: np.ndarray, params: TVL1) -> np.ndarray:
     if failed:
         raise MemoryError(f"no memory for the flow of frames of {width}x{height}")
     return flow
+
+
+def load_engine(settings: TVL1, device: str) -> Engine:
+    """TV-L1 on grey frames; always on the CPU."""
+
+    def grey(frame: np.ndarray) -> np.ndarray:
+        return cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
+
+    return Engine(grey, lambda first, second: tvl1(first, second, settings))

@@ -28,9 +28,9 @@ PICTURES = {
     "hubble_deep_field.jpg": 0.6,
     "ihc.png": 1.0,
     "motorcycle_left.png": 0.8,
-    "page.png": 1.0,
     "retina.jpg": 0.4,
     "rocket.jpg": 1.0,
+    "text.png": 1.0,
 }
 """Pictures in the wheel (no download) and the size they are brought to, so that all hold fine detail."""
 

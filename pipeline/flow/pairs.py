@@ -1,0 +1,40 @@
+"""Flow between pairs of a clip's frames, by any engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.video.store import ShardReader
+
+
+class FlowError(Exception):
+    """Flow that cannot be computed as asked; the message names the clip and what to do."""
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A way to compute flow; an engine's file offers ``load_engine(settings, device) -> Engine``.
+
+    Attributes:
+        prepare: an RGB frame (h, w, 3) uint8 -> what ``flow`` takes.
+        flow: two prepared frames -> flow (2, h, w) float32 in pixels from the first to the second.
+    """
+
+    prepare: Callable[[np.ndarray], np.ndarray]
+    flow: Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+def pair_flows(
+    reader: ShardReader, clip: str, numbers: list[int], gap: int, engine: Engine
+) -> Iterator[np.ndarray]:
+    """Flow (h, w, 2) from frame t to t + gap for ascending t; each frame is read and prepared once."""
+    ready: dict[int, np.ndarray] = {}
+    for number in numbers:
+        ready = {kept: frame for kept, frame in ready.items() if kept >= number}
+        for wanted in (number, number + gap):
+            if wanted not in ready:
+                ready[wanted] = engine.prepare(reader.read(clip, [wanted])[0])
+        yield np.moveaxis(engine.flow(ready[number], ready[number + gap]), 0, -1)
