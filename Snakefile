@@ -21,6 +21,15 @@ include: "rules/recognition.smk"
 include: "rules/report.smk"
 
 
+# Every GPU job takes the first GPU that it sees, so a machine runs one at a time, whatever the flags.
+# Scope local: on a cluster nothing is held back here, because its scheduler gives each job a GPU.
+resource_scopes:
+    gpu="local",
+
+
+workflow.register_resource("gpu", 1)
+
+
 rule all:
     default_target: True
     input:

@@ -7,10 +7,11 @@ from typing import Any
 
 import torch
 
+from pipeline.errors import PipelineError
 from pipeline.files import atomic_path
 
 
-class CheckpointError(Exception):
+class CheckpointError(PipelineError):
     """A checkpoint that cannot be read; the message names the file and what to do."""
 
 

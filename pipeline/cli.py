@@ -10,12 +10,15 @@ import argparse
 import importlib
 import inspect
 import sys
+import types
 import typing
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
+
+from pipeline.errors import PipelineError
 
 STAGES = {
     "generate-demo": "pipeline.data.demo.generate:generate_demo",
@@ -46,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
     function = getattr(importlib.import_module(module), name)
     try:
         function(**_parse(stage, function, arguments[1:]))
-    except (ValueError, OSError, LookupError, RuntimeError) as error:
+    except (PipelineError, OSError) as error:
         if "--traceback" in arguments:
             raise
         print(f"{stage}: {type(error).__name__}: {error}", file=sys.stderr)
@@ -84,7 +87,8 @@ class _Argument:
 
     def __init__(self, hint: Any) -> None:
         self.adapter = TypeAdapter(hint)
-        plain = set(typing.get_args(hint)) or {hint}
+        is_choice = typing.get_origin(hint) in (typing.Literal, typing.Union, types.UnionType)
+        plain = set(typing.get_args(hint)) if is_choice else {hint}
         self.optional = type(None) in plain
         self.as_is = bool(plain & {Path, str}) or all(isinstance(p, str) for p in plain)
 

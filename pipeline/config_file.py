@@ -11,9 +11,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from pipeline.config import SCALE, Config, Dataset, STResNet
+from pipeline.errors import PipelineError
 
 
-class ConfigError(ValueError):
+class ConfigError(PipelineError, ValueError):
     """A configuration that cannot be run; the message names each key and what to do."""
 
 

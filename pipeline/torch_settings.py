@@ -9,9 +9,10 @@ from contextlib import AbstractContextManager, contextmanager
 import torch
 
 from pipeline.config import Compute
+from pipeline.errors import PipelineError
 
 
-class DeviceError(Exception):
+class DeviceError(PipelineError):
     """A device that the config asks for and the machine does not have."""
 
 

@@ -1,5 +1,7 @@
-# The checked configuration, and where files lie.
+# The checked configuration, where files lie, and what each stage reads.
+import hashlib
 import json
+import os
 
 from snakemake.exceptions import WorkflowError
 
@@ -19,6 +21,52 @@ METHODS = CONFIG.methods
 RECOGNIZERS = CONFIG.recognition.recognizers
 SOURCES = list(dict.fromkeys(m.model for m in METHODS.values() if m.model))
 
+# Keys of a recogniser that its training, its scoring and the plan of frames read.
+TRAINING_KEYS = {
+    "tsn": [
+        "protocol",
+        "network",
+        "args",
+        "crop",
+        "initial_weights",
+        "flow_stack",
+        "train_snippets",
+    ],
+    "st_resnet": [
+        "protocol",
+        "network",
+        "args",
+        "crop",
+        "initial_weights",
+        "flow_stack",
+        "train_frames",
+    ],
+}
+SCORING_KEYS = {
+    "tsn": [
+        "protocol",
+        "network",
+        "args",
+        "crop",
+        "flow_stack",
+        "test_snippets",
+        "test_crops",
+    ],
+    "st_resnet": [
+        "protocol",
+        "network",
+        "args",
+        "crop",
+        "flow_stack",
+        "train_frames",
+        "test_frames",
+    ],
+}
+PLAN_KEYS = {
+    "tsn": ["protocol", "flow_stack", "test_snippets"],
+    "st_resnet": ["protocol", "flow_stack", "test_frames"],
+}
+
 
 wildcard_constraints:
     dataset="|".join(CONFIG.datasets),
@@ -35,7 +83,9 @@ wildcard_constraints:
 
 def as_json(section, *keys, **changes):
     """The named keys of a config section as text for one argument: what the stage reads, no more."""
-    values = section.model_dump(mode="json", include=set(keys) if keys else None) | changes
+    values = (
+        section.model_dump(mode="json", include=set(keys) if keys else None) | changes
+    )
     return json.dumps(values, sort_keys=True)
 
 
@@ -49,7 +99,10 @@ def shards(dataset, split):
 
 
 def hr_frames(dataset, split):
-    return [f"{OUT}/data/{dataset}/{split}-{shard}/hr.h5" for shard in shards(dataset, split)]
+    return [
+        f"{OUT}/data/{dataset}/{split}-{shard}/hr.h5"
+        for shard in shards(dataset, split)
+    ]
 
 
 def frames_of(dataset, source, split, shard):
@@ -63,3 +116,85 @@ def source_of(method, stream):
     """Model that makes a row's frames for a stream; a pairing takes it from its two rows."""
     row = METHODS[method]
     return row.model or METHODS[getattr(row, stream)].model
+
+
+def flow_plan(wildcards):
+    """Training needs every field; of a test clip only those that are read."""
+    if wildcards.split == "train":
+        return []
+    return [f"{OUT}/recognition/{wildcards.dataset}/plan.json"]
+
+
+def training_modules(model):
+    """Modules that a training reaches by name: its networks and the losses that it uses."""
+    losses = MODELS[model].training.losses
+    modules = [
+        "pipeline.superres.training",
+        network_module("superres", MODELS[model].network),
+    ]
+    modules += [f"pipeline.superres.losses.{kind}" for kind, used in losses if used]
+    if losses.adversarial:
+        modules.append(network_module("superres", losses.adversarial.discriminator))
+    return modules
+
+
+def weights_of(model):
+    """Weights of a model: published, trained here, or none for a network without parameters."""
+    if MODELS[model].weights:
+        return [str(MODELS[model].weights)]
+    return [f"{OUT}/superres/models/{model}.pt"] if MODELS[model].training else []
+
+
+def feature_weights(model):
+    weights = CONFIG.superres.feature_network.weights
+    return [str(weights)] if weights and MODELS[model].training.losses.feature else []
+
+
+def streams_of(recognizer):
+    return ["spatial", "temporal"] + ["joint"] * (
+        RECOGNIZERS[recognizer].protocol == "st_resnet"
+    )
+
+
+def recognizer_weights(dataset, recognizer, stream):
+    """Weights of a stream: published, or trained here."""
+    published = RECOGNIZERS[recognizer].weights.get(stream)
+    return str(published or f"{OUT}/recognition/{dataset}/{recognizer}/{stream}.pt")
+
+
+def scored_streams(recognizer, method):
+    """A pairing's streams are scored by its two rows; only a joint network sees both of them."""
+    if METHODS[method].model:
+        return streams_of(recognizer)
+    return ["joint"] if "joint" in streams_of(recognizer) else []
+
+
+def recognizer_spec(recognizer, stream, dataset):
+    """What the training of one stream on one data set reads."""
+    spec = RECOGNIZERS[recognizer]
+    training = getattr(spec, stream).for_dataset(dataset).model_dump(mode="json")
+    return as_json(spec, *TRAINING_KEYS[spec.protocol], **{stream: training})
+
+
+def generated(name, root):
+    """Folder that the demo generates for a data set, if its videos are the generated ones."""
+    folder = f"{OUT}/demo/{name}"
+    return [folder] if str(root) in (folder, f"{folder}/videos") else []
+
+
+def inventory(data):
+    """Hash of names and sizes of all files of given data: what a listing depends on.
+
+    A folder cannot be an input: its time stamp misses what changes further down, and the
+    between-workflow cache fails on it.
+    """
+    digest = hashlib.sha256()
+    for root in filter(None, (data.root, getattr(data, "splits", None))):
+        for folder, folders, files in os.walk(root):
+            folders.sort()
+            for name in sorted(files):
+                path = os.path.join(folder, name)
+                digest.update(
+                    f"{os.path.relpath(path, root)} {os.path.getsize(path)}\n".encode()
+                )
+    return digest.hexdigest()[:16]

@@ -8,42 +8,38 @@ rule generate_demo:
         f"{OUT}/logs/generate_demo/{{name}}.log",
     benchmark:
         f"{OUT}/benchmarks/generate_demo/{{name}}.tsv"
+    conda:
+        ENVIRONMENT
     params:
-        kind=lambda w: CONFIG.datasets[w.name].layout if w.name in CONFIG.datasets else "cdvl",
+        kind=lambda w: (
+            CONFIG.datasets[w.name].layout if w.name in CONFIG.datasets else "cdvl"
+        ),
         demo=lambda w: as_json(CONFIG.demo),
         seed=CONFIG.seed,
         code=fingerprint("pipeline.data.demo.generate"),
-    conda:
-        ENVIRONMENT
     shell:
         "python -m pipeline generate-demo --kind {params.kind} --demo {params.demo:q}"
         " --seed {params.seed} --folder {output:q} 2> {log:q}"
 
 
-def dataset_folders(wildcards):
-    """Folders of a data set: the demo's whole folder where it is generated."""
-    dataset = CONFIG.datasets[wildcards.dataset]
-    generated = f"{OUT}/demo/{wildcards.dataset}"
-    if str(dataset.root) == f"{generated}/videos":
-        return [generated]
-    return [dataset.root, dataset.splits]
-
-
 rule list_clips:
     input:
-        dataset_folders,
+        lambda w: generated(w.dataset, CONFIG.datasets[w.dataset].root),
     output:
         manifest=f"{OUT}/data/{{dataset}}/manifest.csv",
         left_out=f"{OUT}/data/{{dataset}}/left_out.csv",
     log:
         f"{OUT}/logs/list_clips/{{dataset}}.log",
+    conda:
+        ENVIRONMENT
     params:
         root=lambda w: str(CONFIG.datasets[w.dataset].root),
         splits=lambda w: str(CONFIG.datasets[w.dataset].splits),
-        dataset=lambda w: as_json(CONFIG.datasets[w.dataset], "layout", "split", "classes", "shards"),
+        files=lambda w, input: None if input else inventory(CONFIG.datasets[w.dataset]),
+        dataset=lambda w: as_json(
+            CONFIG.datasets[w.dataset], "layout", "split", "classes", "shards"
+        ),
         code=fingerprint("pipeline.data.listing"),
-    conda:
-        ENVIRONMENT
     shell:
         "python -m pipeline list-clips --dataset {params.dataset:q} --root {params.root:q}"
         " --splits {params.splits:q} --out {output.manifest:q} --left-out {output.left_out:q} 2> {log:q}"
@@ -59,10 +55,10 @@ rule prepare_clips:
         f"{OUT}/logs/prepare_clips/{{dataset}}-{{split}}-{{shard}}.log",
     benchmark:
         f"{OUT}/benchmarks/prepare_clips/{{dataset}}-{{split}}-{{shard}}.tsv"
-    params:
-        code=fingerprint("pipeline.data.prepare"),
     conda:
         ENVIRONMENT
+    params:
+        code=fingerprint("pipeline.data.prepare"),
     shell:
         "python -m pipeline prepare-clips --manifest {input.manifest:q} --split {wildcards.split}"
         " --shard {wildcards.shard} --hr {output.hr:q} --lr {output.lr:q} 2> {log:q}"
@@ -70,19 +66,21 @@ rule prepare_clips:
 
 rule list_videos:
     input:
-        f"{OUT}/demo/training_videos" if CONFIG.demo else CONFIG.training_videos.root,
+        generated("training_videos", CONFIG.training_videos.root),
     output:
         manifest=f"{OUT}/data/training_videos/manifest.csv",
         left_out=f"{OUT}/data/training_videos/left_out.csv",
     log:
         f"{OUT}/logs/list_videos.log",
-    params:
-        videos=as_json(CONFIG.training_videos, "size", "max_frames", "shards"),
-        code=fingerprint("pipeline.data.listing"),
     conda:
         ENVIRONMENT
+    params:
+        root=lambda w: str(CONFIG.training_videos.root),
+        files=lambda w, input: None if input else inventory(CONFIG.training_videos),
+        videos=as_json(CONFIG.training_videos, "size", "max_frames", "shards"),
+        code=fingerprint("pipeline.data.listing"),
     shell:
-        "python -m pipeline list-videos --videos {params.videos:q} --root {input:q}"
+        "python -m pipeline list-videos --videos {params.videos:q} --root {params.root:q}"
         " --out {output.manifest:q} --left-out {output.left_out:q} 2> {log:q}"
 
 
@@ -96,11 +94,12 @@ rule prepare_videos:
         f"{OUT}/logs/prepare_videos/{{shard}}.log",
     benchmark:
         f"{OUT}/benchmarks/prepare_videos/{{shard}}.tsv"
-    params:
-        videos=as_json(CONFIG.training_videos, "size", "max_frames"),
-        code=fingerprint("pipeline.data.prepare"),
     conda:
         ENVIRONMENT
+    params:
+        size=json.dumps(CONFIG.training_videos.size),
+        max_frames=json.dumps(CONFIG.training_videos.max_frames),
+        code=fingerprint("pipeline.data.prepare"),
     shell:
         "python -m pipeline prepare-videos --manifest {input.manifest:q} --shard {wildcards.shard}"
-        " --videos {params.videos:q} --hr {output.hr:q} --lr {output.lr:q} 2> {log:q}"
+        " --size {params.size:q} --max-frames {params.max_frames} --hr {output.hr:q} --lr {output.lr:q} 2> {log:q}"

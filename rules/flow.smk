@@ -1,13 +1,6 @@
 # Optical flow of what the recognisers read (TV-L1), and of the training videos.
 
 
-def flow_plan(wildcards):
-    """Training needs every field; of a test clip only those that are read."""
-    if wildcards.split == "train":
-        return []
-    return [f"{OUT}/recognition/{wildcards.dataset}/plan.json"]
-
-
 rule extract_flow:
     input:
         manifest=f"{OUT}/data/{{dataset}}/manifest.csv",
@@ -18,6 +11,8 @@ rule extract_flow:
     log:
         f"{OUT}/logs/extract_flow/{{dataset}}-{{source}}-{{split}}-{{shard}}.log",
     cache: True
+    conda:
+        ENVIRONMENT
     params:
         tvl1=as_json(CONFIG.flow.tvl1),
         bound=CONFIG.flow.bound,
@@ -25,8 +20,6 @@ rule extract_flow:
         split="{split}",
         shard="{shard}",
         code=fingerprint("pipeline.flow.extract"),
-    conda:
-        ENVIRONMENT
     shell:
         "python -m pipeline extract-flow --frames {input.frames:q} --manifest {input.manifest:q}"
         " --split {params.split} --shard {params.shard} --plan {input.plan:q} --tvl1 {params.tvl1:q}"
@@ -42,6 +35,8 @@ rule extract_training_flow:
     log:
         f"{OUT}/logs/extract_training_flow/{{engine}}-gap{{gap}}-{{shard}}.log",
     cache: True
+    conda:
+        ENVIRONMENT
     resources:
         gpu=lambda w: GPUS if w.engine == "flownet2" else 0,
     params:
@@ -52,9 +47,9 @@ rule extract_training_flow:
         patches=as_json(CONFIG.patches, "frames_per_video", "margin"),
         seed=CONFIG.seed,
         device=lambda w: CONFIG.compute.device if w.engine == "flownet2" else "cpu",
-        code=lambda w: fingerprint("pipeline.flow.extract_training", f"pipeline.flow.{w.engine}"),
-    conda:
-        ENVIRONMENT
+        code=lambda w: fingerprint(
+            "pipeline.flow.extract_training", f"pipeline.flow.{w.engine}"
+        ),
     shell:
         "python -m pipeline extract-training-flow --frames {input.frames:q} --manifest {input.manifest:q}"
         " --shard {params.shard} --engine {params.engine} --gap {params.gap} --flow {params.flow:q}"

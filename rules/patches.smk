@@ -10,10 +10,15 @@ PATCH_FLOW = {
 rule crop_patches:
     input:
         manifest=f"{OUT}/data/training_videos/manifest.csv",
-        hr=expand(f"{OUT}/data/training_videos/train-{{shard}}/hr.h5", shard=VIDEO_SHARDS),
-        lr=expand(f"{OUT}/data/training_videos/train-{{shard}}/lr.h5", shard=VIDEO_SHARDS),
+        hr=expand(
+            f"{OUT}/data/training_videos/train-{{shard}}/hr.h5", shard=VIDEO_SHARDS
+        ),
+        lr=expand(
+            f"{OUT}/data/training_videos/train-{{shard}}/lr.h5", shard=VIDEO_SHARDS
+        ),
         flow=lambda w: expand(
-            f"{OUT}/flow/training_videos/{PATCH_FLOW[w.kind]}/{{shard}}.h5", shard=VIDEO_SHARDS
+            f"{OUT}/flow/training_videos/{PATCH_FLOW[w.kind]}/{{shard}}.h5",
+            shard=VIDEO_SHARDS,
         ),
     output:
         patches=f"{OUT}/patches/{{kind}}.h5",
@@ -21,6 +26,8 @@ rule crop_patches:
     log:
         f"{OUT}/logs/crop_patches/{{kind}}.log",
     cache: True
+    conda:
+        ENVIRONMENT
     params:
         kind="{kind}",
         patches=lambda w: as_json(
@@ -30,8 +37,6 @@ rule crop_patches:
         ),
         seed=CONFIG.seed,
         code=fingerprint("pipeline.patches.crop"),
-    conda:
-        ENVIRONMENT
     shell:
         "python -m pipeline crop-patches --kind {params.kind} --manifest {input.manifest:q}"
         " --hr {input.hr:q} --lr {input.lr:q} --flow {input.flow:q} --patches {params.patches:q}"

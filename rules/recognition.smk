@@ -1,35 +1,5 @@
 # Which frames are read, training of the recognisers on HR, and scores of every row.
 
-TRAINING_KEYS = {
-    "tsn": ["protocol", "network", "args", "crop", "initial_weights", "flow_stack", "train_snippets"],
-    "st_resnet": ["protocol", "network", "args", "crop", "initial_weights", "flow_stack", "train_frames"],
-}
-SCORING_KEYS = {
-    "tsn": ["protocol", "network", "args", "crop", "flow_stack", "test_snippets", "test_crops"],
-    "st_resnet": ["protocol", "network", "args", "crop", "flow_stack", "train_frames", "test_frames"],
-}
-PLAN_KEYS = {
-    "tsn": ["protocol", "flow_stack", "test_snippets"],
-    "st_resnet": ["protocol", "flow_stack", "test_frames"],
-}
-
-
-def streams_of(recognizer):
-    return ["spatial", "temporal"] + ["joint"] * (RECOGNIZERS[recognizer].protocol == "st_resnet")
-
-
-def recognizer_weights(dataset, recognizer, stream):
-    """Weights of a stream: published, or trained here."""
-    published = RECOGNIZERS[recognizer].weights.get(stream)
-    return str(published or f"{OUT}/recognition/{dataset}/{recognizer}/{stream}.pt")
-
-
-def scored_streams(recognizer, method):
-    """A pairing's streams are scored by its two rows; only a joint network sees both of them."""
-    if METHODS[method].model:
-        return streams_of(recognizer)
-    return ["joint"] if "joint" in streams_of(recognizer) else []
-
 
 rule plan_frames:
     input:
@@ -38,13 +8,16 @@ rule plan_frames:
         f"{OUT}/recognition/{{dataset}}/plan.json",
     log:
         f"{OUT}/logs/plan_frames/{{dataset}}.log",
-    params:
-        recognizers=json.dumps(
-            {n: json.loads(as_json(r, *PLAN_KEYS[r.protocol])) for n, r in RECOGNIZERS.items()}
-        ),
-        code=fingerprint("pipeline.recognition.plan"),
     conda:
         ENVIRONMENT
+    params:
+        recognizers=json.dumps(
+            {
+                n: json.loads(as_json(r, *PLAN_KEYS[r.protocol]))
+                for n, r in RECOGNIZERS.items()
+            }
+        ),
+        code=fingerprint("pipeline.recognition.plan"),
     shell:
         "python -m pipeline plan-frames --manifest {input.manifest:q}"
         " --recognizers {params.recognizers:q} --out {output:q} 2> {log:q}"
@@ -55,7 +28,8 @@ rule train_recognizer:
         manifest=f"{OUT}/data/{{dataset}}/manifest.csv",
         frames=lambda w: hr_frames(w.dataset, "train"),
         flow=lambda w: [
-            f"{OUT}/flow/{w.dataset}/hr/train-{shard}.h5" for shard in shards(w.dataset, "train")
+            f"{OUT}/flow/{w.dataset}/hr/train-{shard}.h5"
+            for shard in shards(w.dataset, "train")
         ],
         init=lambda w: [
             recognizer_weights(w.dataset, w.recognizer, stream)
@@ -67,6 +41,8 @@ rule train_recognizer:
     log:
         f"{OUT}/logs/train_recognizer/{{dataset}}-{{recognizer}}-{{stream}}.log",
     cache: True
+    conda:
+        ENVIRONMENT
     threads: CONFIG.compute.threads
     resources:
         gpu=GPUS,
@@ -81,8 +57,6 @@ rule train_recognizer:
             "pipeline.recognition.training",
             network_module("recognition", RECOGNIZERS[w.recognizer].network),
         ),
-    conda:
-        ENVIRONMENT
     shell:
         "python -m pipeline train-recognizer --spec {params.spec:q} --stream {params.stream}"
         " --dataset {params.dataset} --manifest {input.manifest:q} --frames {input.frames:q}"
@@ -90,17 +64,12 @@ rule train_recognizer:
         " --seed {params.seed} --code {params.code} --out {output:q} 2> {log:q}"
 
 
-def recognizer_spec(recognizer, stream, dataset):
-    """What the training of one stream on one data set reads."""
-    spec = RECOGNIZERS[recognizer]
-    training = getattr(spec, stream).for_dataset(dataset).model_dump(mode="json")
-    return as_json(spec, *TRAINING_KEYS[spec.protocol], **{stream: training})
-
-
 rule score_clips:
     input:
         manifest=f"{OUT}/data/{{dataset}}/manifest.csv",
-        frames=lambda w: frames_of(w.dataset, source_of(w.method, "spatial"), "test", w.shard),
+        frames=lambda w: frames_of(
+            w.dataset, source_of(w.method, "spatial"), "test", w.shard
+        ),
         flow=lambda w: f"{OUT}/flow/{w.dataset}/{source_of(w.method, 'temporal')}/test-{w.shard}.h5",
         weights=lambda w: [
             recognizer_weights(w.dataset, w.recognizer, stream)
@@ -112,12 +81,15 @@ rule score_clips:
         f"{OUT}/logs/score_clips/{{dataset}}-{{recognizer}}-{{method}}-{{shard}}.log",
     benchmark:
         f"{OUT}/benchmarks/score_clips/{{dataset}}-{{recognizer}}-{{method}}-{{shard}}.tsv"
+    conda:
+        ENVIRONMENT
     threads: CONFIG.compute.threads
     resources:
         gpu=GPUS,
     params:
         spec=lambda w: as_json(
-            RECOGNIZERS[w.recognizer], *SCORING_KEYS[RECOGNIZERS[w.recognizer].protocol]
+            RECOGNIZERS[w.recognizer],
+            *SCORING_KEYS[RECOGNIZERS[w.recognizer].protocol],
         ),
         streams=lambda w: json.dumps(scored_streams(w.recognizer, w.method)),
         size=json.dumps(CONFIG.recognition.frame_size),
@@ -126,8 +98,6 @@ rule score_clips:
             "pipeline.recognition.scoring",
             network_module("recognition", RECOGNIZERS[w.recognizer].network),
         ),
-    conda:
-        ENVIRONMENT
     shell:
         "python -m pipeline score-clips --spec {params.spec:q} --streams {params.streams:q}"
         " --weights {input.weights:q} --dataset {wildcards.dataset} --recognizer {wildcards.recognizer}"

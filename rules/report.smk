@@ -16,18 +16,24 @@ rule aggregate:
         markdown=f"{OUT}/table4.md",
     log:
         f"{OUT}/logs/aggregate.log",
+    conda:
+        ENVIRONMENT
     params:
         methods=json.dumps({n: m.model_dump(mode="json") for n, m in METHODS.items()}),
         datasets=json.dumps(
-            {n: json.loads(as_json(d, "label", "published")) for n, d in CONFIG.datasets.items()}
+            {
+                n: json.loads(as_json(d, "label", "published"))
+                for n, d in CONFIG.datasets.items()
+            }
         ),
         recognizers=json.dumps(
-            {n: json.loads(as_json(r, "label", "protocol", "fusion")) for n, r in RECOGNIZERS.items()}
+            {
+                n: json.loads(as_json(r, "label", "protocol", "fusion"))
+                for n, r in RECOGNIZERS.items()
+            }
         ),
         report=as_json(CONFIG.report),
         code=fingerprint("pipeline.report.aggregate"),
-    conda:
-        ENVIRONMENT
     shell:
         "python -m pipeline aggregate --scores {input.scores:q} --methods {params.methods:q}"
         " --datasets {params.datasets:q} --recognizers {params.recognizers:q} --report {params.report:q}"

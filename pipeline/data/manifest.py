@@ -8,12 +8,13 @@ from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import Literal
 
+from pipeline.errors import PipelineError
 from pipeline.files import atomic_path
 
 Split = Literal["train", "test"]
 
 
-class DataError(Exception):
+class DataError(PipelineError):
     """Data that is missing or not as its layout says; the message says where and what to do."""
 
 

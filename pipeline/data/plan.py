@@ -9,10 +9,11 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.errors import PipelineError
 from pipeline.files import atomic_path
 
 
-class PlanError(Exception):
+class PlanError(PipelineError):
     """A plan file that is none."""
 
 

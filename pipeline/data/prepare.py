@@ -14,7 +14,7 @@ from pipeline.video.resize import imresize
 from pipeline.video.store import ShardWriter
 
 
-def prepare_shard(manifest: Path, split: Split, shard: int, hr: Path, lr: Path) -> None:
+def prepare_clips(manifest: Path, split: Split, shard: int, hr: Path, lr: Path) -> None:
     """Write all frames of a shard's action clips, at full resolution and at a quarter of it.
 
     HR frames are the file's, cropped at the right and bottom to multiples of 4; LR frames are

@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from pipeline.errors import PipelineError
 from pipeline.files import atomic_path
 
 COMPILE = ["-std=c++17", "-O3", "-ffast-math", "-fPIC", "-c"]
@@ -20,7 +21,7 @@ COMPILE = ["-std=c++17", "-O3", "-ffast-math", "-fPIC", "-c"]
 TUNING = [["-march=native", "-mprefer-vector-width=512"], ["-march=native"], ["-mcpu=native"], []]
 
 
-class CompilerError(RuntimeError):
+class CompilerError(PipelineError, RuntimeError):
     """No usable C++ compiler, or a cache folder that cannot be used; the message says what to do."""
 
 

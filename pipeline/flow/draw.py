@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from pipeline.errors import PipelineError
 
-class TooShortError(ValueError):
+
+class TooShortError(PipelineError, ValueError):
     """A video with no frame that may be drawn."""
 
 

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pipeline import config
+from pipeline.errors import PipelineError
 from pipeline.flow.flownet_parts import (
     Refinement,
     channel_norm,
@@ -40,7 +41,7 @@ DIV_FLOW = 20.0
 MULTIPLE = 64
 
 
-class CheckpointError(ValueError):
+class CheckpointError(PipelineError, ValueError):
     """A checkpoint that does not fit; the message lists its keys."""
 
 

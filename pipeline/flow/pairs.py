@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipeline.errors import PipelineError
 from pipeline.video.store import ShardReader
 
 
-class FlowError(Exception):
+class FlowError(PipelineError):
     """Flow that cannot be computed as asked; the message names the clip and what to do."""
 
 

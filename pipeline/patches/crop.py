@@ -11,6 +11,7 @@ import numpy as np
 
 from pipeline.config import SCALE, Patches
 from pipeline.data.manifest import Clip, read_manifest, select
+from pipeline.errors import PipelineError
 from pipeline.files import atomic_path, seed_for
 from pipeline.patches.motion import aligned, candidate_positions, top_motion, warp_helps
 from pipeline.patches.store import PARTS, PatchWriter
@@ -21,7 +22,7 @@ Kind = Literal["sosr", "tosr"]
 COUNTS = ("drawn", "between", "candidates", "dropped_by_warp", *PARTS)
 
 
-class PatchError(ValueError):
+class PatchError(PipelineError, ValueError):
     """Videos that no patches can be made from; the message says which and why."""
 
 

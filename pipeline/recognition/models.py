@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from pipeline import config
+from pipeline.errors import PipelineError
 from pipeline.files import atomic_path
 from pipeline.recognition.networks import load_backbone
 from pipeline.recognition.networks.backbone import Backbone
@@ -18,7 +19,7 @@ from pipeline.recognition.weights import load_published
 RecognizerStream = Literal["spatial", "temporal", "joint"]
 
 
-class ModelError(Exception):
+class ModelError(PipelineError):
     """A checkpoint that belongs to another recogniser; the message says what was expected."""
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.data.manifest import Clip
+from pipeline.errors import PipelineError
 from pipeline.recognition.sampling import count_fields
 from pipeline.video.resize import resize_frames
 from pipeline.video.store import ShardReader
@@ -17,7 +18,7 @@ PRELOAD_BYTES = 1_500_000_000
 """A stream's clips are kept in memory if all of them need less than this."""
 
 
-class ReadingError(Exception):
+class ReadingError(PipelineError):
     """Stores that do not hold what a recogniser reads."""
 
 

@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from pipeline import config
 from pipeline.data.manifest import Clip, count_classes, read_manifest, select
+from pipeline.errors import PipelineError
 from pipeline.files import atomic_path
 from pipeline.recognition import inputs, sampling
 from pipeline.recognition.models import load_model
@@ -27,7 +28,7 @@ BATCH_VALUES = 4_000_000
 Spec = config.TSN | config.STResNet
 
 
-class ScoringError(Exception):
+class ScoringError(PipelineError):
     """Streams without weights; the message says which."""
 
 

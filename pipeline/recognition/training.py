@@ -17,6 +17,7 @@ from tqdm import tqdm
 from pipeline import config
 from pipeline.checkpoint import load_resume, log_folder, resume_path, save_resume
 from pipeline.data.manifest import Clip, count_classes, read_manifest, select
+from pipeline.errors import PipelineError
 from pipeline.files import seed_for
 from pipeline.recognition.batches import Batches
 from pipeline.recognition.models import build_backbone, join_streams, load_model, save_model
@@ -28,7 +29,7 @@ from pipeline.torch_settings import autocast, torch_settings
 LOG_EVERY = 20
 
 
-class TrainingError(Exception):
+class TrainingError(PipelineError):
     """A training that cannot start; the message names the key or file and what to do."""
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from pipeline.errors import PipelineError
 from pipeline.recognition.networks.backbone import Backbone, cross_modality
 
 WRAPPERS = ("state_dict", "model_state_dict", "model", "net")
@@ -15,7 +16,7 @@ PREFIXES = ("module.", "base_model.", "backbone.")
 CLASSIFIERS = ("new_fc", "fc-action", "fc_action", "last_linear", "fc", "_fc")
 
 
-class WeightsError(Exception):
+class WeightsError(PipelineError):
     """Weights that are missing or do not fit; the message names the file and the keys."""
 
 

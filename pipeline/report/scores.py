@@ -8,8 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.errors import PipelineError
 
-class ScoresError(ValueError):
+
+class ScoresError(PipelineError, ValueError):
     """Scores that are missing or do not belong together."""
 
 

@@ -13,13 +13,14 @@ import numpy as np
 import torch
 
 from pipeline.config import SCALE, SRTraining
+from pipeline.errors import PipelineError
 from pipeline.files import seed_for
 
 MEMORY_LIMIT = 1_000_000_000
 """Bytes of patches that are kept in memory; larger files are read sample by sample."""
 
 
-class PatchFileError(ValueError):
+class PatchFileError(PipelineError, ValueError):
     """A patch file that a recipe cannot be trained on; the message says what to change."""
 
 

@@ -9,12 +9,13 @@ import torch
 from torch import nn
 
 from pipeline.config import SRModel
+from pipeline.errors import PipelineError
 from pipeline.files import atomic_path
 from pipeline.superres.networks import load_network
 from pipeline.superres.weights import load_weights
 
 
-class CheckpointError(ValueError):
+class CheckpointError(PipelineError, ValueError):
     """A checkpoint that does not fit; the message names the file, what it holds and what was expected."""
 
 

@@ -13,13 +13,14 @@ from tqdm import tqdm
 from pipeline.config import SCALE, Compute, SRModel
 from pipeline.data.manifest import Clip, read_manifest, select
 from pipeline.data.plan import read_plan
+from pipeline.errors import PipelineError
 from pipeline.superres.checkpoint import load_model
 from pipeline.superres.layout import image_layout
 from pipeline.torch_settings import autocast, torch_settings
 from pipeline.video.store import ShardReader, ShardWriter
 
 
-class SuperResolutionError(ValueError):
+class SuperResolutionError(PipelineError, ValueError):
     """A clip that cannot be super-resolved; the message names it."""
 
 

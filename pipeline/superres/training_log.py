@@ -10,10 +10,11 @@ import torch
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
+from pipeline.errors import PipelineError
 from pipeline.superres.validation import Validation
 
 
-class TrainingError(RuntimeError):
+class TrainingError(PipelineError, RuntimeError):
     """A training that cannot start or go on; the message names the model, the step and what to do."""
 
 

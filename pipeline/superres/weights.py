@@ -10,6 +10,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from pipeline.errors import PipelineError
+
 WRAPPERS = ("params_ema", "params", "state_dict", "model")
 """Keys that hold the weights inside a checkpoint; the first one found is taken."""
 
@@ -17,7 +19,7 @@ LONGEST_LIST = 12
 """Keys of one sort that an error names before it only counts."""
 
 
-class WeightsError(ValueError):
+class WeightsError(PipelineError, ValueError):
     """A checkpoint that cannot be opened or does not fit; the message says which keys."""
 
 

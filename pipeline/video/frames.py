@@ -17,13 +17,14 @@ from typing import IO, Any
 import ffmpeg
 import numpy as np
 
+from pipeline.errors import PipelineError
 from pipeline.files import atomic_path
 
 OLDEST_VERSION = (5, 1)
 """The first ffmpeg with -fps_mode, which keeps frames from being dropped or repeated."""
 
 
-class VideoError(Exception):
+class VideoError(PipelineError):
     """A video that cannot be decoded or encoded; ``frames`` is how many came before."""
 
     def __init__(self, message: str, frames: int = 0) -> None:

@@ -15,13 +15,14 @@ from typing import Any
 import h5py
 import numpy as np
 
+from pipeline.errors import PipelineError
 from pipeline.files import atomic_path
 
 GROWTH = 64
 """Frames by which a dataset grows while its length is unknown."""
 
 
-class StoreError(Exception):
+class StoreError(PipelineError):
     """A store that cannot be read or written as asked."""
 
 

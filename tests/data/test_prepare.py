@@ -6,7 +6,7 @@ import pytest
 from pipeline import config
 from pipeline.data.listing import list_videos
 from pipeline.data.manifest import Clip, DataError, write_manifest
-from pipeline.data.prepare import prepare_shard, prepare_videos
+from pipeline.data.prepare import prepare_clips, prepare_videos
 from pipeline.video.frames import read_frames, write_video
 from pipeline.video.resize import imresize
 from pipeline.video.store import ShardReader
@@ -21,7 +21,7 @@ def video(tmp_path):
 
 def prepare(tmp_path, *clips, shard=0):
     write_manifest(tmp_path / "m.csv", clips)
-    prepare_shard(tmp_path / "m.csv", "test", shard, tmp_path / "hr.h5", tmp_path / "lr.h5")
+    prepare_clips(tmp_path / "m.csv", "test", shard, tmp_path / "hr.h5", tmp_path / "lr.h5")
 
 
 def test_action_clips_are_cropped_and_shrunk(tmp_path, video):

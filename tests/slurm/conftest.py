@@ -65,8 +65,8 @@ def profile(root: Path, tmp_path: Path) -> Path:
     """profiles/slurm with the partition of the cluster's GPUs, and made for jobs of seconds."""
     settings = yaml.safe_load((root / "profiles/slurm/config.yaml").read_text())
     settings["set-resources"]["train_sr"]["slurm_partition"] = "gpu"
-    # Such a job takes 5 to 7 s; after a poll without news the plugin waits 10 s more.
-    settings |= {"jobs": 4, "slurm-init-seconds-before-status-checks": 7, "latency-wait": 10}
+    # Such a job takes 7 to 10 s; after a poll without news the plugin waits 10 s longer than before.
+    settings |= {"jobs": 4, "slurm-init-seconds-before-status-checks": 12, "latency-wait": 10}
     folder = tmp_path / "profile"
     folder.mkdir()
     (folder / "config.yaml").write_text(yaml.safe_dump(settings))

@@ -39,10 +39,11 @@ def cancel(rule: str) -> str:
     return number
 
 
-def states(rule: str) -> list[str]:
-    """How the jobs of a rule ended, in the order of their numbers."""
-    jobs = sorted((int(i), s, c) for i, s, c in (line.split() for line in squeue("--format=%i %T %k")))
-    return [state for _, state, comment in jobs if comment.startswith(f"rule_{rule}")]
+def jobs_of(rule: str, columns: str) -> list[str]:
+    """What squeue tells of the jobs of a rule, in the order of their numbers."""
+    lines = (line.split(maxsplit=2) for line in squeue(f"--format=%i %k {columns}"))
+    jobs = sorted((int(i), told) for i, comment, told in lines if comment.startswith(f"rule_{rule}"))
+    return [told for _, told in jobs]
 
 
 @pytest.fixture
@@ -62,23 +63,20 @@ def small_config(micro_project, tmp_path) -> Path:
 def test_same_table_as_a_local_run(slurm, profile, small_config, micro_project, micro_table, tmp_path):
     """Every rule runs on the cluster, from nothing to the table; its training is killed once on the way."""
     results = tmp_path / "results"
-    run = subprocess.Popen(
-        [sys.executable, "-m", "snakemake", "--profile", str(profile)]
-        + ["--set-resources", "train_sr:mem_mb=attempt * 1000"]
-        + ["--configfile", str(small_config), "--config", f"output={results}", "--", f"{results}/table4.csv"],
-        cwd=micro_project.folder,
-        stdout=(tmp_path / "snakemake.log").open("w"),
-        stderr=subprocess.STDOUT,
-    )
+    arguments = ["--profile", profile, "--configfile", small_config, "--config", f"output={results}"]
+    command = [sys.executable, "-m", "snakemake", *map(str, arguments), "--", f"{results}/table4.csv"]
+    log = tmp_path / "snakemake.log"
+    with log.open("w") as output:
+        run = subprocess.Popen(command, cwd=micro_project.folder, stdout=output, stderr=subprocess.STDOUT)
     try:
         wait_for(lambda: (results / "logs/train_sr/vdsr.log").exists() or run.poll() is not None, 240)
-        assert run.poll() is None, (tmp_path / "snakemake.log").read_text()
+        assert run.poll() is None, log.read_text()
         cancel("train_sr")
         assert not (results / "superres/models/vdsr.pt").exists()
-        assert run.wait(timeout=400) == 0, (tmp_path / "snakemake.log").read_text()
+        assert run.wait(timeout=400) == 0, log.read_text()
     finally:
         run.kill()
-    assert states("train_sr") == ["CANCELLED", "COMPLETED"]
+    assert jobs_of("train_sr", "%T %m")[-2:] == ["CANCELLED 16000M", "COMPLETED 32000M"]
     table = pd.read_csv(results / "table4.csv").set_index("method")
     local = pd.read_csv(micro_table).set_index("method")
     assert len(table) == len(ROWS)

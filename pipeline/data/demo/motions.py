@@ -13,13 +13,14 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Pose:
-    """Position relative to the object's place (pixels), angle (radians), scale, pattern's scroll (pixels)."""
+    """Position relative to the object's place (pixels), angle (radians), scale; the pattern's own scroll (pixels) and scale."""
 
     x: float = 0.0
     y: float = 0.0
     angle: float = 0.0
     scale: float = 1.0
     scroll: tuple[float, float] = (0.0, 0.0)
+    swell: float = 1.0
 
 
 Motion = Callable[[np.random.Generator, int], list[Pose]]
@@ -46,26 +47,20 @@ def bounce(rng: np.random.Generator, frames: int) -> list[Pose]:
 
 
 def spin(rng: np.random.Generator, frames: int) -> list[Pose]:
-    """Turning in place, always the same way."""
+    """Turning in place like a hand of a clock, either way."""
     rate = rng.choice([-1, 1]) * np.radians(rng.uniform(7, 11))
     return [Pose(angle=rate * t) for t in range(frames)]
 
 
-def sway(rng: np.random.Generator, frames: int) -> list[Pose]:
-    """Turning in place to and fro."""
-    reach = np.radians(rng.uniform(7, 11))
-    return [Pose(angle=reach * s) for s in _wave(rng, frames, (4.5, 6))]
-
-
-def approach(rng: np.random.Generator, frames: int) -> list[Pose]:
-    """Growing."""
+def swell(rng: np.random.Generator, frames: int) -> list[Pose]:
+    """The surface grows out of the middle inside an outline that stands still."""
     rate = rng.uniform(0.06, 0.085)
-    return [Pose(scale=float(np.exp(rate * (t - (frames - 1) / 2)))) for t in range(frames)]
+    return [Pose(swell=float(np.exp(rate * (t - (frames - 1) / 2)))) for t in range(frames)]
 
 
-def retreat(rng: np.random.Generator, frames: int) -> list[Pose]:
-    """Shrinking."""
-    return approach(rng, frames)[::-1]
+def shrink(rng: np.random.Generator, frames: int) -> list[Pose]:
+    """The surface shrinks into the middle inside an outline that stands still."""
+    return swell(rng, frames)[::-1]
 
 
 def slide(rng: np.random.Generator, frames: int) -> list[Pose]:

@@ -7,10 +7,11 @@ import importlib.util
 from pathlib import Path
 from typing import Any
 
+from pipeline.errors import PipelineError
 from pipeline.recognition.networks.backbone import Backbone
 
 
-class NetworkError(Exception):
+class NetworkError(PipelineError):
     """A network that does not exist or does not take the given arguments."""
 
 

@@ -11,11 +11,13 @@ import inspect
 import pkgutil
 from typing import TYPE_CHECKING, Any
 
+from pipeline.errors import PipelineError
+
 if TYPE_CHECKING:
     from torch import nn
 
 
-class NetworkError(ValueError):
+class NetworkError(PipelineError, ValueError):
     """A network that cannot be found or built; the message says what to change."""
 
 
