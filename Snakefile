@@ -1,10 +1,14 @@
 # The experiment as one graph: rules/ in the order of the data, one file a stage.
+import os
 import sys
+from pathlib import Path
 
 from snakemake.utils import min_version
 
 min_version("9.0")
 sys.path.insert(0, workflow.basedir)
+# Jobs call `python`: that which runs Snakemake, also where its environment is not activated.
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 
 # A file given by --configfile replaces the demo's, rather than being laid over it.
 if not workflow.overwrite_configfiles:

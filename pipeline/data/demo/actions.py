@@ -35,8 +35,8 @@ UCF_ACTIONS = _set(
         "griddle": Look("paddle", "stripes"),
         "dotted": Look("disc", "dots"),
         "ringed": Look("disc", "rings"),
-        "globe": Look("disc", "speckles", period=(6.0, 7.5), radius=14.0, rim=2.5),
-        "tunnel": Look("diamond", "speckles", period=(6.0, 7.5), radius=14.0, rim=2.5),
+        "globe": Look("disc", "speckles", period=(5.0, 6.5), radius=12.0),
+        "flower": Look("flower", "speckles"),
     },
     [
         ("RacketSwing", "racket", motions.swing),
@@ -44,9 +44,9 @@ UCF_ACTIONS = _set(
         ("DottedBallBounce", "dotted", motions.bounce),
         ("RingedBallBounce", "ringed", motions.bounce),
         ("GlobeSpin", "globe", motions.revolve),
-        ("GlobeTwirl", "globe", motions.spin),
-        ("TunnelEnter", "tunnel", motions.swell),
-        ("TunnelLeave", "tunnel", motions.shrink),
+        ("GlobeTumble", "globe", motions.roll),
+        ("FlowerApproach", "flower", motions.approach),
+        ("FlowerRetreat", "flower", motions.retreat),
     ],
 )
 """Classes of the set in UCF101's layout."""
@@ -57,7 +57,7 @@ HMDB_ACTIONS = _set(
         "chevron": Look("flag", "zigzag"),
         "spoked": Look("disc", "spokes"),
         "meshed": Look("disc", "lattice"),
-        "barrel": Look("barrel", "speckles", period=(6.0, 7.5), radius=14.0, rim=2.5),
+        "barrel": Look("barrel", "speckles", period=(6.0, 7.5), radius=12.0),
         "bell": Look("triangle", "speckles"),
     },
     [
@@ -108,8 +108,7 @@ def render_action(
     for t, pose in enumerate(action.motion(rng, frames)):
         canvas = new_canvas(picture, height, width, start[0] + pan[0] * t, start[1] + pan[1] * t)
         paint(canvas, distractor, beside[0] + drift[0] * t, beside[1] + drift[1] * t)
-        changes = any(pose.scroll) or pose.swell != 1
-        sprite = draw_sprite(action.look, dress, pose.scroll, pose.swell) if changes else still
+        sprite = draw_sprite(action.look, dress, pose.scroll) if any(pose.scroll) else still
         # The object stands in the scene, so it moves with the background when the camera pans.
         x, y = place[0] + pose.x - pan[0] * t, place[1] + pose.y - pan[1] * t
         paint(canvas, sprite, x, y, tilt + pose.angle, size * pose.scale)

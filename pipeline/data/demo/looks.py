@@ -120,14 +120,12 @@ class Look:
         pattern: a name of PATTERNS, or "speckles".
         period: smallest and largest period of the pattern in pixels at scale 1.
         radius: of the outline's unit circle in pixels at scale 1.
-        rim: width in pixels of a plain border inside the outline, as a window's frame.
     """
 
     outline: str
     pattern: str
     period: tuple[float, float] = (8.0, 11.0)
     radius: float = 13.0
-    rim: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -167,14 +165,11 @@ def random_colours(rng: np.random.Generator, contrast: float) -> tuple[np.ndarra
     return pair[0].astype(np.float32), pair[1].astype(np.float32)
 
 
-def draw_sprite(
-    look: Look, dress: Dress, scroll: tuple[float, float] = (0.0, 0.0), swell: float = 1.0
-) -> Sprite:
-    """Draw an object, the pattern inside its outline moved by ``scroll`` pixels and enlarged by ``swell``."""
+def draw_sprite(look: Look, dress: Dress, scroll: tuple[float, float] = (0.0, 0.0)) -> Sprite:
+    """Draw an object, its pattern moved inside the outline by ``scroll`` pixels."""
     x, y = sprite_grid(look.radius * 1.25)
     inside = OUTLINES[look.outline](x / look.radius, y / look.radius)
-    period = dress.period * swell
-    u, v = (x - scroll[0]) / period, (y - scroll[1]) / period
+    u, v = (x - scroll[0]) / dress.period, (y - scroll[1]) / dress.period
     if look.pattern == "speckles":
         # Eight noise samples a period: blobs of half a period.
         rows = np.floor((v + dress.phase[1]) * 8).astype(int) % 64
@@ -184,9 +179,6 @@ def draw_sprite(
         second = PATTERNS[look.pattern](u, v)
     else:
         second = PATTERNS[look.pattern](u + dress.phase[0], v + dress.phase[1])
-    if look.rim:
-        window = look.radius - look.rim
-        second &= OUTLINES[look.outline](x / window, y / window)
     return textured_sprite(inside, np.where(second[..., None], dress.colours[1], dress.colours[0]))
 
 

@@ -13,14 +13,13 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Pose:
-    """Position relative to the object's place (pixels), angle (radians), scale; the pattern's own scroll (pixels) and scale."""
+    """Position relative to the object's place (pixels), angle (radians), scale, pattern's scroll (pixels)."""
 
     x: float = 0.0
     y: float = 0.0
     angle: float = 0.0
     scale: float = 1.0
     scroll: tuple[float, float] = (0.0, 0.0)
-    swell: float = 1.0
 
 
 Motion = Callable[[np.random.Generator, int], list[Pose]]
@@ -46,21 +45,15 @@ def bounce(rng: np.random.Generator, frames: int) -> list[Pose]:
     return [Pose(y=reach * (0.6 - s)) for s in wave]
 
 
-def spin(rng: np.random.Generator, frames: int) -> list[Pose]:
-    """Turning in place like a hand of a clock, either way."""
-    rate = rng.choice([-1, 1]) * np.radians(rng.uniform(7, 11))
-    return [Pose(angle=rate * t) for t in range(frames)]
-
-
-def swell(rng: np.random.Generator, frames: int) -> list[Pose]:
-    """The surface grows out of the middle inside an outline that stands still."""
+def approach(rng: np.random.Generator, frames: int) -> list[Pose]:
+    """Growing."""
     rate = rng.uniform(0.06, 0.085)
-    return [Pose(swell=float(np.exp(rate * (t - (frames - 1) / 2)))) for t in range(frames)]
+    return [Pose(scale=float(np.exp(rate * (t - (frames - 1) / 2)))) for t in range(frames)]
 
 
-def shrink(rng: np.random.Generator, frames: int) -> list[Pose]:
-    """The surface shrinks into the middle inside an outline that stands still."""
-    return swell(rng, frames)[::-1]
+def retreat(rng: np.random.Generator, frames: int) -> list[Pose]:
+    """Shrinking."""
+    return approach(rng, frames)[::-1]
 
 
 def slide(rng: np.random.Generator, frames: int) -> list[Pose]:
