@@ -8,6 +8,7 @@ from pipeline.config import (
     TVL1,
     Compute,
     FeatureNetwork,
+    Flow,
     Losses,
     Patches,
     PixelLoss,
@@ -17,7 +18,7 @@ from pipeline.config import (
 )
 from pipeline.data.manifest import Clip, write_manifest
 from pipeline.data.plan import ClipPlan, write_plan
-from pipeline.flow.extract import extract_training_flow
+from pipeline.flow.extract_training import extract_training_flow
 from pipeline.patches.crop import crop_patches
 from pipeline.superres.checkpoint import read_checkpoint
 from pipeline.superres.inference import super_resolve
@@ -63,8 +64,8 @@ def test_a_real_video_trains_a_network_that_beats_bicubic_where_it_was_not_train
         with ShardWriter(tmp_path / f"{name}.h5") as writer:
             writer.add("cdvl/vtest", content)
     extract_training_flow(
-        tmp_path / "hr.h5", manifest, 0, "tvl1", 1, 8, 3, 0, TVL1(scales=3, warps=2), None, "cpu",
-        tmp_path / "flow.h5",
+        tmp_path / "hr.h5", manifest, 0, "tvl1", 1, Flow(tvl1=TVL1(scales=3, warps=2)),
+        Patches(frames_per_video=8, margin=3), 0, "cpu", tmp_path / "flow.h5",
     )  # fmt: skip
     options = Patches(size=48, crops=4, border=6, grid=[24, 20], validation_fraction=0.2)
     stores = ([tmp_path / f"{name}.h5"] for name in ("hr", "lr", "flow"))

@@ -38,7 +38,7 @@ def generate_demo(kind: Kind, demo: config.Demo, seed: int, folder: Path) -> Non
             folder/videos and split lists in folder/splits, as the published sets have them.
         demo: sizes and numbers of clips.
         seed: the configuration's seed.
-        folder: target; files already there are replaced.
+        folder: target, best empty: clips of the same name are replaced, others already there stay.
 
     Raises:
         pipeline.data.manifest.DataError: scikit-image's pictures are missing.
