@@ -1,4 +1,4 @@
-"""What code a stage depends on, as a hash (DESIGN rule 3).
+"""What code a stage depends on, as a hash (docs/design.md, rule 3).
 
 Snakemake does not see changes in imported modules. Each rule therefore carries, among its params,
 the fingerprint of the modules that its stage can reach: the syntax trees of the stage's module and

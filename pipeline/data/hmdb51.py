@@ -26,7 +26,7 @@ def find_clips(root: Path, splits: Path, split: int, classes: list[str] | None) 
     Raises:
         DataError: no lists, a malformed line, or an unknown class.
 
-    Source: FACTS section 1 (lines "name.avi 0|1|2": unused, train, test; names hold [ ] ! ; ( ) & #).
+    Source: docs/facts.md, section 1 ("name.avi 0|1|2": unused, train, test; names hold [ ] ! ; ( ) & #).
     """
     ending = f"_test_split{split}.txt"
     known = sorted(path.name.removesuffix(ending) for path in splits.glob(f"*{ending}"))

@@ -1,6 +1,6 @@
 """The reading plan: which frames and flow fields of each test clip the recognisers read.
 
-Frames that no recogniser reads are neither super-resolved nor flowed (DESIGN rule 7).
+Frames that no recogniser reads are neither super-resolved nor flowed (docs/design.md, rule 7).
 """
 
 from __future__ import annotations

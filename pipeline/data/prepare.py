@@ -31,7 +31,7 @@ def prepare_clips(manifest: Path, split: Split, shard: int, hr: Path, lr: Path) 
         DataError: a clip is no longer what the manifest says.
         pipeline.video.frames.VideoError: a clip cannot be decoded.
 
-    Source: paper section 4.1; FACTS section 1.
+    Source: paper section 4.1; docs/facts.md, section 1.
     """
     _prepare(select(read_manifest(manifest), split, shard), _crop, None, hr, lr)
 

@@ -24,7 +24,7 @@ def find_clips(root: Path, splits: Path, split: int, classes: list[str] | None) 
     Raises:
         DataError: a list is missing or malformed, or a class is unknown.
 
-    Source: FACTS section 1 (names match without regard to case: folder HandstandPushups holds
+    Source: docs/facts.md, section 1 (names match without regard to case: folder HandstandPushups holds
     v_HandStandPushups_...).
     """
     known = _read_classes(splits / "classInd.txt")

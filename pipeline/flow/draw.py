@@ -16,7 +16,7 @@ def draw_frames(
 ) -> list[int]:
     """Draw frames of a video without replacement, sorted; all of them where there are too few.
 
-    Source: section 4.1 (120 frames a video); FACTS section 2 (from frame 6 to N - 5, counted from 1).
+    Source: section 4.1 (120 frames a video); docs/facts.md, section 2 (frames 6 to N - 5 from 1).
 
     Args:
         clip_frames: frames of the video.

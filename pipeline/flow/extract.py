@@ -33,7 +33,7 @@ def extract_flow(
     """Write the quantised TV-L1 flow of a shard's clips, at the size that recognisers read.
 
     Field t goes from frame t to t + 1. A one-frame clip gets one field of zero motion. Frames are read
-    one by one, so memory does not grow with a clip's length. Source: section 4.3; FACTS section 6.
+    one by one, so memory does not grow with a clip's length. Source: section 4.3; docs/facts.md, section 6.
 
     Args:
         frames: frame store of the shard, RGB.

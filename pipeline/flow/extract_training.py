@@ -31,7 +31,7 @@ def extract_training_flow(
 ) -> None:
     """Write the flow of a shard's training videos at HR size, between drawn frames t and t + gap.
 
-    Source: section 4.1; FACTS section 2 (FlowNet2 for SoSR, TV-L1 for ToSR).
+    Source: section 4.1; docs/facts.md, section 2 (FlowNet2 for SoSR, TV-L1 for ToSR).
 
     Args:
         frames: HR frame store of the shard.

@@ -41,7 +41,7 @@ def upsample_flow(bias: bool = True) -> nn.ConvTranspose2d:
 def correlate(first: Tensor, second: Tensor, max_displacement: int = 20, stride: int = 2) -> Tensor:
     """Correlation of features: mean over channels of first(x) second(x + d), zero outside.
 
-    Source: FlowNet (Dosovitskiy et al. 2015), section 3; FACTS section 6.
+    Source: FlowNet (Dosovitskiy et al. 2015), section 3; docs/facts.md, section 6.
 
     Args:
         first: (B, C, H, W).

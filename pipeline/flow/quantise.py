@@ -1,4 +1,4 @@
-"""Flow as 8-bit levels and back (FACTS section 6)."""
+"""Flow as 8-bit levels and back (docs/facts.md, section 6)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 def quantise(flow: np.ndarray, bound: float) -> np.ndarray:
     """Flow in pixels as levels round(255 (v + bound) / (2 bound)), clipped to 0-255.
 
-    Zero motion becomes 128. Source: FACTS section 6, the recognisers' input.
+    Zero motion becomes 128. Source: docs/facts.md, section 6, the recognisers' input.
 
     Args:
         flow: any shape, pixels, floating.

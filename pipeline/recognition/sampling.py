@@ -14,7 +14,7 @@ def count_fields(frames: int) -> int:
 
 
 def tsn_test_starts(length: int, stack: int, snippets: int) -> list[int]:
-    """First indices of TSN's test snippets (FACTS section 7).
+    """First indices of TSN's test snippets (docs/facts.md, section 7).
 
     Every ``(length - stack) // (snippets - 1)`` from the first; clips too short for a step of one repeat
     their first snippet. ``length``: frames with ``stack`` 1, or fields with the flow stack.

@@ -48,7 +48,7 @@ def train_recognizer(
     out: Path,
     checkpoint_seconds: float = 120.0,
 ) -> None:
-    """Train ``stream`` of ``spec`` with SGD (FACTS section 7) and write its checkpoint to ``out``.
+    """Train ``stream`` of ``spec`` with SGD (docs/facts.md, section 7) and write its checkpoint to ``out``.
 
     ``frames`` and ``flow`` are the HR stores of the training split, all shards; a stream that reads no
     frames or no flow takes none. ``init`` holds the trained spatial and temporal checkpoints, in this order,

@@ -95,7 +95,7 @@ def load_features(spec: config.FeatureNetwork) -> FeatureNetwork:
     Raises:
         WeightsError: VGG19 without weights, or weights that do not fit it.
 
-    Source: FACTS section 3 (conv5_4 before activation).
+    Source: docs/facts.md, section 3 (conv5_4 before activation).
     """
     if spec.network == "random_features":
         return RandomFeatures().freeze()

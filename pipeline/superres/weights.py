@@ -39,7 +39,7 @@ def load_weights(network: nn.Module, path: Path, ignore: Collection[str] = ()) -
         WeightsError: no such file, a file that holds code or is no checkpoint, or keys that are
             missing, unexpected or of another shape.
 
-    Source: FACTS section 5.
+    Source: docs/facts.md, section 5.
     """
     own = network.state_dict()
     state = {

@@ -24,7 +24,7 @@ def bicubic_matrix(n_in: int, n_out: int) -> np.ndarray:
     Returns:
         Weights (n_out, n_in), float64, read-only.
 
-    Source: FACTS section 1; MathWorks' documentation of imresize; Keys 1981.
+    Source: docs/facts.md, section 1; MathWorks' documentation of imresize; Keys 1981.
     """
     return _matrix(n_in, n_out)
 
@@ -76,7 +76,7 @@ def imresize(frames: np.ndarray, height: int, width: int) -> np.ndarray:
     Raises:
         TypeError: another type of frames.
 
-    Source: FACTS section 1.
+    Source: docs/facts.md, section 1.
     """
     if frames.dtype != np.uint8 and not np.issubdtype(frames.dtype, np.floating):
         raise TypeError(f"imresize takes uint8 or floating frames, got {frames.dtype}")
@@ -121,7 +121,7 @@ def _as(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
 
 
 def resize_frames(frames: np.ndarray, width: int, height: int) -> np.ndarray:
-    """Resize with OpenCV's bilinear interpolation, as the recognisers' protocols do (FACTS section 7).
+    """Resize with OpenCV's bilinear interpolation, as the recognisers do (docs/facts.md, section 7).
 
     Args:
         frames: (n, h, w, c), uint8.

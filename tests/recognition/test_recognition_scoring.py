@@ -113,7 +113,7 @@ def test_st_resnet_scores_all_streams(st_resnet, toy, tmp_path, monkeypatch):
 
 
 def test_planned_frames_are_enough(tsn, st_resnet, toy, tmp_path):
-    """Stores of the planned frames alone give the same scores to the last bit (DESIGN rule 7)."""
+    """Stores of the planned frames alone give the same scores to the last bit (docs/design.md, rule 7)."""
     specs = {"tsn": tsn, "st_resnet": st_resnet}
     plan_frames(toy.manifest, specs, tmp_path / "plan.json")
     plan = read_plan(tmp_path / "plan.json")

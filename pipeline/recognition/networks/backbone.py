@@ -24,7 +24,7 @@ class Normalisation:
 
 
 CAFFE = Normalisation("bgr", (104.0, 117.0, 123.0), (1.0, 1.0, 1.0), 1.0)
-"""TSN's input (FACTS section 7): BGR in 0 to 255."""
+"""TSN's input (docs/facts.md, section 7): BGR in 0 to 255."""
 
 IMAGENET = Normalisation("rgb", (123.675, 116.28, 103.53), (58.395, 57.12, 57.375), 57.63)
 """torchvision's input; flow is divided by the mean of the three deviations."""

@@ -31,7 +31,7 @@ def flow_weight(flow: Tensor, kind: FlowWeight, normalise: Literal["none", "mean
     Raises:
         ValueError: an unknown kind or normalisation.
 
-    Source: the paper, section 3.1.2; FACTS section 3.
+    Source: the paper, section 3.1.2; docs/facts.md, section 3.
     """
     if kind == "none":
         return torch.ones_like(flow[:, :1])
@@ -83,7 +83,7 @@ def pixel_loss(
     Raises:
         ValueError: shapes that differ, or an unknown kind.
 
-    Source: the paper, section 3.1.2 (L_wmse); FACTS sections 3 and 4.
+    Source: the paper, section 3.1.2 (L_wmse); docs/facts.md, section 3 and 4.
     """
     if sr.shape != hr.shape:
         raise ValueError(f"images differ in shape: {tuple(sr.shape)} and {tuple(hr.shape)}")

@@ -32,7 +32,7 @@ def warp_loss(
         kind: penalty d.
         delta: Huber's threshold.
 
-    Source: the paper, section 3.2.2; FACTS section 4 (authors' code: Huber 0.01, weights 1).
+    Source: the paper, section 3.2.2; docs/facts.md, section 4 (authors' code: Huber 0.01, weights 1).
     """
     warped = warp(sr_t1, flow)
     return a * pixel_loss(warped, sr_t, kind, delta) + b * pixel_loss(warped, hr_t, kind, delta)

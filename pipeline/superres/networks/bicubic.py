@@ -1,6 +1,6 @@
 """Bicubic enlargement with MATLAB's kernel, the paper's baseline row.
 
-Keys' kernel with a = -0.5 and mirrored edges (FACTS section 1), as two matrix products in the
+Keys' kernel with a = -0.5 and mirrored edges (docs/facts.md, section 1), as two matrix products in the
 image's own precision. No parameters. Results are neither rounded nor clipped, unlike MATLAB's on
 8-bit images; the caller rounds once. VDSR and SPMC use ``enlarge`` too.
 """
