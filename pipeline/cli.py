@@ -35,6 +35,7 @@ STAGES = {
     "train-recognizer": "pipeline.recognition.training:train_recognizer",
     "score-clips": "pipeline.recognition.scoring:score_clips",
     "aggregate": "pipeline.report.aggregate:aggregate",
+    "draw-comparison": "pipeline.report.picture:draw_comparison",
 }
 
 

@@ -386,6 +386,9 @@ class Report(Section):
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = Field(
         0.95, description="level of the binomial (Wilson) intervals"
     )
+    pictured: list[Name] = Field(
+        ["bicubic", "sosr", "tosr", "hr"], description="rows of the figures, HR last", min_length=1
+    )
     caption: str = Field("", description="sentence that labels the results, as under demo data")
 
 

@@ -116,6 +116,9 @@ def _cross_checks(config: Config) -> Iterator[str]:
             if row and (row not in methods or methods[row].model is None):
                 singles = [m for m in methods if methods[m].model]
                 yield f"methods.{name}.{stream}: {row!r} is no row with a model; known: {', '.join(singles)}"
+    for row in config.report.pictured:
+        if row not in methods:
+            yield f"report.pictured: {row!r} is no row; known: {', '.join(methods)}"
     for name, recognizer in config.recognition.recognizers.items():
         key = f"recognition.recognizers.{name}"
         if problem := _network_problem("recognition", recognizer.network):

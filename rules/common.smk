@@ -19,7 +19,7 @@ GPUS = int(CONFIG.compute.device == "cuda")
 MODELS = CONFIG.superres.models
 METHODS = CONFIG.methods
 RECOGNIZERS = CONFIG.recognition.recognizers
-SOURCES = list(dict.fromkeys(m.model for m in METHODS.values() if m.model))
+PICTURED = CONFIG.report.pictured
 
 # Keys of a recogniser that its training, its scoring and the plan of frames read.
 TRAINING_KEYS = {

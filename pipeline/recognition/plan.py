@@ -1,4 +1,4 @@
-"""The stage that names the frames and fields that the recognisers read of test clips (docs/design.md, rule 7)."""
+"""The stage that names what the recognisers read of the test clips (docs/design.md, rule 7)."""
 
 from __future__ import annotations
 

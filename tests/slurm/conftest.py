@@ -15,12 +15,12 @@ from slurm.cluster import cluster, missing_commands
 
 HERE = Path(__file__).parent
 
-# Takes the place of `python -m pipeline STAGE`, since the test machine may have no GPU. A training holds the
-# GPU for HOLD seconds, or until it meets another one. Files that a stage is asked for are made empty.
-STAGE = """#!{python}
-import os, sys, time
+# Takes the place of the package `pipeline` in the run's folder, since the test machine may have no GPU. A
+# training holds the GPU for HOLD seconds, or until it meets another one. Files that a stage is asked for are
+# made empty.
+STAGE = """import os, sys, time
 from pathlib import Path
-stage, arguments = sys.argv[3], sys.argv[4:]
+stage, arguments = sys.argv[1], sys.argv[2:]
 if stage == "train-sr":
     mine = Path("running") / str(os.getpid())
     mine.parent.mkdir(exist_ok=True)
@@ -78,11 +78,10 @@ def train(root: Path, tmp_path: Path, monkeypatch) -> Callable[..., subprocess.P
     """Start trainings of a device with Snakemake's flags in ``tmp_path``, with ``STAGE`` as every stage."""
 
     def run(device: str, models: list[str], *flags: str, hold: float) -> subprocess.Popen[str]:
-        python = tmp_path / "bin" / "python"
-        python.parent.mkdir(exist_ok=True)
-        python.write_text(STAGE.format(python=sys.executable))
-        python.chmod(0o755)
-        monkeypatch.setenv("PATH", f"{python.parent}:{os.environ['PATH']}")
+        package = tmp_path / "pipeline"
+        package.mkdir(exist_ok=True)
+        (package / "__init__.py").touch()
+        (package / "__main__.py").write_text(STAGE)
         monkeypatch.setenv("HOLD", str(hold))
         config = yaml.safe_load((root / "config.yaml").read_text()) | {"compute": {"device": device}}
         (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
