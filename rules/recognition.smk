@@ -41,6 +41,7 @@ rule train_recognizer:
     log:
         f"{OUT}/logs/train_recognizer/{{dataset}}-{{recognizer}}-{{stream}}.log",
     cache: True
+    priority: 5
     conda:
         ENVIRONMENT
     threads: CONFIG.compute.threads

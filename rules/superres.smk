@@ -11,6 +11,8 @@ rule train_sr:
     log:
         f"{OUT}/logs/train_sr/{{model}}.log",
     cache: True
+    # Chains of trainings are the longest paths of the graph: they go first.
+    priority: 10
     conda:
         ENVIRONMENT
     threads: CONFIG.compute.threads

@@ -9,6 +9,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
+import yaml
+
 PARTS = ["Snakefile", "rules", "pipeline", "config.yaml", "config", "envs", "profiles", "tests/micro"]
 
 
@@ -51,6 +54,24 @@ class Project:
                 values = sorted(wildcards[1].split(", ")) if wildcards else []
                 jobs.add(" ".join([rule[1], *values]))
         return jobs - {"all"}
+
+
+def cut(config: Path, target: Path, dataset: str, recognizers: list[str], rows: list[str]) -> Path:
+    """Write a part of an experiment: one data set, some recognisers, some rows."""
+    content = yaml.safe_load(config.read_text())
+    content["datasets"] = {dataset: content["datasets"][dataset]}
+    known = content["recognition"]["recognizers"]
+    content["recognition"]["recognizers"] = {name: known[name] for name in recognizers}
+    content["methods"] = {row: content["methods"][row] for row in rows}
+    content["report"]["pictured"] = rows[-1:]
+    target.write_text(yaml.safe_dump(content, sort_keys=False))
+    return target
+
+
+def same_cells(part: Path, whole: Path) -> None:
+    """Every cell of the first table stands in the second, to the last digit."""
+    table, reference = (pd.read_csv(path).set_index("method") for path in (part, whole))
+    pd.testing.assert_frame_equal(table, reference.loc[table.index, table.columns], check_exact=True)
 
 
 def _tail(path: Path) -> str:
