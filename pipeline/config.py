@@ -25,12 +25,10 @@ class Section(BaseModel):
 PositiveInt = Annotated[int, Field(ge=1)]
 PositiveFloat = Annotated[float, Field(gt=0)]
 NonNegativeFloat = Annotated[float, Field(ge=0)]
+Pair = Annotated[list[PositiveInt], Field(min_length=2, max_length=2)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Stream = Literal["spatial", "temporal"]
-
-
-# ---------------------------------------------------------------------------------------- data
 
 
 class Demo(Section):
@@ -70,17 +68,12 @@ class TrainingVideos(Section):
     """The natural videos that SR networks are trained on (CDVL-134 in the paper)."""
 
     root: Path | None = Field(None, description="folder of videos; null: the demo's")
-    size: list[PositiveInt] = Field(
+    size: Pair = Field(
         [320, 240],
-        min_length=2,
-        max_length=2,
         description="width and height in pixels whose area each video is resized to, keeping its aspect",
     )
     max_frames: PositiveInt | None = Field(None, description="read at most so many; null: all")
     shards: PositiveInt = Field(1, description="jobs the videos are divided into")
-
-
-# ---------------------------------------------------------------------------------------- flow
 
 
 class TVL1(Section):
@@ -112,18 +105,13 @@ class Flow(Section):
     bound: PositiveFloat = Field(20.0, description="flow is clipped to +-bound pixels, then 8 bits")
 
 
-# ------------------------------------------------------------------------------------- patches
-
-
 class Patches(Section):
     """Top-motion training patches (section 4.1; authors' code)."""
 
     size: PositiveInt = Field(128, description="side of an HR patch in pixels, a multiple of 4")
     frames_per_video: PositiveInt = Field(120, description="frames drawn from each video")
     crops: PositiveInt = Field(10, description="crops kept per frame, those with most motion")
-    grid: list[PositiveInt] = Field(
-        [40, 30], min_length=2, max_length=2, description="stride of candidate crops in x and y"
-    )
+    grid: Pair = Field([40, 30], description="stride of candidate crops in x and y")
     border: Annotated[int, Field(ge=0)] = Field(
         10, description="pixels at a crop's border left out of motion score and warp check"
     )
@@ -147,9 +135,6 @@ class Patches(Section):
         if 2 * self.border >= self.size:
             raise ValueError(f"border {self.border} leaves nothing of a patch of {self.size}")
         return self
-
-
-# ------------------------------------------------------------------------------------ superres
 
 
 class PixelLoss(Section):
@@ -263,9 +248,6 @@ class SuperRes(Section):
     )
 
 
-# --------------------------------------------------------------------------------- recognition
-
-
 class StreamTraining(Section):
     """How one stream (or the joint network) of a recogniser is trained, with SGD."""
 
@@ -353,16 +335,11 @@ Recognizer = Annotated[TSN | STResNet, Field(discriminator="protocol")]
 class Recognition(Section):
     """The recognisers, trained on HR clips of the training split only."""
 
-    frame_size: list[PositiveInt] = Field(
+    frame_size: Pair = Field(
         [340, 256],
-        min_length=2,
-        max_length=2,
         description="width and height that frames are resized to before flow and recognition",
     )
     recognizers: dict[Name, Recognizer] = Field(description="recognisers by name")
-
-
-# ------------------------------------------------------------------------------------- methods
 
 
 class Method(Section):

@@ -46,14 +46,13 @@ class Project:
     def planned(self, *arguments: str) -> set[str]:
         """Jobs that a run would start, as "rule wildcard=value ..." in sorted order of the wildcards."""
         text = self.snakemake("--dry-run", "--cores", "2", *arguments).stdout
-        jobs = set()
-        for block in re.split(r"\n\s*\n", text):
-            rule = re.search(r"^(?:local)?rule (\w+):", block, re.MULTILINE)
-            if rule:
-                wildcards = re.search(r"^\s*wildcards: (.*)$", block, re.MULTILINE)
-                values = sorted(wildcards[1].split(", ")) if wildcards else []
-                jobs.add(" ".join([rule[1], *values]))
-        return jobs - {"all"}
+        jobs = []
+        for line in text.splitlines():
+            if rule := re.match(r"(?:local)?rule (\w+):", line):
+                jobs.append(rule[1])
+            elif wildcards := re.match(r"\s+wildcards: (.*)", line):
+                jobs[-1] = " ".join([jobs[-1], *sorted(wildcards[1].split(", "))])
+        return set(jobs) - {"all"}
 
 
 def cut(config: Path, target: Path, dataset: str, recognizers: list[str], rows: list[str]) -> Path:

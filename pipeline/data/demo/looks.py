@@ -18,7 +18,6 @@ Grid = np.ndarray
 """Coordinates (s, s), float32, in pixels."""
 
 
-# ------------------------------------------------------------------------------------- patterns
 # Each takes coordinates in units of the pattern's period and returns True where the second colour is.
 
 
@@ -63,7 +62,6 @@ PATTERNS: dict[str, Callable[[Grid, Grid], np.ndarray]] = {
 }
 
 
-# ------------------------------------------------------------------------------------- outlines
 # Each takes coordinates in units of the object's radius and returns True inside.
 
 
@@ -106,9 +104,6 @@ def triangle(x: Grid, y: Grid) -> np.ndarray:
 OUTLINES: dict[str, Callable[[Grid, Grid], np.ndarray]] = {
     outline.__name__: outline for outline in (disc, paddle, flag, diamond, flower, barrel, triangle)
 }
-
-
-# ---------------------------------------------------------------------------------------- looks
 
 
 @dataclass(frozen=True)
