@@ -33,16 +33,21 @@ rule list_clips:
     conda:
         ENVIRONMENT
     params:
-        root=lambda w: str(CONFIG.datasets[w.dataset].root),
-        splits=lambda w: str(CONFIG.datasets[w.dataset].splits),
+        # Below the input where it is generated: a path of the output folder would part the caches of runs.
+        root=lambda w, input: str(CONFIG.datasets[w.dataset].root).removeprefix(
+            "".join(input)
+        ),
+        splits=lambda w, input: str(CONFIG.datasets[w.dataset].splits).removeprefix(
+            "".join(input)
+        ),
         files=lambda w, input: None if input else inventory(CONFIG.datasets[w.dataset]),
         dataset=lambda w: as_json(
             CONFIG.datasets[w.dataset], "layout", "split", "classes", "shards"
         ),
         code=fingerprint("pipeline.data.listing"),
     shell:
-        "python -m pipeline list-clips --dataset {params.dataset:q} --root {params.root:q}"
-        " --splits {params.splits:q} --out {output.manifest:q} --left-out {output.left_out:q} 2> {log:q}"
+        "python -m pipeline list-clips --dataset {params.dataset:q} --root {input:q}{params.root:q}"
+        " --splits {input:q}{params.splits:q} --out {output.manifest:q} --left-out {output.left_out:q} 2> {log:q}"
 
 
 rule prepare_clips:
@@ -75,12 +80,14 @@ rule list_videos:
     conda:
         ENVIRONMENT
     params:
-        root=lambda w: str(CONFIG.training_videos.root),
+        root=lambda w, input: str(CONFIG.training_videos.root).removeprefix(
+            "".join(input)
+        ),
         files=lambda w, input: None if input else inventory(CONFIG.training_videos),
         videos=as_json(CONFIG.training_videos, "size", "max_frames", "shards"),
         code=fingerprint("pipeline.data.listing"),
     shell:
-        "python -m pipeline list-videos --videos {params.videos:q} --root {params.root:q}"
+        "python -m pipeline list-videos --videos {params.videos:q} --root {input:q}{params.root:q}"
         " --out {output.manifest:q} --left-out {output.left_out:q} 2> {log:q}"
 
 
