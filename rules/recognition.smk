@@ -15,7 +15,8 @@ rule plan_frames:
             {
                 n: json.loads(as_json(r, *PLAN_KEYS[r.protocol]))
                 for n, r in RECOGNIZERS.items()
-            }
+            },
+            sort_keys=True,
         ),
         code=fingerprint("pipeline.recognition.plan"),
     shell:

@@ -37,7 +37,7 @@ def micro_arguments():
         return [
             *["--configfile", "tests/micro/config.yaml"],
             *["--config", f"output={output}"],
-            *["--", f"{output}/table4.csv"],
+            *["--", f"{output}/table4.csv", "figures"],
         ]
 
     return arguments

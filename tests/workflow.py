@@ -52,7 +52,7 @@ class Project:
                 jobs.append(rule[1])
             elif wildcards := re.match(r"\s+wildcards: (.*)", line):
                 jobs[-1] = " ".join([jobs[-1], *sorted(wildcards[1].split(", "))])
-        return set(jobs) - {"all"}
+        return set(jobs) - {"all", "figures"}
 
 
 def cut(config: Path, target: Path, dataset: str, recognizers: list[str], rows: list[str]) -> Path:
