@@ -66,8 +66,9 @@ def list_clips(dataset: config.Dataset, root: Path, splits: Path, out: Path, lef
         for split, shards in (("train", dataset.shards.train), ("test", dataset.shards.test))
         for clip in _shard([clip for clip in clips if clip.split == split], shards)
     ]
-    _report(dataset.label, clips, skipped, left_out)
-    _check_classes(dataset.label, listing.classes, clips, root, left_out)
+    name = dataset.label or out.parent.name
+    _report(name, clips, skipped, left_out)
+    _check_classes(name, listing.classes, clips, root, left_out)
     write_manifest(out, clips)
     return clips
 
