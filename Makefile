@@ -1,7 +1,7 @@
 # make table4   sets everything up and computes the demo's Table 4
 # make test     sets everything up and runs all tests
 PYTHON ?= python3
-CORES ?= $(shell $(PYTHON) -c 'import os; print(len(os.sched_getaffinity(0)))')
+CORES ?= $(shell $(PYTHON) -c 'import os; print(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count())')
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .PHONY: setup table4 test check docs
