@@ -20,7 +20,7 @@ from pipeline.config import Config
 TARGET = Path(__file__).parent.parent / "docs" / "config.md"
 HEADER = """# Configuration
 
-Made by `make docs` from `pipeline/config.py`; a test keeps both in step. Defaults are the paper's or its
+Made by `make docs` from `pipeline/config/`; a test keeps both in step. Defaults are the paper's or its
 authors' values; `config.yaml` (the demo) and the files of `config/` override them. A key that is not
 listed here stops the run before its first job.
 

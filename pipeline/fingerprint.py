@@ -20,7 +20,8 @@ from functools import cache
 from pathlib import Path
 
 PACKAGE = "pipeline"
-IGNORED = frozenset({"pipeline.config"})
+IGNORED = "pipeline.config"
+"""A package whose modules do not count."""
 COMPILED = ".cpp"
 """Source compiled by the module of the same name, such as tvl1.cpp by tvl1.py."""
 
@@ -40,7 +41,7 @@ def fingerprint(*modules: str) -> str:
     pending = [name.partition(":")[0] for name in modules]
     while pending:
         name = pending.pop()
-        if name not in reached and name not in IGNORED:
+        if name not in reached and not f"{name}.".startswith(f"{IGNORED}."):
             reached.add(name)
             pending += _imports(name)
     digest = hashlib.sha256()

@@ -156,6 +156,13 @@ def streams_of(recognizer):
     )
 
 
+def recognizer_modules(recognizer, streams):
+    """Modules that a recogniser's streams reach by name: the backbone, and what joins two of them."""
+    spec = RECOGNIZERS[recognizer]
+    joint = [network_module("recognition", spec.protocol)] if "joint" in streams else []
+    return [network_module("recognition", spec.network), *joint]
+
+
 def recognizer_weights(dataset, recognizer, stream):
     """Weights of a stream: published, or trained here."""
     published = RECOGNIZERS[recognizer].weights.get(stream)

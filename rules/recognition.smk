@@ -57,7 +57,7 @@ rule train_recognizer:
         seed=CONFIG.seed,
         code=lambda w: fingerprint(
             "pipeline.recognition.training",
-            network_module("recognition", RECOGNIZERS[w.recognizer].network),
+            *recognizer_modules(w.recognizer, [w.stream]),
         ),
     shell:
         "python -m pipeline train-recognizer --spec {params.spec:q} --stream {params.stream}"
@@ -98,7 +98,9 @@ rule score_clips:
         compute=as_json(CONFIG.compute),
         code=lambda w: fingerprint(
             "pipeline.recognition.scoring",
-            network_module("recognition", RECOGNIZERS[w.recognizer].network),
+            *recognizer_modules(
+                w.recognizer, scored_streams(w.recognizer, w.method)
+            ),
         ),
     shell:
         "python -m pipeline score-clips --spec {params.spec:q} --streams {params.streams:q}"

@@ -127,6 +127,7 @@ CODE = {
     "pipeline/recognition/plan.py": PLAN,
     "pipeline/recognition/training.py": recognizers(*STREAMS),
     "pipeline/recognition/networks/bn_inception.py": recognizers("tsn"),
+    "pipeline/recognition/networks/st_resnet.py": recognizers("st_resnet", streams=("joint",)),
     "pipeline/recognition/scoring.py": scores(*ROWS, "hr", "sosr_tosr"),
     "pipeline/report/aggregate.py": AGGREGATE,
     "pipeline/report/picture.py": pictures(),

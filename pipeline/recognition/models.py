@@ -11,9 +11,8 @@ from torch import nn
 from pipeline import config
 from pipeline.errors import PipelineError
 from pipeline.files import atomic_path
-from pipeline.recognition.networks import load_backbone
+from pipeline.recognition.networks import load_backbone, load_joint
 from pipeline.recognition.networks.backbone import Backbone
-from pipeline.recognition.networks.st_resnet import STResNet
 from pipeline.recognition.weights import load_published
 
 RecognizerStream = Literal["spatial", "temporal", "joint"]
@@ -29,9 +28,9 @@ def build_backbone(spec: config.TSN | config.STResNet, stream: str, classes: int
     return load_backbone(spec.network, classes, channels, dropout, spec.args)
 
 
-def join_streams(spec: config.STResNet, appearance: Backbone, motion: Backbone) -> STResNet:
+def join_streams(spec: config.STResNet, appearance: Backbone, motion: Backbone) -> nn.Module:
     """The joint network; trained on more than 5 frames a clip, it pools over time (stage 2)."""
-    return STResNet(appearance, motion, temporal_pool=spec.train_frames > 5)
+    return load_joint(spec.protocol, appearance, motion, temporal_pool=spec.train_frames > 5)
 
 
 def build_model(

@@ -18,7 +18,6 @@ from pipeline.errors import PipelineError
 from pipeline.files import atomic_path
 from pipeline.recognition import inputs, sampling
 from pipeline.recognition.models import load_model
-from pipeline.recognition.networks.st_resnet import STResNet
 from pipeline.recognition.reading import ClipReader
 from pipeline.torch_settings import autocast, torch_settings
 
@@ -64,7 +63,7 @@ def score_clips(
         for stream, path in zip(streams, weights, strict=True):
             network = load_model(path, spec, stream, classes).eval()
             network = network.to(device, memory_format=torch.channels_last)
-            score = _score_joint if isinstance(network, STResNet) else _score_stream
+            score = _score_joint if stream == "joint" else _score_stream
             with torch.inference_mode(), autocast(compute):
                 content[stream] = score(spec, stream, network, clips, classes, reader, device)
     labels = np.array([clip.label for clip in clips], np.int64)
@@ -150,7 +149,7 @@ def _grouped(items: Iterable, size: int) -> Iterator[list]:
 def _score_joint(
     spec: config.STResNet,
     stream: str,
-    network: STResNet,
+    network: nn.Module,
     clips: list[Clip],
     classes: int,
     reader: ClipReader,

@@ -21,7 +21,7 @@ from pipeline.errors import PipelineError
 from pipeline.files import seed_for
 from pipeline.recognition.batches import Batches
 from pipeline.recognition.models import build_backbone, join_streams, load_model, save_model
-from pipeline.recognition.networks.st_resnet import STResNet
+from pipeline.recognition.networks.backbone import Backbone
 from pipeline.recognition.reading import ClipReader
 from pipeline.recognition.weights import load_initial
 from pipeline.torch_settings import autocast, torch_settings
@@ -160,8 +160,9 @@ def make_optimizer(network: nn.Module, training: config.StreamTraining) -> torch
 def train_mode(network: nn.Module, partial_bn: bool) -> None:
     """Training mode; with ``partial_bn`` all batch normalisations but each backbone's first are frozen."""
     network.train()
-    backbones = [network.appearance, network.motion] if isinstance(network, STResNet) else [network]
-    for backbone in backbones if partial_bn else ():
+    if not partial_bn:
+        return
+    for backbone in (module for module in network.modules() if isinstance(module, Backbone)):
         norms = [module for module in backbone.modules() if isinstance(module, nn.BatchNorm2d)]
         for norm in norms[1:]:
             norm.eval().requires_grad_(False)
@@ -175,7 +176,7 @@ def loss_and_scores(
     A stream's scores are averaged over its snippets before the softmax (TSN's segment consensus). Both
     classifiers of the joint network have their own loss.
     """
-    if isinstance(network, STResNet):
+    if len(tensors) == 2:
         appearance, motion = (scores.float() for scores in network(*tensors))
         loss = F.cross_entropy(appearance, labels) + F.cross_entropy(motion, labels)
         return loss, (appearance + motion) / 2

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import PipelineError
+from torch import nn
+
 from pipeline.recognition.networks.backbone import Backbone
 
 
@@ -41,3 +43,15 @@ def load_backbone(
         return constructor(classes=classes, in_channels=in_channels, dropout=dropout, **args)
     except TypeError as error:
         raise NetworkError(f"network '{network}' does not take args {sorted(args)}: {error}") from error
+
+
+def load_joint(protocol: str, appearance: Backbone, motion: Backbone, temporal_pool: bool) -> nn.Module:
+    """The network that joins two streams under ``protocol``: the file of that name, loaded when it is used.
+
+    Raises NetworkError if streams of that protocol are not joined, and as the network itself does.
+    """
+    try:
+        module = importlib.import_module(f"{__name__}.{protocol}")
+    except ModuleNotFoundError as error:
+        raise NetworkError(f"{protocol} has no joint network: its streams are fused after scoring") from error
+    return module.NETWORK(appearance, motion, temporal_pool)

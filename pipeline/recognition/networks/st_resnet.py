@@ -104,3 +104,6 @@ class STResNet(nn.Module):
             pooled = self._pool_time(backbone.neck(features), count)
             scores.append(backbone.head(pooled).unflatten(0, (clips, -1)).mean(1))
         return scores[0], scores[1]
+
+
+NETWORK = STResNet

@@ -1,0 +1,93 @@
+"""The typed configuration: every key, its default, its unit and its check; a file for each stage.
+
+Defaults are the paper's (or its authors') values; ``config.yaml`` overrides them for the demo.
+Each rule hands its stage one of the models below as JSON, so a stage cannot read a key that is not
+in its rule's ``params`` (docs/decisions/0001-params-and-fingerprints.md).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from pipeline.config.compute import Compute
+from pipeline.config.data import Dataset, Demo, Shards, TrainingVideos
+from pipeline.config.flow import TVL1, Flow, FlowNet2
+from pipeline.config.patches import Patches
+from pipeline.config.recognition import (
+    TSN,
+    DatasetTraining,
+    Recognition,
+    Recognizer,
+    RecognizerBase,
+    StreamTraining,
+    STResNet,
+)
+from pipeline.config.report import Method, Report
+from pipeline.config.section import SCALE, Name, Section
+from pipeline.config.superres import (
+    AdversarialLoss,
+    FeatureLoss,
+    FeatureNetwork,
+    Losses,
+    PixelLoss,
+    SRModel,
+    SRTraining,
+    SuperRes,
+    WarpLoss,
+)
+
+__all__ = [
+    "SCALE",
+    "TSN",
+    "TVL1",
+    "AdversarialLoss",
+    "Compute",
+    "Config",
+    "Dataset",
+    "DatasetTraining",
+    "Demo",
+    "FeatureLoss",
+    "FeatureNetwork",
+    "Flow",
+    "FlowNet2",
+    "Losses",
+    "Method",
+    "Patches",
+    "PixelLoss",
+    "Recognition",
+    "Recognizer",
+    "RecognizerBase",
+    "Report",
+    "SRModel",
+    "SRTraining",
+    "STResNet",
+    "Section",
+    "Shards",
+    "StreamTraining",
+    "SuperRes",
+    "TrainingVideos",
+    "WarpLoss",
+]
+
+
+class Config(Section):
+    """The whole configuration."""
+
+    seed: Annotated[int, Field(ge=0)] = Field(0, description="the one seed of all stages")
+    output: Path = Field(Path("results"), description="folder that everything is written to")
+    data_root: Path | None = Field(None, description="folder that relative data paths start from")
+    demo: Demo | None = Field(None, description="generated data sets; null: real ones")
+    training_videos: TrainingVideos = Field(
+        default_factory=TrainingVideos, description="videos that SR networks learn from"
+    )
+    datasets: dict[Name, Dataset] = Field(description="action data sets", min_length=1)
+    flow: Flow = Field(default_factory=Flow, description="optical flow")
+    patches: Patches = Field(default_factory=Patches, description="training patches")
+    superres: SuperRes = Field(description="super-resolution")
+    recognition: Recognition = Field(description="recognition")
+    methods: dict[Name, Method] = Field(description="rows of Table 4, in order")
+    report: Report = Field(default_factory=Report, description="tables")
+    compute: Compute = Field(default_factory=Compute, description="device, threads, precision")

@@ -1,0 +1,19 @@
+"""Device, threads and precision."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from pipeline.config.section import PositiveInt, Section
+
+
+class Compute(Section):
+    """Where tensors live. Results are the same for any number of cores, not for any threads."""
+
+    device: Literal["cpu", "cuda"] = Field("cpu", description="device of training and inference")
+    threads: PositiveInt = Field(1, description="CPU threads of each torch job")
+    precision: Literal["float32", "bfloat16"] = Field(
+        "float32", description="of the forward pass (autocast); weights stay float32"
+    )

@@ -1,0 +1,55 @@
+"""Where videos and split lists come from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from pipeline.config.section import Pair, PositiveInt, Section
+
+
+class Demo(Section):
+    """The generated data sets that stand in for CDVL, UCF101 and HMDB51."""
+
+    height: PositiveInt = Field(72, description="height of the action clips in pixels")
+    frames: PositiveInt = Field(10, description="frames of an action clip")
+    train_clips: PositiveInt = Field(40, description="training clips per class")
+    test_clips: PositiveInt = Field(40, description="test clips per class")
+    videos: PositiveInt = Field(16, description="natural-like training videos")
+    video_frames: PositiveInt = Field(40, description="frames of a training video")
+
+
+class Shards(Section):
+    """Into how many jobs the clips of a split are divided; shards balance frames."""
+
+    train: PositiveInt = Field(1, description="shards of the training split")
+    test: PositiveInt = Field(1, description="shards of the test split")
+
+
+class Dataset(Section):
+    """An action data set with official train and test lists."""
+
+    label: str = Field("", description="name in tables and figures; empty: its key")
+    layout: Literal["ucf101", "hmdb51"] = Field(description="layout of folders and split lists")
+    root: Path | None = Field(None, description="folder of the class folders; null: the demo's")
+    splits: Path | None = Field(None, description="folder of the split lists; null: the demo's")
+    split: Literal[1, 2, 3] = Field(1, description="official split; the paper uses 1")
+    classes: list[str] | None = Field(None, description="subset of classes; null: all")
+    shards: Shards = Field(default_factory=Shards, description="jobs per split")
+    published: Literal["UCF101", "HMDB51"] | None = Field(
+        None, description="whose published Table 4 stands beside ours; null: none"
+    )
+
+
+class TrainingVideos(Section):
+    """The natural videos that SR networks are trained on (CDVL-134 in the paper)."""
+
+    root: Path | None = Field(None, description="folder of videos; null: the demo's")
+    size: Pair = Field(
+        [320, 240],
+        description="width and height in pixels whose area each video is resized to, keeping its aspect",
+    )
+    max_frames: PositiveInt | None = Field(None, description="read at most so many; null: all")
+    shards: PositiveInt = Field(1, description="jobs the videos are divided into")

@@ -1,0 +1,39 @@
+"""Optical flow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from pipeline.config.section import NonNegativeFloat, PositiveFloat, PositiveInt, Section
+
+
+class TVL1(Section):
+    """TV-L1 optical flow (Zach, Pock, Bischof 2007); defaults are OpenCV's CPU schedule."""
+
+    tau: PositiveFloat = Field(0.25, description="time step of the dual ascent")
+    lambda_: PositiveFloat = Field(0.15, description="weight of the data term")
+    theta: PositiveFloat = Field(0.3, description="tightness of the coupling")
+    scales: PositiveInt = Field(5, description="levels of the pyramid")
+    scale_step: Annotated[float, Field(gt=0, lt=1)] = Field(0.8, description="ratio of two levels")
+    warps: PositiveInt = Field(5, description="warps per level")
+    epsilon: NonNegativeFloat = Field(0.01, description="stopping threshold; 0: never early")
+    inner_iterations: PositiveInt = Field(30, description="iterations between two medians")
+    outer_iterations: PositiveInt = Field(10, description="rounds of inner iterations per warp")
+    median: Literal[1, 3, 5] = Field(5, description="median filter width in pixels; 1: none")
+
+
+class FlowNet2(Section):
+    """FlowNet2 (Ilg et al. 2017)."""
+
+    weights: Path | None = Field(None, description="published checkpoint (a state dict)")
+
+
+class Flow(Section):
+    """Optical flow of the recognisers' input (TV-L1) and of the training patches."""
+
+    tvl1: TVL1 = Field(default_factory=TVL1, description="TV-L1's schedule")
+    flownet2: FlowNet2 = Field(default_factory=FlowNet2, description="FlowNet2's weights")
+    bound: PositiveFloat = Field(20.0, description="flow is clipped to +-bound pixels, then 8 bits")

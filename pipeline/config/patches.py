@@ -1,0 +1,41 @@
+"""Training patches."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from pipeline.config.section import SCALE, Pair, PositiveInt, Section
+
+
+class Patches(Section):
+    """Top-motion training patches (section 4.1; authors' code)."""
+
+    size: PositiveInt = Field(128, description="side of an HR patch in pixels, a multiple of 4")
+    frames_per_video: PositiveInt = Field(120, description="frames drawn from each video")
+    crops: PositiveInt = Field(10, description="crops kept per frame, those with most motion")
+    grid: Pair = Field([40, 30], description="stride of candidate crops in x and y")
+    border: Annotated[int, Field(ge=0)] = Field(
+        10, description="pixels at a crop's border left out of motion score and warp check"
+    )
+    margin: Annotated[int, Field(ge=0)] = Field(5, description="frames at a video's ends that are not drawn")
+    neighbours: PositiveInt = Field(7, description="LR frames around each HR frame, odd")
+    pair_gap: Literal[1, 2] = Field(1, description="frames between a pair (authors' code: 2)")
+    warp_check: bool = Field(True, description="keep a pair only if warping raises its PSNR")
+    spatial_flow: Literal["flownet2", "tvl1"] = Field(
+        "flownet2", description="flow of the weight maps (paper: FlowNet2; TV-L1 slightly worse)"
+    )
+    validation_fraction: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.07, description="last part of each video, kept for validation"
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> Patches:
+        if self.size % SCALE:
+            raise ValueError(f"size is {self.size}, but must be a multiple of {SCALE}")
+        if self.neighbours % 2 == 0:
+            raise ValueError(f"neighbours is {self.neighbours}, but must be odd")
+        if 2 * self.border >= self.size:
+            raise ValueError(f"border {self.border} leaves nothing of a patch of {self.size}")
+        return self

@@ -1,0 +1,113 @@
+"""Recognisers and their training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from pipeline.config.section import (
+    Fraction,
+    Name,
+    NonNegativeFloat,
+    Pair,
+    PositiveFloat,
+    PositiveInt,
+    Section,
+    Stream,
+)
+
+
+class StreamTraining(Section):
+    """How one stream (or the joint network) of a recogniser is trained, with SGD."""
+
+    iterations: PositiveInt = Field(description="optimiser steps")
+    batch_size: PositiveInt = Field(128, description="clips a step")
+    lr: PositiveFloat = Field(1e-3, description="learning rate")
+    milestones: list[PositiveInt] = Field(default_factory=list, description="steps of the drops")
+    gamma: PositiveFloat = Field(0.1, description="factor at each milestone")
+    momentum: Fraction = Field(0.9, description="SGD's momentum")
+    weight_decay: NonNegativeFloat = Field(5e-4, description="SGD's weight decay")
+    clip_gradient: PositiveFloat | None = Field(None, description="largest gradient norm")
+    dropout: Fraction = Field(0.5, description="dropout before the classifier")
+    partial_bn: bool = Field(False, description="only the first batch normalisation trains")
+
+
+class DatasetTraining(StreamTraining):
+    """A stream's training, with what differs for single data sets."""
+
+    per_dataset: dict[Name, dict[str, Any]] = Field(
+        default_factory=dict, description="keys of this section that differ for a data set"
+    )
+
+    def for_dataset(self, dataset: str) -> StreamTraining:
+        """The training of one data set, its own keys laid over the common ones."""
+        common = self.model_dump(exclude={"per_dataset"})
+        return StreamTraining.model_validate(common | self.per_dataset.get(dataset, {}))
+
+    @model_validator(mode="after")
+    def _check(self) -> DatasetTraining:
+        for dataset in self.per_dataset:
+            self.for_dataset(dataset)
+        return self
+
+
+class RecognizerBase(Section):
+    """What both protocols share."""
+
+    label: str = Field("", description="name in tables; empty: its key")
+    args: dict[str, Any] = Field(default_factory=dict, description="the backbone's arguments")
+    initial_weights: str | None = Field(
+        None,
+        description="ImageNet weights that training starts from: a path, or package:module/file",
+    )
+    crop: PositiveInt = Field(224, description="side of the network's input in pixels")
+
+
+class TSN(RecognizerBase):
+    """Temporal segment network (Wang et al. 2016): late fusion of two streams."""
+
+    protocol: Literal["tsn"] = Field("tsn", description="protocol")
+    network: str = Field("bn_inception", description="backbone, a file in recognition/networks")
+    flow_stack: PositiveInt = Field(5, description="consecutive flow fields per snippet")
+    train_snippets: PositiveInt = Field(3, description="segments per clip in training")
+    test_snippets: PositiveInt = Field(25, description="snippets per clip at test")
+    test_crops: Literal[1, 2, 5, 10] = Field(
+        10, description="1 centre, 2 with its mirror image, 5 with corners, 10 with all mirrored"
+    )
+    fusion: list[NonNegativeFloat] = Field(
+        [1.0, 1.5], min_length=2, max_length=2, description="weights spatial, temporal"
+    )
+    weights: dict[Stream, Path] = Field(default_factory=dict, description="published streams")
+    spatial: DatasetTraining | None = Field(None, description="training of the spatial stream")
+    temporal: DatasetTraining | None = Field(None, description="training of the temporal stream")
+
+
+class STResNet(RecognizerBase):
+    """Spatio-temporal residual network (Feichtenhofer et al. 2016): a joint network fuses."""
+
+    protocol: Literal["st_resnet"] = Field("st_resnet", description="protocol")
+    network: str = Field("resnet50", description="backbone, a file in recognition/networks")
+    flow_stack: PositiveInt = Field(10, description="flow fields around each frame")
+    train_frames: PositiveInt = Field(5, description="frames per clip in joint training")
+    test_frames: PositiveInt = Field(25, description="frames per clip at test")
+    weights: dict[Literal["spatial", "temporal", "joint"], Path] = Field(
+        default_factory=dict, description="published networks"
+    )
+    spatial: DatasetTraining | None = Field(None, description="training of the appearance stream")
+    temporal: DatasetTraining | None = Field(None, description="training of the motion stream")
+    joint: DatasetTraining | None = Field(None, description="training of the joint network")
+
+
+Recognizer = Annotated[TSN | STResNet, Field(discriminator="protocol")]
+
+
+class Recognition(Section):
+    """The recognisers, trained on HR clips of the training split only."""
+
+    frame_size: Pair = Field(
+        [340, 256],
+        description="width and height that frames are resized to before flow and recognition",
+    )
+    recognizers: dict[Name, Recognizer] = Field(description="recognisers by name")

@@ -1,0 +1,36 @@
+"""Rows of the tables, and what stands in them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from pipeline.config.section import Name, Section
+
+
+class Method(Section):
+    """A row of Table 4: one model for both streams, or a pairing of two rows."""
+
+    label: str = Field("", description="name in tables and figures; empty: its key")
+    model: Name | Literal["hr"] | None = Field(None, description="SR model, or hr: no SR")
+    spatial: Name | None = Field(None, description="row that serves the spatial stream")
+    temporal: Name | None = Field(None, description="row that serves the temporal stream")
+
+    @model_validator(mode="after")
+    def _check(self) -> Method:
+        if (self.model is None) == (self.spatial is None or self.temporal is None):
+            raise ValueError("give either model, or both spatial and temporal")
+        return self
+
+
+class Report(Section):
+    """The table."""
+
+    confidence: Annotated[float, Field(gt=0.5, lt=1)] = Field(
+        0.95, description="level of the binomial (Wilson) intervals"
+    )
+    pictured: list[Name] = Field(
+        ["bicubic", "sosr", "tosr", "hr"], description="rows of the figures, HR last", min_length=1
+    )
+    caption: str = Field("", description="sentence that labels the results, as under demo data")
