@@ -7,9 +7,9 @@ import importlib.util
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import PipelineError
 from torch import nn
 
+from pipeline.errors import PipelineError
 from pipeline.recognition.networks.backbone import Backbone
 
 
