@@ -98,9 +98,7 @@ rule score_clips:
         compute=as_json(CONFIG.compute),
         code=lambda w: fingerprint(
             "pipeline.recognition.scoring",
-            *recognizer_modules(
-                w.recognizer, scored_streams(w.recognizer, w.method)
-            ),
+            *recognizer_modules(w.recognizer, scored_streams(w.recognizer, w.method)),
         ),
     shell:
         "python -m pipeline score-clips --spec {params.spec:q} --streams {params.streams:q}"
