@@ -157,6 +157,13 @@ def _training_checks(config: Config, key: str, name: str) -> Iterator[str]:
             f"{key}.training.crop: {training.crop} must be a multiple of {SCALE} "
             f"and at most patches.size {config.patches.size}"
         )
+    size = losses.adversarial.args.get("size") if losses.adversarial else None
+    side = training.crop or config.patches.size
+    if size not in (None, side):
+        yield (
+            f"{key}.training.losses.adversarial.args.size: {size} is not the side of the patches that the "
+            f"discriminator sees, {side} (training.crop, or patches.size); make them equal"
+        )
     features = config.superres.feature_network
     if losses.feature and features.network == "vgg19" and not features.weights:
         yield (

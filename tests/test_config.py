@@ -72,6 +72,7 @@ def test_demo_is_valid_and_its_data_lie_under_its_output(raw):
         ("datasets.ucf_demo.split", 4, ["datasets.ucf_demo.split", "4"]),
         ("demo", None, ["datasets.ucf_demo.root", "UCF101", "training_videos.root"]),
         ("superres.models.tosr.training.patches", "sosr", ["superres.models.tosr", "pairs"]),
+        ("superres.models.srgan.training.crop", 32, ["superres.models.srgan", "args.size: 48", "32"]),
     ],
 )
 def test_mistakes_are_named_with_key_and_remedy(raw, key, value, words):
