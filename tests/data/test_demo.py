@@ -9,7 +9,7 @@ import pytest
 from pipeline import config
 from pipeline.data.demo.actions import HMDB_ACTIONS, UCF_ACTIONS
 from pipeline.data.demo.generate import generate_demo
-from pipeline.data.demo.looks import Look, draw_dress, draw_sprite
+from pipeline.data.demo.looks import Look, Surface, draw_dress, draw_sprite
 from pipeline.data.demo.scene import develop, new_canvas, paint
 from pipeline.data.demo.textures import PICTURES, load_textures
 from pipeline.data.listing import list_clips, list_videos
@@ -93,7 +93,26 @@ def test_every_motion_starts_near_its_place():
     for action in [*UCF_ACTIONS, *HMDB_ACTIONS]:
         poses = action.motion(np.random.default_rng(0), 10)
         assert len(poses) == 10
-        assert all(abs(pose.x) < 12 and abs(pose.y) < 12 and 0.5 < pose.scale < 2 for pose in poses)
+        assert all(abs(pose.x) < 12 and abs(pose.y) < 12 for pose in poses)
+
+
+def test_a_surface_runs_inside_an_outline_that_stands_still():
+    look = Look("disc", "checks", period=(8.0, 8.0))
+    dress = draw_dress(look, np.random.default_rng(0))
+    resting = draw_sprite(look, dress).rgba
+
+    def differs(surface):
+        moved = draw_sprite(look, dress, surface).rgba
+        np.testing.assert_array_equal(moved[..., 3], resting[..., 3])
+        return np.mean(np.any(moved != resting, axis=2)[resting[..., 3] > 0])
+
+    # Squares of half a period: back after a period, exchanged after half of one, moved by a quarter.
+    assert differs(Surface(x=8.0)) < 0.02
+    assert differs(Surface(y=-8.0)) < 0.02
+    assert differs(Surface(x=4.0)) > 0.98
+    assert differs(Surface(y=2.0)) == pytest.approx(0.5, abs=0.05)
+    quarter = draw_sprite(look, dress, Surface(turn=np.pi / 2)).rgba
+    np.testing.assert_allclose(quarter, np.rot90(resting, -1), atol=1e-4)
 
 
 def test_a_sprite_moves_by_parts_of_a_pixel():

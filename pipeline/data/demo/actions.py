@@ -1,8 +1,9 @@
 """The demo's action classes and their clips.
 
 Of the eight classes of a set, 1-2 and 3-4 share the motion and differ in the look's fine pattern,
-5-6 and 7-8 share the look and differ in the motion: one stream alone has to guess in half of the classes
-(a pattern also leaves faint traces in the flow, so the temporal stream may guess a little better).
+5-6 and 7-8 share the look and differ in the motion of a fine pattern inside an outline that stands still:
+one stream alone has to guess in half of the classes (a pattern also leaves faint traces in the flow, so the
+temporal stream may guess a little better).
 """
 
 from __future__ import annotations
@@ -12,7 +13,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.data.demo import motions
-from pipeline.data.demo.looks import OUTLINES, Look, draw_dress, draw_sprite, texture_patch, textured_sprite
+from pipeline.data.demo.looks import (
+    OUTLINES,
+    RESTING,
+    Look,
+    draw_dress,
+    draw_sprite,
+    texture_patch,
+    textured_sprite,
+)
 from pipeline.data.demo.scene import Sprite, develop, new_canvas, paint, sprite_grid
 
 
@@ -29,14 +38,17 @@ def _set(looks: dict[str, Look], rows: list[tuple[str, str, motions.Motion]]) ->
     return [Action(name, looks[look], motion) for name, look, motion in rows]
 
 
+SURFACE = {"period": (9.0, 11.0), "radius": 13.0, "contrast": (0.35, 0.6)}
+"""Looks whose motion shows in a fine pattern of moderate contrast alone: it fades when down-sampled."""
+
 UCF_ACTIONS = _set(
     {
         "racket": Look("paddle", "lattice"),
         "griddle": Look("paddle", "stripes"),
         "dotted": Look("disc", "dots"),
         "ringed": Look("disc", "rings"),
-        "globe": Look("disc", "speckles", period=(5.0, 6.5), radius=12.0),
-        "flower": Look("flower", "speckles"),
+        "globe": Look("disc", "checks", **SURFACE),
+        "flower": Look("flower", "checks", **SURFACE),
     },
     [
         ("RacketSwing", "racket", motions.swing),
@@ -45,8 +57,8 @@ UCF_ACTIONS = _set(
         ("RingedBallBounce", "ringed", motions.bounce),
         ("GlobeSpin", "globe", motions.revolve),
         ("GlobeTumble", "globe", motions.roll),
-        ("FlowerApproach", "flower", motions.approach),
-        ("FlowerRetreat", "flower", motions.retreat),
+        ("FlowerDrift", "flower", motions.drift),
+        ("FlowerRush", "flower", motions.rush),
     ],
 )
 """Classes of the set in UCF101's layout."""
@@ -57,8 +69,8 @@ HMDB_ACTIONS = _set(
         "chevron": Look("flag", "zigzag"),
         "spoked": Look("disc", "spokes"),
         "meshed": Look("disc", "lattice"),
-        "barrel": Look("barrel", "speckles", period=(6.0, 7.5), radius=12.0),
-        "bell": Look("triangle", "speckles"),
+        "barrel": Look("barrel", "checks", **SURFACE),
+        "bell": Look("triangle", "checks", **SURFACE),
     },
     [
         ("slide_checked_flag", "checked", motions.slide),
@@ -67,8 +79,8 @@ HMDB_ACTIONS = _set(
         ("nod_meshed_wheel", "meshed", motions.nod),
         ("roll_barrel", "barrel", motions.roll),
         ("revolve_barrel", "barrel", motions.revolve),
-        ("rock_bell", "bell", motions.rock),
-        ("shake_bell", "bell", motions.shake),
+        ("drift_bell", "bell", motions.drift),
+        ("rush_bell", "bell", motions.rush),
     ],
 )
 """Classes of the set in HMDB51's layout."""
@@ -108,10 +120,10 @@ def render_action(
     for t, pose in enumerate(action.motion(rng, frames)):
         canvas = new_canvas(picture, height, width, start[0] + pan[0] * t, start[1] + pan[1] * t)
         paint(canvas, distractor, beside[0] + drift[0] * t, beside[1] + drift[1] * t)
-        sprite = draw_sprite(action.look, dress, pose.scroll) if any(pose.scroll) else still
+        sprite = still if pose.surface is RESTING else draw_sprite(action.look, dress, pose.surface)
         # The object stands in the scene, so it moves with the background when the camera pans.
         x, y = place[0] + pose.x - pan[0] * t, place[1] + pose.y - pan[1] * t
-        paint(canvas, sprite, x, y, tilt + pose.angle, size * pose.scale)
+        paint(canvas, sprite, x, y, tilt + pose.angle, size)
         clip.append(develop(canvas, gain[t]))
     return clip
 

@@ -115,12 +115,14 @@ class Look:
         pattern: a name of PATTERNS, or "speckles".
         period: smallest and largest period of the pattern in pixels at scale 1.
         radius: of the outline's unit circle in pixels at scale 1.
+        contrast: smallest and largest difference of the two colours' brightness, in parts of the range.
     """
 
     outline: str
     pattern: str
     period: tuple[float, float] = (8.0, 11.0)
     radius: float = 13.0
+    contrast: tuple[float, float] = (0.6, 1.0)
 
 
 @dataclass(frozen=True)
@@ -133,9 +135,9 @@ class Dress:
     speckles: np.ndarray = field(repr=False)
 
 
-def draw_dress(look: Look, rng: np.random.Generator, contrast: tuple[float, float] = (0.6, 1.0)) -> Dress:
-    """Random colours of either order and a clear difference in brightness, random period and phase."""
-    first, second = random_colours(rng, rng.uniform(*contrast))
+def draw_dress(look: Look, rng: np.random.Generator) -> Dress:
+    """Random colours of either order, random period and phase."""
+    first, second = random_colours(rng, rng.uniform(*look.contrast))
     # Smooth noise that joins at its edges: cut at its median it gives speckles of the pattern's period.
     noise = np.tile(rng.standard_normal((64, 64)).astype(np.float32), (3, 3))
     noise = cv2.GaussianBlur(noise, (0, 0), 1.6)[64:128, 64:128]
@@ -160,11 +162,28 @@ def random_colours(rng: np.random.Generator, contrast: float) -> tuple[np.ndarra
     return pair[0].astype(np.float32), pair[1].astype(np.float32)
 
 
-def draw_sprite(look: Look, dress: Dress, scroll: tuple[float, float] = (0.0, 0.0)) -> Sprite:
-    """Draw an object, its pattern moved inside the outline by ``scroll`` pixels."""
+@dataclass(frozen=True)
+class Surface:
+    """How far a pattern has run inside its outline: pixels to the right and down, radians, enlargement."""
+
+    x: float = 0.0
+    y: float = 0.0
+    turn: float = 0.0
+    size: float = 1.0
+
+
+RESTING = Surface()
+"""A pattern that moves with its outline."""
+
+
+def draw_sprite(look: Look, dress: Dress, surface: Surface = RESTING) -> Sprite:
+    """Draw an object, its pattern displaced inside the outline."""
     x, y = sprite_grid(look.radius * 1.25)
     inside = OUTLINES[look.outline](x / look.radius, y / look.radius)
-    u, v = (x - scroll[0]) / dress.period, (y - scroll[1]) / dress.period
+    along, across = np.cos(surface.turn), np.sin(surface.turn)
+    period = dress.period * surface.size
+    u = (along * x + across * y - surface.x) / period
+    v = (along * y - across * x - surface.y) / period
     if look.pattern == "speckles":
         # Eight noise samples a period: blobs of half a period.
         rows = np.floor((v + dress.phase[1]) * 8).astype(int) % 64

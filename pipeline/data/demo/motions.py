@@ -6,20 +6,21 @@ Every motion is recognisable from a handful of flow fields, whichever way it is 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
+
+from pipeline.data.demo.looks import RESTING, Surface
 
 
 @dataclass(frozen=True)
 class Pose:
-    """Position relative to the object's place (pixels), angle (radians), scale, pattern's scroll (pixels)."""
+    """Position relative to the object's place (pixels), angle (radians), and where its surface has run."""
 
     x: float = 0.0
     y: float = 0.0
     angle: float = 0.0
-    scale: float = 1.0
-    scroll: tuple[float, float] = (0.0, 0.0)
+    surface: Surface = RESTING
 
 
 Motion = Callable[[np.random.Generator, int], list[Pose]]
@@ -45,17 +46,6 @@ def bounce(rng: np.random.Generator, frames: int) -> list[Pose]:
     return [Pose(y=reach * (0.6 - s)) for s in wave]
 
 
-def approach(rng: np.random.Generator, frames: int) -> list[Pose]:
-    """Growing."""
-    rate = rng.uniform(0.06, 0.085)
-    return [Pose(scale=float(np.exp(rate * (t - (frames - 1) / 2)))) for t in range(frames)]
-
-
-def retreat(rng: np.random.Generator, frames: int) -> list[Pose]:
-    """Shrinking."""
-    return approach(rng, frames)[::-1]
-
-
 def slide(rng: np.random.Generator, frames: int) -> list[Pose]:
     """Straight on, level, to either side."""
     speed = rng.choice([-1, 1]) * rng.uniform(1.2, 2.2)
@@ -70,25 +60,30 @@ def nod(rng: np.random.Generator, frames: int) -> list[Pose]:
 
 def roll(rng: np.random.Generator, frames: int) -> list[Pose]:
     """The surface runs up or down inside an outline that stands still."""
-    speed = rng.choice([-1, 1]) * rng.uniform(0.8, 1.5)
-    return [Pose(scroll=(0.0, speed * t)) for t in range(frames)]
+    return [Pose(surface=Surface(y=way)) for way in _run(rng, frames, (0.8, 1.5))]
 
 
 def revolve(rng: np.random.Generator, frames: int) -> list[Pose]:
     """The surface runs sideways inside an outline that stands still."""
-    return [replace(pose, scroll=pose.scroll[::-1]) for pose in roll(rng, frames)]
+    return [Pose(surface=Surface(x=way)) for way in _run(rng, frames, (0.8, 1.5))]
 
 
-def rock(rng: np.random.Generator, frames: int) -> list[Pose]:
-    """Slowly to and fro on a slant."""
-    return _slant(rng, _wave(rng, frames, (12, 15)))
+def drift(rng: np.random.Generator, frames: int) -> list[Pose]:
+    """The surface runs slowly on a slant inside an outline that stands still."""
+    return _aslant(rng, frames, (0.3, 0.5))
 
 
-def shake(rng: np.random.Generator, frames: int) -> list[Pose]:
-    """Quickly to and fro on a slant."""
-    return _slant(rng, _wave(rng, frames, (3.6, 4.6)))
+def rush(rng: np.random.Generator, frames: int) -> list[Pose]:
+    """The surface runs fast on a slant inside an outline that stands still."""
+    return _aslant(rng, frames, (0.9, 1.4))
 
 
-def _slant(rng: np.random.Generator, wave: np.ndarray) -> list[Pose]:
-    reach, side = rng.uniform(0.9, 1.5), rng.choice([-1, 1])
-    return [Pose(x=side * reach * s, y=reach * s) for s in wave]
+def _aslant(rng: np.random.Generator, frames: int, speed: tuple[float, float]) -> list[Pose]:
+    heading = rng.choice([-1, 1]) * rng.uniform(0.6, 1.0)
+    along, down = float(np.cos(heading)), float(np.sin(heading))
+    return [Pose(surface=Surface(x=along * way, y=down * way)) for way in _run(rng, frames, speed)]
+
+
+def _run(rng: np.random.Generator, frames: int, speed: tuple[float, float]) -> np.ndarray:
+    """A way of random speed and direction, zero in the middle of the clip."""
+    return rng.choice([-1, 1]) * rng.uniform(*speed) * (np.arange(frames) - (frames - 1) / 2)

@@ -6,6 +6,7 @@ patterned things of any outline and pattern move, and hide each other.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -15,6 +16,7 @@ from pipeline.data.demo.looks import (
     OUTLINES,
     PATTERNS,
     Look,
+    Surface,
     draw_dress,
     draw_sprite,
     texture_patch,
@@ -24,6 +26,9 @@ from pipeline.data.demo.scene import SPRITE_FINE, Sprite, develop, new_canvas, p
 
 FASTEST = 4.0
 """Largest speed of an object in pixels a frame."""
+
+FASTEST_SURFACE = 2.0
+"""Largest speed of a surface inside its outline in pixels a frame."""
 
 
 @dataclass(frozen=True)
@@ -51,9 +56,9 @@ def _draw_path(rng: np.random.Generator, start: float, speed: float) -> Path:
 
 @dataclass(frozen=True)
 class Thing:
-    """A moving object: its sprite and its courses."""
+    """A moving object: its sprite in each frame, and its courses."""
 
-    sprite: Sprite
+    sprite: Callable[[int], Sprite]
     x: Path
     y: Path
     angle: Path
@@ -91,7 +96,7 @@ def render_video(
             # Things that leave at one side come back at the other.
             x = (thing.x.at(t) + 20) % (width + 40) - 20
             y = (thing.y.at(t) + 20) % (height + 40) - 20
-            paint(canvas, thing.sprite, x, y, thing.angle.at(t), np.exp(thing.size.at(t)))
+            paint(canvas, thing.sprite(t), x, y, thing.angle.at(t), np.exp(thing.size.at(t)))
         video.append(develop(canvas, 1 + gain * t))
     return video
 
@@ -111,9 +116,23 @@ def _draw_patterned(rng: np.random.Generator, height: int, width: int) -> Thing:
     outline = str(rng.choice(sorted(OUTLINES)))
     pattern = str(rng.choice([*sorted(PATTERNS), "speckles"]))
     radius = float(rng.uniform(9, 18))
-    look = Look(outline, pattern, period=(5.5, 12.0), radius=radius)
-    dress = draw_dress(look, rng, contrast=(0.35, 1.0))
-    return Thing(draw_sprite(look, dress), **_draw_courses(rng, height, width))
+    look = Look(outline, pattern, period=(5.5, 12.0), radius=radius, contrast=(0.2, 1.0))
+    dress = draw_dress(look, rng)
+    still = draw_sprite(look, dress)
+    courses = _draw_courses(rng, height, width)
+    if rng.integers(2):
+        return Thing(lambda t: still, **courses)
+    # A turning ball or barrel: the surface runs inside the outline.
+    along, across = (_draw_path(rng, 0.0, speed) for speed in rng.uniform(0, FASTEST_SURFACE, 2))
+    turn = _draw_path(rng, 0.0, rng.choice([0, 0.15]))
+    size = _draw_path(rng, 0.0, rng.choice([0, 0.05]))
+
+    def running(t: int) -> Sprite:
+        return draw_sprite(
+            look, dress, Surface(along.at(t), across.at(t), turn.at(t), float(np.exp(size.at(t))))
+        )
+
+    return Thing(running, **courses)
 
 
 def _draw_textured(textures: list[np.ndarray], rng: np.random.Generator, height: int, width: int) -> Thing:
@@ -135,7 +154,8 @@ def _draw_textured(textures: list[np.ndarray], rng: np.random.Generator, height:
         letter = chr(ord("A") + int(rng.integers(26)))
         inside = _letter(letter, x.shape[0])
     colours = texture_patch(textures[rng.integers(len(textures))], x.shape[0], rng)
-    return Thing(textured_sprite(inside, colours), **_draw_courses(rng, height, width))
+    sprite = textured_sprite(inside, colours)
+    return Thing(lambda t: sprite, **_draw_courses(rng, height, width))
 
 
 def _letter(letter: str, samples: int) -> np.ndarray:
