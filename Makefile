@@ -17,7 +17,7 @@ table4: setup
 	snakemake --cores $(CORES) --rerun-incomplete results/table4.csv
 
 test: setup
-	pytest
+	pytest -n $(CORES) --dist loadgroup
 
 check: setup
 	ruff check .

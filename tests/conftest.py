@@ -7,6 +7,16 @@ from workflow import Project
 
 ROOT = Path(__file__).parent.parent
 
+SHARED_RUNS = {"micro_project", "micro_run", "micro_table", "slurm_environment", "slurm"}
+"""Fixtures of one run or cluster that many tests look at: these tests stay in one process."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With several processes (`pytest -n 2 --dist loadgroup`) no shared run is made twice."""
+    for item in items:
+        if SHARED_RUNS.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.xdist_group("shared runs"))
+
 
 @pytest.fixture(scope="session")
 def root() -> Path:
