@@ -24,6 +24,9 @@ GROUPS = (
     (1, 3, 1, 6, 320),
 )
 
+EPSILON = 1e-3
+"""Of all batch normalisations."""
+
 
 class SameConv2d(nn.Conv2d):
     """A convolution without bias, padded as TensorFlow's "same"."""
@@ -41,10 +44,6 @@ class SameConv2d(nn.Conv2d):
         return super().forward(x)
 
 
-def _norm(channels: int) -> nn.BatchNorm2d:
-    return nn.BatchNorm2d(channels, eps=1e-3, momentum=0.01)
-
-
 class MBConv(Unit):
     """Inverted bottleneck: expand, depthwise, project; no activation after the sum."""
 
@@ -55,11 +54,11 @@ class MBConv(Unit):
         self.skips = stride == 1 and n_in == n_out
         if expansion > 1:
             self._expand_conv = SameConv2d(n_in, inner, 1)
-            self._bn0 = _norm(inner)
+            self._bn0 = nn.BatchNorm2d(inner)
         self._depthwise_conv = SameConv2d(inner, inner, size, stride, groups=inner)
-        self._bn1 = _norm(inner)
+        self._bn1 = nn.BatchNorm2d(inner)
         self._project_conv = SameConv2d(inner, n_out, 1)
-        self._bn2 = _norm(n_out)
+        self._bn2 = nn.BatchNorm2d(n_out)
 
     def residual(self, x: torch.Tensor) -> torch.Tensor:
         """The three convolutions."""
@@ -78,16 +77,22 @@ class MBConv(Unit):
 
 
 class EfficientNetLite0(Backbone):
-    """4.65 million parameters with 1000 classes."""
+    """4.65 million parameters with 1000 classes.
+
+    ``momentum``: 1 - decay of BN's running statistics. The release's 0.01 needs hundreds of steps: where all
+    normalisations train for fewer, it leaves those of the pictures, and a constant answer at test; give 0.1.
+    """
 
     normalisation = Normalisation("rgb", (127.0, 127.0, 127.0), (128.0, 128.0, 128.0), 128.0)
     first_conv = "_conv_stem"
     classifier = "_fc"
 
-    def __init__(self, classes: int = 1000, in_channels: int = 3, dropout: float = 0.2):
+    def __init__(
+        self, classes: int = 1000, in_channels: int = 3, dropout: float = 0.2, momentum: float = 0.01
+    ):
         super().__init__()
         self._conv_stem = SameConv2d(in_channels, 32, 3, 2)
-        self._bn0 = _norm(32)
+        self._bn0 = nn.BatchNorm2d(32)
         blocks: list[MBConv] = []
         channels = 32
         for repeats, size, stride, expansion, n_out in GROUPS:
@@ -96,9 +101,12 @@ class EfficientNetLite0(Backbone):
                 channels = n_out
         self._blocks = nn.ModuleList(blocks)
         self._conv_head = SameConv2d(channels, 1280, 1)
-        self._bn1 = _norm(1280)
+        self._bn1 = nn.BatchNorm2d(1280)
         self.dropout = nn.Dropout(dropout)
         self._fc = nn.Linear(1280, classes)
+        for module in self.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.eps, module.momentum = EPSILON, momentum
         initialise(self)
 
     @property
