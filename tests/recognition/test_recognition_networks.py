@@ -194,3 +194,12 @@ def test_networks_without_residual_units_are_refused():
     streams = [load_backbone("bn_inception", 4, 3, 0.0, SMALL["bn_inception"]) for _ in range(2)]
     with pytest.raises(ValueError, match="BNInception lacks; use resnet50"):
         STResNet(*streams, temporal_pool=False)
+
+
+@pytest.mark.parametrize(("args", "share"), [({}, 0.01), ({"momentum": 0.1}, 0.1)])
+def test_running_statistics_of_efficientnet_follow_at_the_rate_asked_for(args, share):
+    network = load_backbone("efficientnet_lite0", 4, 3, 0.0, args).train()
+    x = torch.randn(2, 3, 32, 32)
+    mean = network._conv_stem(x).mean((0, 2, 3))
+    network(x)
+    torch.testing.assert_close(network._bn0.running_mean, share * mean)
