@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from pipeline.superres.weights import load_weights
 
 from pipeline.superres.networks import load_network
 from pipeline.superres.networks.luma import luma
-from pipeline.superres.weights import load_weights
 from pipeline.video.resize import imresize
 
 
