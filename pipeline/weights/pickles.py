@@ -136,7 +136,7 @@ class RestrictedUnpickler(pickle.Unpickler):
         what, *rest = pid
         if what == "module":  # class, file, source
             return rest[0]
-        if what != "storage" or rest[0] not in ITEM_BYTES or not isinstance(rest[3], int):
+        if what != "storage" or rest[0] not in ITEM_BYTES or not isinstance(rest[3], int) or rest[3] < 0:
             raise pickle.UnpicklingError(f"a reference to {what!r} instead of a storage")
         if len(rest) > 4 and rest[4] is not None:
             raise pickle.UnpicklingError("views of storages (torch before 0.2)")
