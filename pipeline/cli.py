@@ -1,4 +1,4 @@
-"""``python -m pipeline STAGE --argument value``: one sub-command a rule, nothing else.
+"""``python -m pipeline STAGE --argument value``: one sub-command a rule, and the import of weights.
 
 The arguments are those of the stage's function: paths and text as they are, everything else as JSON,
 checked against the function's types before the stage starts.
@@ -36,6 +36,7 @@ STAGES = {
     "score-clips": "pipeline.recognition.scoring:score_clips",
     "aggregate": "pipeline.report.aggregate:aggregate",
     "draw-comparison": "pipeline.report.picture:draw_comparison",
+    "import-weights": "pipeline.import_weights:import_weights",
 }
 
 

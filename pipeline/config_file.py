@@ -12,6 +12,8 @@ from pydantic import ValidationError
 
 from pipeline.config import SCALE, Config, Dataset, STResNet
 from pipeline.errors import PipelineError
+from pipeline.weights import WeightsError
+from pipeline.weights.provenance import check_split
 
 
 class ConfigError(PipelineError, ValueError):
@@ -31,7 +33,7 @@ def load_config(raw: Mapping[str, Any]) -> Config:
     except ValidationError as error:
         raise ConfigError(_message([_line(e) for e in error.errors()])) from None
     config = _resolve_paths(config)
-    problems = [*_cross_checks(config), *_missing_paths(config)]
+    problems = [*_cross_checks(config), *_missing_paths(config)] or [*_split_problems(config)]
     if problems:
         raise ConfigError(_message(problems))
     return config
@@ -128,8 +130,12 @@ def _cross_checks(config: Config) -> Iterator[str]:
         streams = ["spatial", "temporal"] + ["joint"] * isinstance(recognizer, STResNet)
         for stream in streams:
             training = getattr(recognizer, stream)
-            if training is None and stream not in recognizer.weights:
+            if training is None and not all(recognizer.weights_for(stream, d) for d in config.datasets):
                 yield f"{key}.{stream}: give either this training or {key}.weights.{stream}"
+            given = recognizer.weights.get(stream)
+            for dataset in given if isinstance(given, dict) else ():
+                if dataset not in config.datasets:
+                    yield f"{key}.weights.{stream}: {dataset!r} is no data set of this config"
             for dataset in training.per_dataset if training else ():
                 if dataset not in config.datasets:
                     yield f"{key}.{stream}.per_dataset: {dataset!r} is no data set of this config"
@@ -221,6 +227,19 @@ def _missing_paths(config: Config) -> Iterator[str]:
     for key, path in _paths("", config.model_dump(exclude={"output"})):
         if not path.exists() and not (config.demo and path.resolve().is_relative_to(generated)):
             yield f"{key}: {path} does not exist; correct it, or set data_root to the folder it starts from"
+
+
+def _split_problems(config: Config) -> Iterator[str]:
+    """Lines for recognisers whose published weights saw clips that they would be tested on."""
+    for name, recognizer in config.recognition.recognizers.items():
+        for stream in recognizer.weights:
+            for dataset, data in config.datasets.items():
+                path = recognizer.weights_for(stream, dataset)
+                try:
+                    if path:
+                        check_split(path, data.layout, data.split)
+                except WeightsError as error:
+                    yield f"recognition.recognizers.{name}.weights.{stream}: {error}"
 
 
 def _where_to_get(dataset: Dataset) -> str:

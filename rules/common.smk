@@ -125,8 +125,13 @@ def flow_plan(wildcards):
     return [f"{OUT}/recognition/{wildcards.dataset}/plan.json"]
 
 
+def importer(*weights):
+    """Module that reads weights that were not trained here, for the fingerprint of a job that has some."""
+    return ["pipeline.weights.published"] * any(weights)
+
+
 def training_modules(model):
-    """Modules that a training reaches by name: its networks and the losses that it uses."""
+    """Modules that a training reaches by name: its networks, the losses that it uses, what reads weights."""
     losses = MODELS[model].training.losses
     modules = [
         "pipeline.superres.training",
@@ -135,7 +140,8 @@ def training_modules(model):
     modules += [f"pipeline.superres.losses.{kind}" for kind, used in losses if used]
     if losses.adversarial:
         modules.append(network_module("superres", losses.adversarial.discriminator))
-    return modules
+    init = MODELS[model].init
+    return modules + importer(init and MODELS[init].weights, *feature_weights(model))
 
 
 def weights_of(model):
@@ -163,9 +169,14 @@ def recognizer_modules(recognizer, streams):
     return [network_module("recognition", spec.network), *joint]
 
 
+def published_streams(dataset, recognizer, streams):
+    """Weights of the streams that are not trained here."""
+    return [RECOGNIZERS[recognizer].weights_for(s, dataset) for s in streams]
+
+
 def recognizer_weights(dataset, recognizer, stream):
     """Weights of a stream: published, or trained here."""
-    published = RECOGNIZERS[recognizer].weights.get(stream)
+    published = RECOGNIZERS[recognizer].weights_for(stream, dataset)
     return str(published or f"{OUT}/recognition/{dataset}/{recognizer}/{stream}.pt")
 
 

@@ -52,16 +52,27 @@ rule train_recognizer:
         spec=lambda w: recognizer_spec(w.recognizer, w.stream, w.dataset),
         stream="{stream}",
         dataset="{dataset}",
+        layout=lambda w: CONFIG.datasets[w.dataset].layout,
+        split=lambda w: CONFIG.datasets[w.dataset].split,
         size=json.dumps(CONFIG.recognition.frame_size),
         compute=as_json(CONFIG.compute),
         seed=CONFIG.seed,
         code=lambda w: fingerprint(
             "pipeline.recognition.training",
             *recognizer_modules(w.recognizer, [w.stream]),
+            *importer(
+                RECOGNIZERS[w.recognizer].initial_weights,
+                *published_streams(
+                    w.dataset,
+                    w.recognizer,
+                    ["spatial", "temporal"] * (w.stream == "joint"),
+                ),
+            ),
         ),
     shell:
         "python -m pipeline train-recognizer --spec {params.spec:q} --stream {params.stream}"
-        " --dataset {params.dataset} --manifest {input.manifest:q} --frames {input.frames:q}"
+        " --dataset {params.dataset} --layout {params.layout} --split {params.split}"
+        " --manifest {input.manifest:q} --frames {input.frames:q}"
         " --flow {input.flow:q} --init {input.init:q} --frame-size {params.size:q} --compute {params.compute:q}"
         " --seed {params.seed} --code {params.code} --out {output:q} 2> {log:q}"
 
@@ -94,15 +105,23 @@ rule score_clips:
             *SCORING_KEYS[RECOGNIZERS[w.recognizer].protocol],
         ),
         streams=lambda w: json.dumps(scored_streams(w.recognizer, w.method)),
+        layout=lambda w: CONFIG.datasets[w.dataset].layout,
+        split=lambda w: CONFIG.datasets[w.dataset].split,
         size=json.dumps(CONFIG.recognition.frame_size),
         compute=as_json(CONFIG.compute),
         code=lambda w: fingerprint(
             "pipeline.recognition.scoring",
             *recognizer_modules(w.recognizer, scored_streams(w.recognizer, w.method)),
+            *importer(
+                *published_streams(
+                    w.dataset, w.recognizer, scored_streams(w.recognizer, w.method)
+                )
+            ),
         ),
     shell:
         "python -m pipeline score-clips --spec {params.spec:q} --streams {params.streams:q}"
         " --weights {input.weights:q} --dataset {wildcards.dataset} --recognizer {wildcards.recognizer}"
-        " --method {wildcards.method} --manifest {input.manifest:q} --shard {wildcards.shard}"
+        " --method {wildcards.method} --layout {params.layout} --split {params.split}"
+        " --manifest {input.manifest:q} --shard {wildcards.shard}"
         " --frames {input.frames:q} --flow {input.flow:q} --frame-size {params.size:q}"
         " --compute {params.compute:q} --out {output:q} 2> {log:q}"

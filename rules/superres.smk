@@ -59,6 +59,7 @@ rule super_resolve:
         code=lambda w: fingerprint(
             "pipeline.superres.inference",
             network_module("superres", MODELS[w.model].network),
+            *importer(MODELS[w.model].weights),
         ),
     shell:
         "python -m pipeline super-resolve --model {params.model:q} --weights {input.weights:q}"

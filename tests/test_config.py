@@ -104,6 +104,33 @@ def test_relative_data_paths_start_from_data_root(raw, tmp_path):
     assert config.superres.models["vdsr"].weights == tmp_path / "weights.pth"
 
 
+def test_each_data_set_may_have_its_own_weights(raw, tmp_path):
+    for name in ("ucf.pth", "hmdb.pth"):
+        (tmp_path / name).touch()
+    raw = changed(raw, "recognition.recognizers.tsn.spatial", None) | {"data_root": str(tmp_path)}
+    key = "recognition.recognizers.tsn.weights"
+    config = load_config(changed(raw, key, {"spatial": {"ucf_demo": "ucf.pth", "hmdb_demo": "hmdb.pth"}}))
+    recognizer = config.recognition.recognizers["tsn"]
+    assert recognizer.weights_for("spatial", "hmdb_demo") == tmp_path / "hmdb.pth"
+    assert recognizer.weights_for("temporal", "hmdb_demo") is None
+    assert load_config(changed(raw, key, {"spatial": "ucf.pth"})).recognition.recognizers["tsn"].weights_for(
+        "spatial", "hmdb_demo"
+    ) == (tmp_path / "ucf.pth")
+    text = message(changed(raw, key, {"spatial": {"ucf_demo": "ucf.pth"}}))
+    assert "tsn.spatial: give either this training or" in text
+    text = message(changed(raw, key, {"spatial": {"ucf": "ucf.pth"}}))
+    assert "tsn.weights.spatial: 'ucf' is no data set of this config" in text
+
+
+def test_weights_of_another_split_are_refused_before_any_job(raw, tmp_path):
+    path = tmp_path / "ucf101_split_2_tsn_rgb.caffemodel"
+    path.touch()
+    raw = changed(raw, "recognition.recognizers.tsn.weights", {"spatial": {"ucf_demo": str(path)}})
+    assert "tsn.weights.spatial" in message(raw)
+    assert "was trained on split 2 of ucf101" in message(raw)
+    assert load_config(changed(raw, "datasets.ucf_demo.split", 2))
+
+
 def test_a_data_set_may_have_its_own_schedule():
     training = DatasetTraining(iterations=3500, per_dataset={"hmdb51": {"iterations": 2500}})
     assert training.for_dataset("hmdb51").iterations == 2500

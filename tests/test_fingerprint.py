@@ -95,10 +95,10 @@ def test_stages_do_not_reach_each_other():
         "pipeline.data.prepare": {"data", "video"},
         "pipeline.flow.extract": {"flow", "data", "video"},
         "pipeline.patches.crop": {"patches", "flow", "data", "video"},
-        "pipeline.superres.training": {"superres", "flow", "data", "video"},
-        "pipeline.superres.inference": {"superres", "flow", "data", "video"},
-        "pipeline.recognition.training": {"recognition", "flow", "data", "video"},
-        "pipeline.recognition.scoring": {"recognition", "flow", "data", "video"},
+        "pipeline.superres.training": {"superres", "flow", "data", "video", "weights"},
+        "pipeline.superres.inference": {"superres", "flow", "data", "video", "weights"},
+        "pipeline.recognition.training": {"recognition", "flow", "data", "video", "weights"},
+        "pipeline.recognition.scoring": {"recognition", "flow", "data", "video", "weights"},
         "pipeline.report.aggregate": {"report", "data", "video"},
     }
     for stage, rooms in allowed.items():
@@ -110,3 +110,16 @@ def test_stages_do_not_reach_each_other():
                 pending += module._imports(name)
         folders = {name.split(".")[1] for name in reached if name.count(".") >= 2}
         assert folders <= rooms | {"config"}, stage
+        # Weights that are trained here do not depend on the importer of published ones.
+        assert "pipeline.weights.published" not in reached
+        assert not any(name.startswith("pipeline.weights.layouts") for name in reached)
+
+
+def test_the_importer_reaches_no_stage():
+    reached, pending = set(), ["pipeline.weights.published", "pipeline.weights.checkpoint"]
+    while pending:
+        name = pending.pop()
+        if name not in reached:
+            reached.add(name)
+            pending += module._imports(name)
+    assert {name.split(".")[1] for name in reached if name.count(".") >= 2} == {"weights"}

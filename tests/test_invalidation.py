@@ -131,6 +131,10 @@ CODE = {
     "pipeline/recognition/scoring.py": scores(*ROWS, "hr", "sosr_tosr"),
     "pipeline/report/aggregate.py": AGGREGATE,
     "pipeline/report/picture.py": pictures(),
+    "pipeline/weights/checkpoint.py": trainings(*MODELS) | inference(*ROWS) | recognizers(*STREAMS),
+    "pipeline/weights/provenance.py": recognizers(*STREAMS),
+    "pipeline/weights/published.py": set(),
+    "pipeline/import_weights.py": set(),
     "pipeline/cli.py": set(),
 }
 
@@ -155,6 +159,11 @@ CONFIG = {
     "recognition.recognizers.tsn.spatial.per_dataset": (
         {"ucf_demo": {"lr": 0.5}},
         recognizers("tsn", streams=("spatial",), datasets=("ucf_demo",)),
+    ),
+    # Any file will do where nothing is run.
+    "recognition.recognizers.tsn.weights": (
+        {"spatial": {"ucf_demo": "config.yaml"}},
+        scores(*ROWS, "hr", "sosr_tosr", recognizers=("tsn",), datasets=("ucf_demo",)),
     ),
     "flow.flownet2": ({"weights": None}, set()),
 }

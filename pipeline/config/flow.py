@@ -28,7 +28,7 @@ class TVL1(Section):
 class FlowNet2(Section):
     """FlowNet2 (Ilg et al. 2017)."""
 
-    weights: Path | None = Field(None, description="published checkpoint (a state dict)")
+    weights: Path | None = Field(None, description="published or imported checkpoint")
 
 
 class Flow(Section):

@@ -64,6 +64,11 @@ class RecognizerBase(Section):
     )
     crop: PositiveInt = Field(224, description="side of the network's input in pixels")
 
+    def weights_for(self, stream: str, dataset: str) -> Path | None:
+        """The published weights of a stream on a data set; None where it is trained here."""
+        given = self.weights.get(stream)
+        return given.get(dataset) if isinstance(given, dict) else given
+
 
 class TSN(RecognizerBase):
     """Temporal segment network (Wang et al. 2016): late fusion of two streams."""
@@ -79,7 +84,10 @@ class TSN(RecognizerBase):
     fusion: list[NonNegativeFloat] = Field(
         [1.0, 1.5], min_length=2, max_length=2, description="weights spatial, temporal"
     )
-    weights: dict[Stream, Path] = Field(default_factory=dict, description="published streams")
+    weights: dict[Stream, Path | dict[Name, Path]] = Field(
+        default_factory=dict,
+        description="published or imported streams: a path, or one for each data set",
+    )
     spatial: DatasetTraining | None = Field(None, description="training of the spatial stream")
     temporal: DatasetTraining | None = Field(None, description="training of the temporal stream")
 
@@ -92,8 +100,9 @@ class STResNet(RecognizerBase):
     flow_stack: PositiveInt = Field(10, description="flow fields around each frame")
     train_frames: PositiveInt = Field(5, description="frames per clip in joint training")
     test_frames: PositiveInt = Field(25, description="frames per clip at test")
-    weights: dict[Literal["spatial", "temporal", "joint"], Path] = Field(
-        default_factory=dict, description="published networks"
+    weights: dict[Literal["spatial", "temporal", "joint"], Path | dict[Name, Path]] = Field(
+        default_factory=dict,
+        description="published or imported networks: a path, or one for each data set",
     )
     spatial: DatasetTraining | None = Field(None, description="training of the appearance stream")
     temporal: DatasetTraining | None = Field(None, description="training of the motion stream")

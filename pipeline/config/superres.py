@@ -87,7 +87,7 @@ class SRModel(Section):
 
     network: str = Field(description="file in superres/networks, or package.module:Class")
     args: dict[str, Any] = Field(default_factory=dict, description="the constructor's arguments")
-    weights: Path | None = Field(None, description="checkpoint; null: train")
+    weights: Path | None = Field(None, description="published or imported checkpoint; null: train")
     init: Name | None = Field(None, description="model whose generator the training starts from")
     training: SRTraining | None = Field(None, description="recipe; null: weights, or no parameters")
 
@@ -106,7 +106,7 @@ class FeatureNetwork(Section):
     network: Literal["vgg19", "random_features"] = Field(
         "vgg19", description="VGG19, or fixed random filters (the demo's substitute)"
     )
-    weights: Path | None = Field(None, description="VGG19's weights in torchvision's layout")
+    weights: Path | None = Field(None, description="VGG19's weights, torchvision's or imported")
 
 
 class SuperRes(Section):

@@ -23,7 +23,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pipeline import config
-from pipeline.errors import PipelineError
 from pipeline.flow.flownet_parts import (
     Refinement,
     channel_norm,
@@ -36,13 +35,10 @@ from pipeline.flow.flownet_parts import (
 )
 from pipeline.flow.pairs import Engine
 from pipeline.flow.warp import warp
+from pipeline.weights.checkpoint import load_weights
 
 DIV_FLOW = 20.0
 MULTIPLE = 64
-
-
-class CheckpointError(PipelineError, ValueError):
-    """A checkpoint that does not fit; the message lists its keys."""
 
 
 class FlowNetC(Refinement):
@@ -231,38 +227,17 @@ def load_engine(settings: config.FlowNet2, device: str) -> Engine:
 
 
 def load_flownet2(path: Path) -> FlowNet2:
-    """FlowNet2 with the weights of a checkpoint: a state dict, or a dict that holds one as "state_dict".
+    """FlowNet2 with the weights of a checkpoint, published or imported.
 
     Raises:
         FileNotFoundError: there is no such file.
-        CheckpointError: keys are missing, unexpected or of another shape; all are listed.
+        WeightsError: keys are missing, unexpected or of another shape; all are listed.
     """
     if not Path(path).is_file():
         raise FileNotFoundError(
             f"no FlowNet2 checkpoint at {path}; get FlowNet2_checkpoint.pth.tar (NVIDIA's flownet2-pytorch) "
             "and set flow.flownet2.weights, or use TV-L1 (patches.spatial_flow: tvl1)"
         )
-    scalar = np._core.multiarray.scalar  # published checkpoints keep their best score as one
-    numpy_types = [(scalar, "numpy.core.multiarray.scalar"), scalar, np.dtype, np.dtypes.Float64DType]
-    with torch.serialization.safe_globals(numpy_types):
-        content = torch.load(path, weights_only=True, map_location="cpu")
-    state = content.get("state_dict", content) if isinstance(content, dict) else None
-    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise CheckpointError(f"{path}: holds no state dict, but {type(content).__name__}")
-    state = {key.removeprefix("module."): value for key, value in state.items()}
     model = FlowNet2().eval()
-    wanted = model.state_dict()
-    problems = {
-        "missing": sorted(wanted.keys() - state.keys()),
-        "unexpected": sorted(state.keys() - wanted.keys()),
-        "mis-shaped": [
-            f"{key} {tuple(state[key].shape)} instead of {tuple(wanted[key].shape)}"
-            for key in sorted(wanted.keys() & state.keys())
-            if state[key].shape != wanted[key].shape
-        ],
-    }
-    if any(problems.values()):
-        found = "; ".join(f"{kind}: {', '.join(keys)}" for kind, keys in problems.items() if keys)
-        raise CheckpointError(f"{path} is no FlowNet2 checkpoint. {found}")
-    model.load_state_dict(state)
+    load_weights(model, path, "flownet2")
     return model

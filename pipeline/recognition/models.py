@@ -5,15 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
 from torch import nn
 
 from pipeline import config
 from pipeline.errors import PipelineError
-from pipeline.files import atomic_path
 from pipeline.recognition.networks import load_backbone, load_joint
 from pipeline.recognition.networks.backbone import Backbone
-from pipeline.recognition.weights import load_published
+from pipeline.weights.checkpoint import importer, read_own, write_checkpoint
 
 RecognizerStream = Literal["spatial", "temporal", "joint"]
 
@@ -48,25 +46,22 @@ def build_model(
 def save_model(
     path: Path, network: nn.Module, spec: config.TSN | config.STResNet, metadata: dict[str, Any]
 ) -> None:
-    """Write ``network``, ``args``, ``state_dict`` and ``metadata`` atomically, for ``weights_only=True``."""
-    state = {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}
-    content = {"network": spec.network, "args": spec.args, "state_dict": state, "metadata": metadata}
-    with atomic_path(path) as temporary:
-        torch.save(content, temporary)
+    """Write the weights of ``network`` in our own format (``weights.checkpoint``)."""
+    write_checkpoint(path, network, spec.network, spec.args, metadata)
 
 
 def load_model(
     path: Path, spec: config.TSN | config.STResNet, stream: RecognizerStream, classes: int
 ) -> nn.Module:
-    """The network of ``stream`` with the weights of ``path``: of train_recognizer, or published ones.
+    """The network of ``stream`` with the weights of ``path``: of train_recognizer, imported or published.
 
     Raises ModelError if the checkpoint is of another network, stream or set of classes, and WeightsError
-    if published weights do not fit.
+    if published weights cannot be read or do not fit.
     """
     network = build_model(spec, stream, classes, dropout=0.0)
-    content = torch.load(path, weights_only=True, map_location="cpu")
-    if not isinstance(content, dict) or not {"network", "args", "state_dict", "metadata"} <= content.keys():
-        load_published(network, path)
+    content = read_own(path)
+    if content is None:
+        importer().load_published(network, path)
         return network
     metadata = content["metadata"]
     found = (content["network"], content["args"], metadata["stream"], metadata["classes"])

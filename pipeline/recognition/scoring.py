@@ -20,6 +20,7 @@ from pipeline.recognition import inputs, sampling
 from pipeline.recognition.models import load_model
 from pipeline.recognition.reading import ClipReader
 from pipeline.torch_settings import autocast, torch_settings
+from pipeline.weights.provenance import check_split
 
 BATCH_VALUES = 4_000_000
 """Input values scored at once: bounds memory (26 crops of 224x224 RGB, 325 of 64x64)."""
@@ -45,16 +46,25 @@ def score_clips(
     recognizer: str,
     method: str,
     out: Path,
+    layout: str | None = None,
+    split: int | None = None,
 ) -> None:
     """Score the test clips of a shard with each of ``streams`` and write them to ``out`` (.npz).
 
     ``weights``: a checkpoint for each of ``streams``, of train_recognizer or published. ``frames`` and
-    ``flow``: the method's stores of this shard, None where no stream reads them. The file holds ``dataset``,
+    ``flow``: the method's stores of this shard, None where no stream reads them. ``layout`` and ``split``:
+    the data set's, which weights must not have been trained on another split of. The file holds ``dataset``,
     ``recognizer``, ``method``, ``clips`` (N,), ``labels`` (N,), and (N, classes) float32 scores before
-    softmax under each stream's name. Raises ScoringError unless there are as many weights as streams.
+    softmax under each stream's name.
+
+    Raises ScoringError unless there are as many weights as streams, and WeightsError for weights that saw
+    test clips in their training.
     """
     if len(weights) != len(streams):
         raise ScoringError(f"{recognizer}: {len(streams)} streams ({streams}), but {len(weights)} weights")
+    for path in weights:
+        if layout is not None and split is not None:
+            check_split(path, layout, split)
     everything = read_manifest(manifest)
     clips, classes = select(everything, "test", shard), count_classes(everything)
     stores = ([frames] if frames else [], [flow] if flow else [])

@@ -25,6 +25,7 @@ from pipeline.recognition.networks.backbone import Backbone
 from pipeline.recognition.reading import ClipReader
 from pipeline.recognition.weights import load_initial
 from pipeline.torch_settings import autocast, torch_settings
+from pipeline.weights.provenance import trained_on
 
 LOG_EVERY = 20
 
@@ -47,6 +48,8 @@ def train_recognizer(
     code: str,
     out: Path,
     checkpoint_seconds: float = 120.0,
+    layout: str | None = None,
+    split: int | None = None,
 ) -> None:
     """Train ``stream`` of ``spec`` with SGD (docs/facts.md, section 7) and write its checkpoint to ``out``.
 
@@ -54,7 +57,8 @@ def train_recognizer(
     frames or no flow takes none. ``init`` holds the trained spatial and temporal checkpoints, in this order,
     that a joint network starts from. An interrupted training goes on from ``resume_path(out)`` to the same
     weights, if that state is of this very run and ``code``, a digest of the source. The checkpoint is a
-    dict of ``network``, ``args``, ``state_dict``, ``metadata``.
+    dict of ``network``, ``args``, ``state_dict``, ``metadata``, which records ``layout`` and ``split`` of the
+    data set.
 
     Raises TrainingError for missing sections, checkpoints or clips.
     """
@@ -85,6 +89,7 @@ def train_recognizer(
         "clips": len(clips),
         "iterations": training.iterations,
         "seed": seed,
+        "trained_on": trained_on(layout, split),
     }
     save_model(out, network, spec, metadata)
     resume_path(out).unlink(missing_ok=True)

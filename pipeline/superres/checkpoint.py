@@ -10,9 +10,8 @@ from torch import nn
 
 from pipeline.config import SRModel
 from pipeline.errors import PipelineError
-from pipeline.files import atomic_path
 from pipeline.superres.networks import load_network
-from pipeline.superres.weights import load_weights
+from pipeline.weights.checkpoint import importer, read_own, write_checkpoint
 
 
 class CheckpointError(PipelineError, ValueError):
@@ -20,48 +19,25 @@ class CheckpointError(PipelineError, ValueError):
 
 
 def save_network(path: Path, network: nn.Module, model: SRModel, metadata: dict[str, Any]) -> None:
-    """Write weights, the network's name and arguments, and ``metadata`` (plain numbers and strings).
-
-    The file opens with ``torch.load(path, weights_only=True)``: a dict of ``network``, ``args``,
-    ``state_dict`` (on the CPU) and ``metadata``.
-    """
-    state = {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}
-    content = {"network": model.network, "args": model.args, "state_dict": state, "metadata": metadata}
-    with atomic_path(path) as temporary:
-        torch.save(content, temporary)
-
-
-def read_checkpoint(path: Path) -> dict[str, Any]:
-    """What ``save_network`` wrote. Raises CheckpointError for anything else."""
-    try:
-        content = torch.load(path, weights_only=True, map_location="cpu")
-    except Exception as error:  # torch.load's errors have no common base
-        raise CheckpointError(f"{path} cannot be read as a checkpoint: {error}") from error
-    if not _is_ours(content):
-        raise CheckpointError(f"{path} is not a checkpoint of train_sr (keys network, args, state_dict)")
-    return content
-
-
-def _is_ours(content: Any) -> bool:
-    return isinstance(content, dict) and {"network", "args", "state_dict"} <= content.keys()
+    """Write the weights of ``network``, made from ``model``, in our own format (``weights.checkpoint``)."""
+    write_checkpoint(path, network, model.network, model.args, metadata)
 
 
 def load_trained(network: nn.Module, model: SRModel, path: Path) -> None:
-    """Load the weights of ``path``, of ``train_sr`` or published, into ``network``, made from ``model``.
+    """Load the weights of ``path``, trained here, imported or published, into ``network``.
 
-    Raises CheckpointError if they were trained for another network or other arguments, and WeightsError
-    if published ones do not fit.
+    ``network`` is made from ``model``. Raises CheckpointError if they are of another network or other
+    arguments, and WeightsError if published ones cannot be read or do not fit.
     """
-    try:
-        content = read_checkpoint(path)
-    except CheckpointError:
-        load_weights(network, path)
+    content = read_own(path)
+    if content is None:
+        importer().load_published(network, path)
         return
     found = (content["network"], content["args"])
     if found != (model.network, model.args):
         raise CheckpointError(
             f"{path} holds {found[0]} with {found[1]}, expected {model.network} with {model.args}; "
-            f"make network and args of both models equal, or train it again"
+            f"make network and args of both equal, or train (or import) it again"
         )
     try:
         network.load_state_dict(content["state_dict"])

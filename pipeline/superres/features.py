@@ -7,7 +7,8 @@ from torch import Tensor, nn
 
 from pipeline import config
 from pipeline.files import seed_for
-from pipeline.superres.weights import WeightsError, load_weights
+from pipeline.weights import WeightsError
+from pipeline.weights.checkpoint import load_weights
 
 MEAN = (0.485, 0.456, 0.406)
 DEVIATION = (0.229, 0.224, 0.225)
@@ -108,5 +109,5 @@ def load_features(spec: config.FeatureNetwork) -> FeatureNetwork:
         )
     network = VGG19()
     # Left out: the linear layers.
-    load_weights(network, spec.weights, ignore=("classifier.",))
+    load_weights(network, spec.weights, "vgg19", ignore=("classifier.",))
     return network.freeze()

@@ -7,7 +7,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from pipeline.flow.flownet2 import (
-    CheckpointError,
     FlowNet2,
     FlowNetC,
     FlowNetS,
@@ -17,6 +16,7 @@ from pipeline.flow.flownet2 import (
     single_flow,
 )
 from pipeline.flow.flownet_parts import channel_norm, correlate
+from pipeline.weights import WeightsError
 
 
 @pytest.fixture(scope="module")
@@ -180,31 +180,91 @@ def test_published_key_names(model):
     assert "flownets_1.upsampled_flow6_to_5.bias" not in keys
 
 
+def published_state() -> dict[str, Tensor]:
+    """Random weights under the published checkpoint's names, each layer written out: name, shape."""
+    generator = torch.Generator().manual_seed(0)
+    state = {}
+
+    def layer(name, first, second, side=3, bias=None, wrapped=True) -> None:
+        name = f"{name}.0" if wrapped else name
+        shape, fan_in = (first, second, side, side), second * side * side
+        state[f"{name}.weight"] = torch.randn(shape, generator=generator) * fan_in**-0.5
+        if bias != 0:
+            state[f"{name}.bias"] = 0.1 * torch.randn(bias or first, generator=generator)
+
+    def refinement(p: str, inter: bool = False, up_bias: int = 2) -> None:
+        layer(f"{p}.predict_flow6", 2, 1024, wrapped=False)
+        inputs = 1024
+        for level, width, skip in ((5, 512, 512), (4, 256, 512), (3, 128, 256), (2, 64, 128)):
+            layer(f"{p}.deconv{level}", inputs, width, 4, bias=width)
+            layer(f"{p}.upsampled_flow{level + 1}_to_{level}", 2, 2, 4, bias=up_bias, wrapped=False)
+            inputs = skip + width + 2
+            if inter:
+                layer(f"{p}.inter_conv{level}", width, inputs)
+            layer(f"{p}.predict_flow{level}", 2, width if inter else inputs, wrapped=False)
+
+    def trunk(p: str) -> None:
+        for name, first, second in (("4", 512, 256), ("4_1", 512, 512), ("5", 512, 512), ("5_1", 512, 512)):
+            layer(f"{p}.conv{name}", first, second)
+        layer(f"{p}.conv6", 1024, 512)
+        layer(f"{p}.conv6_1", 1024, 1024)
+
+    for p, channels in (("flownetc", 3), ("flownets_1", 12), ("flownets_2", 12)):
+        layer(f"{p}.conv1", 64, channels, 7)
+        layer(f"{p}.conv2", 128, 64, 5)
+        layer(f"{p}.conv3", 256, 128, 5)
+        layer(f"{p}.conv3_1", 256, 473 if p == "flownetc" else 256)
+        trunk(p)
+        refinement(p, up_bias=2 if p == "flownetc" else 0)
+    layer("flownetc.conv_redir", 32, 256, 1)
+    for p, channels in (("flownets_d", 6), ("flownetfusion", 11)):
+        for name, first, second in (("0", 64, channels), ("1", 64, 64), ("1_1", 128, 64), ("2", 128, 128)):
+            layer(f"{p}.conv{name}", first, second)
+        layer(f"{p}.conv2_1", 128, 128)
+    layer("flownets_d.conv3", 256, 128)
+    layer("flownets_d.conv3_1", 256, 256)
+    trunk("flownets_d")
+    refinement("flownets_d", inter=True)
+    p = "flownetfusion"
+    layer(f"{p}.deconv1", 128, 32, 4, bias=32)
+    layer(f"{p}.deconv0", 162, 16, 4, bias=16)
+    for name, width, inputs in (("1", 32, 162), ("0", 16, 82)):
+        layer(f"{p}.inter_conv{name}", width, inputs)
+        layer(f"{p}.predict_flow{name}", 2, width, wrapped=False)
+    layer(f"{p}.predict_flow2", 2, 128, wrapped=False)
+    for name in ("flow2_to_1", "flow1_to_0"):
+        layer(f"{p}.upsampled_{name}", 2, 2, 4, wrapped=False)
+    return state
+
+
 @pytest.mark.slow
-def test_checkpoint_round_trip(model, pair, tmp_path):
-    path = tmp_path / "FlowNet2_checkpoint.pth.tar"
-    state = {f"module.{key}": value for key, value in model.state_dict().items()}
-    torch.save({"arch": "FlowNet2", "epoch": 3, "best_EPE": np.float64(1.5), "state_dict": state}, path)
+@pytest.mark.parametrize("prefix", ["", "module."])
+def test_the_published_layout(prefix, pair, tmp_path):
+    path, state = tmp_path / "FlowNet2_checkpoint.pth.tar", published_state()
+    content = {f"{prefix}{key}": value for key, value in state.items()}
+    torch.save({"arch": "FlowNet2", "epoch": 3, "best_EPE": np.float64(1.5), "state_dict": content}, path)
     loaded = load_flownet2(path)
     assert not loaded.training
-    for key, value in model.state_dict().items():
-        assert torch.equal(loaded.state_dict()[key], value)
+    with torch.inference_mode():
+        found, expected = loaded(pair), reference_flow(state, pair)
+    assert expected.std() > 1e-3
+    assert float((found - expected).norm() / expected.norm()) < 1e-5
 
 
 def test_misfits_are_listed(tmp_path):
     path = tmp_path / "other.pth"
     torch.save({"flownetc.conv1.0.bias": torch.zeros(3), "head.weight": torch.zeros(1)}, path)
-    with pytest.raises(CheckpointError) as caught:
+    with pytest.raises(WeightsError) as caught:
         load_flownet2(path)
     message = str(caught.value)
-    assert "unexpected: head.weight" in message
-    assert "flownetc.conv1.0.bias (3,) instead of (64,)" in message
-    assert "flownets_2.conv1.0.weight" in message
+    assert "1 unexpected: head.weight" in message
+    assert "flownetc.conv1.0.bias is (3,), expected (64,)" in message
+    assert "missing: flownetc.conv1.0.weight" in message
 
 
 def test_no_state_dict_is_said(tmp_path):
     torch.save([1, 2], tmp_path / "list.pth")
-    with pytest.raises(CheckpointError, match="holds no state dict, but list"):
+    with pytest.raises(WeightsError, match=r"list\.pth holds a list; expected named tensors"):
         load_flownet2(tmp_path / "list.pth")
     with pytest.raises(FileNotFoundError, match=r"flow\.flownet2\.weights"):
         load_flownet2(tmp_path / "absent.pth")

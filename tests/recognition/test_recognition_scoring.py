@@ -13,6 +13,7 @@ from pipeline.recognition import models, scoring
 from pipeline.recognition.plan import plan_frames
 from pipeline.recognition.scoring import ScoringError, score_clips
 from pipeline.video.store import ShardReader, ShardWriter
+from pipeline.weights import WeightsError
 
 COMPUTE = config.Compute()
 
@@ -143,3 +144,14 @@ def test_a_stream_needs_only_its_own_store_and_weights(tsn, toy, tmp_path):
     with pytest.raises(ScoringError, match=r"2 streams .* but 1 weights"):
         score(tsn, weights, toy, tmp_path / "none.npz", streams=["spatial", "temporal"])
     assert not (tmp_path / "none.npz").exists()
+
+
+def test_weights_that_saw_the_test_clips_are_refused(tsn, toy, tmp_path):
+    path = save(tsn, "spatial", tmp_path)
+    metadata = {"stream": "spatial", "classes": 2, "trained_on": {"dataset": "ucf101", "split": 1}}
+    models.save_model(path, models.load_model(path, tsn, "spatial", 2), tsn, metadata)
+    score(tsn, {"spatial": path}, toy, tmp_path / "same.npz", layout="ucf101", split=1)
+    score(tsn, {"spatial": path}, toy, tmp_path / "other.npz", layout="hmdb51", split=2)
+    with pytest.raises(WeightsError, match=r"spatial\.pt was trained on split 1 of ucf101.* split 2"):
+        score(tsn, {"spatial": path}, toy, tmp_path / "seen.npz", layout="ucf101", split=2)
+    assert not (tmp_path / "seen.npz").exists()

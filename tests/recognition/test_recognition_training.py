@@ -48,11 +48,12 @@ def same(first: Path, second: Path) -> bool:
 def test_training_learns_logs_and_leaves_a_checkpoint(tsn, toy, tmp_path, stream):
     # Each stream may do without the other's stores.
     unused = {"flow": []} if stream == "spatial" else {"frames": []}
-    out = train(tsn, stream, toy, tmp_path / "model.pt", **unused)
+    out = train(tsn, stream, toy, tmp_path / "model.pt", layout="ucf101", split=3, **unused)
     content = torch.load(out, weights_only=True)
     assert content["network"] == "bn_inception"
     assert content["args"] == tsn.args
     assert content["metadata"]["stream"] == stream
+    assert content["metadata"]["trained_on"] == {"dataset": "ucf101", "split": 3}
     assert not (tmp_path / "model.resume").exists()
     assert list((tmp_path / "tensorboard" / "model").glob("events*"))
     network = load_model(out, tsn, stream, 2).eval()

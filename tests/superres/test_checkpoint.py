@@ -5,8 +5,9 @@ import torch
 from torch import nn
 
 from pipeline.config import SRModel
-from pipeline.superres.checkpoint import CheckpointError, load_model, read_checkpoint, save_network
+from pipeline.superres.checkpoint import CheckpointError, load_model, save_network
 from pipeline.superres.networks import load_network
+from pipeline.weights import WeightsError
 
 VDSR = SRModel(network="vdsr", args={"depth": 3, "features": 8})
 
@@ -39,10 +40,9 @@ def test_another_architecture_is_refused(saved):
         load_model(SRModel(network="rcan"), path)
 
 
-def test_other_files_are_refused(tmp_path):
+def test_other_files_go_to_the_importer(tmp_path):
     torch.save(nn.Linear(2, 2).state_dict(), tmp_path / "plain.pt")
-    with pytest.raises(CheckpointError, match=r"plain\.pt is not a checkpoint of train_sr"):
-        read_checkpoint(tmp_path / "plain.pt")
-    (tmp_path / "text.pt").write_text("no weights")
-    with pytest.raises(CheckpointError, match=r"text\.pt cannot be read"):
-        read_checkpoint(tmp_path / "text.pt")
+    with pytest.raises(WeightsError, match=r"plain\.pt does not fit VDSR: 3 missing"):
+        load_model(VDSR, tmp_path / "plain.pt")
+    with pytest.raises(WeightsError, match=r"no weights at .*none\.pt: put the checkpoint there"):
+        load_model(VDSR, tmp_path / "none.pt")

@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 from pipeline.config import FeatureNetwork
 from pipeline.superres.features import VGG19, RandomFeatures, load_features
-from pipeline.superres.weights import WeightsError
+from pipeline.weights import WeightsError
 
 CONVOLUTIONS = {
     0: 64, 2: 64, 5: 128, 7: 128, 10: 256, 12: 256, 14: 256, 16: 256,

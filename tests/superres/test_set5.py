@@ -13,8 +13,8 @@ from PIL import Image
 
 from pipeline.superres.networks import load_network
 from pipeline.superres.networks.luma import luma
-from pipeline.superres.weights import load_weights
 from pipeline.video.resize import imresize
+from pipeline.weights.published import load_published
 
 
 def images(folder):
@@ -51,5 +51,5 @@ def mean_psnr(network, folder) -> float:
 def test_published_psnr(network, args, file, published, real_data):
     built = load_network(network, args)
     if file:
-        load_weights(built, real_data / "weights" / file)
+        load_published(built, real_data / "weights" / file)
     assert mean_psnr(built, real_data / "set5") == pytest.approx(published, abs=0.01)

@@ -22,11 +22,12 @@ from pipeline.config import (
 )
 from pipeline.patches.store import PatchWriter
 from pipeline.superres import batches
-from pipeline.superres.checkpoint import CheckpointError, load_model, read_checkpoint
+from pipeline.superres.checkpoint import CheckpointError, load_model
 from pipeline.superres.networks import load_network
 from pipeline.superres.training import train_sr
 from pipeline.superres.training_log import TrainingError
 from pipeline.video.resize import imresize
+from pipeline.weights.checkpoint import read_own
 
 FEATURES = FeatureNetwork(network="random_features")
 SIZE = 32
@@ -93,7 +94,7 @@ def train(patches, folder, model, name="m", seed=0, init=None, code="", compute=
         name, model, FEATURES, compute or Compute(), seed, patches / f"{model.training.patches}.h5", init,
         code, folder / "out.pt",
     )  # fmt: skip
-    return read_checkpoint(folder / "out.pt")["state_dict"]
+    return read_own(folder / "out.pt")["state_dict"]
 
 
 def stopped(patches, folder, model, monkeypatch, at=8, **options):
@@ -139,7 +140,7 @@ def test_training_changes_weights_and_the_result_loads(patches, tmp_path, recipe
     sr = network(lr)
     assert sr.shape == (1, 3, 32, 32)
     assert torch.isfinite(sr).all()
-    metadata = read_checkpoint(tmp_path / "out.pt")["metadata"]
+    metadata = read_own(tmp_path / "out.pt")["metadata"]
     assert metadata["steps"] == 12
     assert json.loads(metadata["recipe"])["network"] == model.network
     assert metadata["bicubic_psnr"] > 15

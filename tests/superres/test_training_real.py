@@ -20,12 +20,12 @@ from pipeline.data.manifest import Clip, write_manifest
 from pipeline.data.plan import ClipPlan, write_plan
 from pipeline.flow.extract_training import extract_training_flow
 from pipeline.patches.crop import crop_patches
-from pipeline.superres.checkpoint import read_checkpoint
 from pipeline.superres.inference import super_resolve
 from pipeline.superres.training import train_sr
 from pipeline.video.frames import read_frames
 from pipeline.video.resize import imresize
 from pipeline.video.store import ShardReader, ShardWriter
+from pipeline.weights.checkpoint import read_own
 
 FRAMES, HEIGHT, WIDTH = 20, 120, 160
 RECIPE = {"iterations": 160, "batch_size": 8, "lr": 2e-3, "validate_every": 160, "milestones": [120]}
@@ -79,7 +79,7 @@ def test_a_real_video_trains_a_network_that_beats_bicubic_where_it_was_not_train
         kind, model, FeatureNetwork(network="random_features"), compute, 0, tmp_path / "patches.h5", None,
         "", tmp_path / "model.pt",
     )  # fmt: skip
-    metadata = read_checkpoint(tmp_path / "model.pt")["metadata"]
+    metadata = read_own(tmp_path / "model.pt")["metadata"]
     assert metadata["psnr"] > metadata["bicubic_psnr"]
     super_resolve(
         model,

@@ -1,11 +1,11 @@
-"""Checkpoints in the layouts of the wild, compared by output."""
+"""ESRGAN's layouts, written and run by their own names."""
 
 import pytest
 import torch
 from torch.nn import functional as F
 
 from pipeline.superres.networks import load_network
-from pipeline.superres.weights import WeightsError, load_weights, read_state_dict
+from pipeline.weights.published import load_published
 
 BLOCKS, FEATURES, GROWTH = 2, 6, 4
 RRDB = {"blocks": BLOCKS, "features": FEATURES, "growth": GROWTH}
@@ -97,81 +97,7 @@ def test_esrgan_layouts(layout, tmp_path):
     state = old_esrgan()
     torch.save(layout(state), tmp_path / "esrgan.pth")
     network = load_network("rrdb", RRDB).eval()
-    load_weights(network, tmp_path / "esrgan.pth")
+    load_published(network, tmp_path / "esrgan.pth")
     lr = torch.rand(1, 3, 6, 5, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
         torch.testing.assert_close(network(lr), run_old_esrgan(state, lr), rtol=1e-5, atol=1e-5)
-
-
-def test_batch_norm_of_shape_one_by_channels(tmp_path):
-    """Tensors [1, C], and no num_batches_tracked, as checkpoints before PyTorch 0.4.1 have them."""
-    donor, network = (load_network("srresnet", {"blocks": 1, "features": 4}).eval() for _ in range(2))
-    with torch.no_grad():
-        donor.block2.bn1.running_mean.uniform_()
-    state = {
-        key: value[None] if ".bn" in key and value.ndim == 1 else value
-        for key, value in donor.state_dict().items()
-        if not key.endswith("num_batches_tracked")
-    }
-    assert state["block2.bn1.running_mean"].shape == (1, 4)
-    torch.save(state, tmp_path / "old.pth")
-    load_weights(network, tmp_path / "old.pth")
-    lr = torch.rand(1, 3, 6, 5)
-    with torch.no_grad():
-        assert torch.equal(network(lr), donor(lr))
-
-
-def test_published_files_load(real_data):
-    vdsr = load_network("vdsr", {})
-    load_weights(vdsr, real_data / "weights" / "vdsr_twtygqyy.pth")
-    srgan = load_network("srresnet", {"blocks": 5, "bias": True, "output": "tanh"})
-    load_weights(srgan, real_data / "weights" / "srgan_x4_dyckia.pth")
-    assert next(srgan.parameters()).device.type == "cpu"
-
-
-def test_what_does_not_fit_is_listed_and_nothing_changes(tmp_path):
-    network = load_network("vdsr", {"depth": 4, "features": 8})
-    before = {key: value.clone() for key, value in network.state_dict().items()}
-    state = load_network("vdsr", {"depth": 4, "features": 8}).state_dict()
-    del state["input.weight"]
-    state["output.weight"] = torch.zeros(1, 6, 3, 3)
-    state["output.bias"] = torch.zeros(1)
-    torch.save(state, tmp_path / "vdsr.pth")
-    with pytest.raises(WeightsError) as error:
-        load_weights(network, tmp_path / "vdsr.pth")
-    message = str(error.value)
-    assert "vdsr.pth does not fit VDSR" in message
-    assert "1 missing: input.weight" in message
-    assert "1 unexpected: output.bias" in message
-    assert "1 mis-shaped: output.weight is (1, 6, 3, 3), expected (1, 8, 3, 3)" in message
-    assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
-
-
-def test_long_lists_are_cut(tmp_path):
-    torch.save({"something": torch.zeros(1)}, tmp_path / "other.pth")
-    with pytest.raises(WeightsError, match=r"20 missing: input.weight.* and 8 more; 1 unexpected: something"):
-        load_weights(load_network("vdsr", {}), tmp_path / "other.pth")
-
-
-def test_no_file(tmp_path):
-    with pytest.raises(WeightsError, match=r"no weights at .*nothing\.pth: put the checkpoint there"):
-        read_state_dict(tmp_path / "nothing.pth")
-
-
-class Pickled:
-    """A class that a checkpoint may hold instead of tensors."""
-
-
-def test_code_is_not_run(tmp_path):
-    torch.save({"model": Pickled()}, tmp_path / "module.pth")
-    with pytest.raises(WeightsError, match="as tensors only"):
-        read_state_dict(tmp_path / "module.pth")
-
-
-def test_no_checkpoint(tmp_path):
-    (tmp_path / "page.pth").write_text("<html>not found</html>")
-    with pytest.raises(WeightsError, match=r"cannot read .*page.pth"):
-        read_state_dict(tmp_path / "page.pth")
-    torch.save({"epoch": 3}, tmp_path / "epoch.pth")
-    with pytest.raises(WeightsError, match=r"holds a dict with keys \['epoch'\]"):
-        read_state_dict(tmp_path / "epoch.pth")

@@ -1,0 +1,120 @@
+"""``python -m pipeline import-weights``: a published file into our own checkpoint format.
+
+Not a job of the graph: any ``weights:`` of the config takes the published file as it is, too. An imported
+file opens faster, needs no recognising, and records its source and the split that it was trained on.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from torch import nn
+
+from pipeline.flow.flownet2 import FlowNet2
+from pipeline.recognition.networks import load_backbone, load_joint
+from pipeline.recognition.networks.backbone import Backbone
+from pipeline.superres.features import VGG19
+from pipeline.superres.networks import load_network, network_names
+from pipeline.weights import WeightsError
+from pipeline.weights.checkpoint import write_checkpoint
+from pipeline.weights.fitting import fit
+from pipeline.weights.formats import Source, read_source
+from pipeline.weights.layouts.matconvnet import is_joint
+from pipeline.weights.provenance import describe_file, named_split, trained_on
+from pipeline.weights.published import recognise
+
+PLAIN: dict[str, Callable[[], nn.Module]] = {"flownet2": FlowNet2, "vgg19": VGG19}
+"""Networks without arguments: of flow.flownet2.weights and superres.feature_network.weights."""
+IGNORED = {"vgg19": ("classifier.",)}
+JOINT = "st_resnet"
+JOINED = "resnet50"
+"""The joint network, and the backbone that its checkpoints are of."""
+
+
+class Target(NamedTuple):
+    """A network to import into, the name and what its checkpoint says beside its source."""
+
+    network: nn.Module
+    name: str
+    metadata: dict[str, Any]
+
+
+def import_weights(
+    network: str,
+    source: Path,
+    out: Path,
+    args: dict[str, Any] | None = None,
+    dataset: str | None = None,
+    split: int | None = None,
+) -> None:
+    """Write the weights of a published file as a checkpoint of ours, with where they come from.
+
+    ``network`` is a network of superres/networks (``rrdb``), a recogniser's backbone (``bn_inception``,
+    ``resnet50``), ``st_resnet`` (both streams of ST-ResNet in one file), ``flownet2``, ``vgg19``, or
+    package.module:Class; ``args`` are its constructor's arguments, as in the config. The stream and the
+    classes of a recogniser are read off the file. ``dataset`` ("ucf101", "hmdb51") and ``split`` say what a
+    recogniser was trained on; without them the file's name is taken, where it tells.
+
+    Raises WeightsError for a file that cannot be read or does not fit, and NetworkError for no such network.
+    """
+    args = args or {}
+    known = trained_on(dataset, split) or named_split(source)
+    read = read_source(source)
+    target = _target(network, args, read)
+    layout, state = recognise(read, target.network)
+    ignored = IGNORED.get(network, ())
+    fit(target.network, {k: v for k, v in state.items() if not k.startswith(ignored)}, source)
+    metadata = {"source": describe_file(source, layout), "trained_on": known, **target.metadata}
+    write_checkpoint(out, target.network, target.name, args, metadata)
+    about = ", ".join(f"{key} {value}" for key, value in {**(known or {}), **target.metadata}.items())
+    print(f"{source.name} ({layout}) -> {out}: {target.name}{', ' if about else ''}{about}")
+
+
+def _target(network: str, args: dict[str, Any], source: Source) -> Target:
+    if network in PLAIN:
+        if args:
+            raise WeightsError(f"{network} takes no args, found {sorted(args)}; leave them out")
+        return Target(PLAIN[network](), network, {})
+    if network == JOINT or (network == JOINED and is_joint(source)):
+        return _recognizer(JOINED, args, source, joint=True)
+    if _is_backbone(network):
+        return _recognizer(network, args, source, joint=False)
+    return Target(load_network(network, args), network, {})
+
+
+def _is_backbone(network: str) -> bool:
+    module_name, _, class_name = network.partition(":")
+    if class_name:
+        found = getattr(importlib.import_module(module_name), class_name, None)
+        return isinstance(found, type) and issubclass(found, Backbone)
+    folder = Path(__file__).parent / "recognition" / "networks"
+    return network not in network_names() and (folder / f"{network}.py").is_file()
+
+
+def _recognizer(name: str, args: dict[str, Any], source: Source, joint: bool) -> Target:
+    """A recogniser with as many classes and channels as the file's classifier and first convolution."""
+
+    def build(classes: int, channels: int) -> nn.Module:
+        motion = load_backbone(name, classes, channels, 0.0, args)
+        if not joint:
+            return motion
+        return load_joint(JOINT, load_backbone(name, classes, 3, 0.0, args), motion, temporal_pool=False)
+
+    probe = build(2, 3)
+    _, state = recognise(source, probe)
+    backbone, prefix = (probe.motion, "motion.") if joint else (probe, "")
+    shapes = []
+    for layer in (backbone.classifier, backbone.first_conv):
+        value = state.get(f"{prefix}{layer}.weight")
+        if value is None or value.ndim < 2:
+            raise WeightsError(
+                f"{source.path} has no {prefix}{layer} of {JOINT if joint else name}, but keys such as "
+                f"{', '.join(list(source.state)[:4])}; give the network that it is of"
+            )
+        shapes.append([n for n in value.shape if n != 1] if layer == backbone.classifier else value.shape)
+    classes, channels = shapes[0][0], shapes[1][1]
+    stream = "joint" if joint else "spatial" if channels == 3 else "temporal"
+    return Target(build(classes, channels), name, {"stream": stream, "classes": classes})

@@ -1,0 +1,32 @@
+"""Families of releases and how their names become ours, one file a family.
+
+A layout is a function from a file's tensors and a network to tensors under that network's keys, or None
+where the file is plainly of another family. It renames, turns axes and permutes channels; it does not judge
+whether the result fits (``fitting`` does).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import Tensor, nn
+
+from pipeline.weights.formats import Source
+from pipeline.weights.layouts import duf, esrgan, matconvnet, plain, srgan, tsn
+
+Layout = Callable[[Source, nn.Module], dict[str, Tensor] | None]
+
+LAYOUTS: dict[str, Layout] = {
+    "VSR-DUF, BasicSR's port": duf.basicsr,
+    "own names": plain.own_names,
+    "prefixed names": plain.without_prefixes,
+    "ESRGAN, old": esrgan.old,
+    "ESRGAN, middle": esrgan.middle,
+    "SRGAN, trunk": srgan.trunk,
+    "VSR-DUF, TensorFlow": duf.tensorflow,
+    "VSR-DUF, EDVR's port": duf.edvr,
+    "TSN, torch": tsn.port,
+    "TSN, Caffe": tsn.caffe,
+    "MatConvNet": matconvnet.dagnn,
+}
+"""By name, in the order in which ties are settled."""

@@ -1,0 +1,251 @@
+"""VSR-DUF and ToSR: TensorFlow's names in .h5 and in a checkpoint, and the torch ports."""
+
+import struct
+
+import h5py
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from pipeline.superres.networks import load_network
+from pipeline.weights import WeightsError
+from pipeline.weights.formats.messages import make_messages
+from pipeline.weights.published import load_published
+
+KEPT, GROWTH, FEATURES, HEAD = 3, 4, 6, 8
+ARGS = {"depth": 16, "growth": GROWTH, "features": FEATURES, "head": HEAD}
+
+
+def variables(learned: bool) -> dict[str, np.ndarray]:
+    """Random variables of the release's graph, by TensorFlow's names and in its axes."""
+    rng = np.random.default_rng(0)
+    found = {}
+
+    def layer(name: str, *shape: int) -> None:
+        found[f"G/{name}/W:0"] = rng.standard_normal(shape) * np.prod(shape[:-1]) ** -0.5
+        found[f"G/{name}/b:0"] = 0.1 * rng.standard_normal(shape[-1])
+
+    def norm(name: str, n: int) -> None:
+        for part in ("beta", "gamma", "moving_mean"):
+            found[f"G/{name}/{part}:0"] = 0.5 * rng.standard_normal(n)
+        found[f"G/{name}/moving_variance:0"] = 0.01 + rng.random(n)
+        # What the training keeps of them, under the name of the scope inside of the scope.
+        found[f"G/{name}/G/{name}/moving_mean/biased:0"] = rng.standard_normal(n)
+        found[f"G/{name}/G/{name}/moving_mean/local_step:0"] = np.array(7.0)
+
+    layer("conv1", 1, 3, 3, 3, FEATURES)
+    n = FEATURES
+    for unit in range(1, KEPT + 4):
+        norm(f"Rbn{unit}a", n)
+        layer(f"Rconv{unit}a", 1, 1, 1, n, n)
+        norm(f"Rbn{unit}b", n)
+        layer(f"Rconv{unit}b", 3, 3, 3, n, GROWTH)
+        n += GROWTH
+    norm("fbn1", n)
+    layer("conv2", 1, 3, 3, n, HEAD)
+    layer("rconv1", 1, 1, 1, HEAD, HEAD)
+    layer("rconv2", 1, 1, 1, HEAD, 48)
+    layer("fconv1", 1, 1, 1, HEAD, 2 * HEAD)
+    layer("fconv2", 1, 1, 1, 2 * HEAD, 400)
+    for colour in range(3):
+        expand = np.eye(25).reshape(5, 5, 1, 25)
+        if learned:
+            expand = expand + 0.1 * rng.standard_normal(expand.shape)
+        found[f"G/filter_localexpand{f'_{colour}' if colour else ''}:0"] = expand
+    return {name: np.asarray(value, np.float32) for name, value in found.items()}
+
+
+def run(values: dict[str, np.ndarray], frames: Tensor) -> Tensor:
+    """The release's graph, channels last: (B, 7, h, w, 3) to (B, 4h, 4w, 3)."""
+
+    def get(name: str) -> Tensor:
+        return torch.from_numpy(values[f"G/{name}:0"])
+
+    def layer(name: str, x: Tensor, time: int = 0) -> Tensor:
+        weight = get(f"{name}/W")
+        side = weight.shape[1] // 2
+        x = F.pad(x, (0, 0, side, side, side, side, time, time))
+        y = F.conv3d(x.permute(0, 4, 1, 2, 3), weight.permute(4, 3, 0, 1, 2))
+        return y.permute(0, 2, 3, 4, 1) + get(f"{name}/b")
+
+    def norm(name: str, x: Tensor) -> Tensor:
+        scale = get(f"{name}/gamma") / (get(f"{name}/moving_variance") + 1e-3).sqrt()
+        return ((x - get(f"{name}/moving_mean")) * scale + get(f"{name}/beta")).relu()
+
+    x = layer("conv1", frames)
+    for unit in range(1, KEPT + 4):
+        kept = unit <= KEPT
+        t = layer(f"Rconv{unit}a", norm(f"Rbn{unit}a", x))
+        t = layer(f"Rconv{unit}b", norm(f"Rbn{unit}b", t), int(kept))
+        x = torch.cat((x if kept else x[:, 1:-1], t), 4)
+    x = layer("conv2", norm("fbn1", x)).relu()
+    residual = layer("rconv2", layer("rconv1", x).relu())[:, 0]
+    filters = layer("fconv2", layer("fconv1", x).relu())[:, 0].unflatten(-1, (25, 16)).softmax(3)
+    colours = []
+    for colour in range(3):
+        expand = get(f"filter_localexpand{f'_{colour}' if colour else ''}").permute(3, 2, 0, 1)
+        taps = F.conv2d(frames[:, 3, :, :, colour][:, None], expand, padding=2).permute(0, 2, 3, 1)
+        colours.append(depth_to_space((taps[:, :, :, None] @ filters)[:, :, :, 0]))
+    return torch.cat(colours, 3) + depth_to_space(residual)
+
+
+def depth_to_space(x: Tensor) -> Tensor:
+    """TensorFlow's, block 4."""
+    b, h, w, n = x.shape
+    return x.reshape(b, h, w, 4, 4, n // 16).permute(0, 1, 3, 2, 4, 5).reshape(b, 4 * h, 4 * w, n // 16)
+
+
+def write_h5(values: dict[str, np.ndarray], path) -> None:
+    """As the release does: underscores are doubled, then slashes become underscores."""
+    with h5py.File(path, "w") as file:
+        for name, value in values.items():
+            file[f"params/{name.replace('_', '__').replace('/', '_')}"] = value
+
+
+def varint(number: int) -> bytes:
+    out = b""
+    while number > 127:
+        out, number = out + bytes([number & 127 | 128]), number >> 7
+    return out + bytes([number])
+
+
+def table_block(entries: list[tuple[bytes, bytes]]) -> bytes:
+    """A block of LevelDB's table: keys share their beginning with the one before, one restart."""
+    out, before = b"", b""
+    for key, value in entries:
+        shared = next((i for i, (a, b) in enumerate(zip(key, before, strict=False)) if a != b), 0)
+        out += varint(shared) + varint(len(key) - shared) + varint(len(value)) + key[shared:] + value
+        before = key
+    return out + struct.pack("<II", 0, 1)
+
+
+def write_checkpoint(values: dict[str, np.ndarray], index) -> None:
+    """A TensorFlow checkpoint of version 2: two blocks of entries, an index of them, a footer."""
+    dim = [("size", 1, "int64"), ("name", 2, "string")]
+    entry = [("dtype", 1, "int32"), ("shape", 2, "Shape"), ("shard", 3, "int32"), ("offset", 4, "int64")]
+    entry += [("size", 5, "int64"), ("crc32c", 6, "fixed32")]
+    shape = [("dim", 2, "*Dim"), ("unknown_rank", 3, "bool")]
+    messages = make_messages(
+        "test.bundle", {"Dim": dim, "Shape": shape, "Entry": entry, "Header": [("num_shards", 1, "int32")]}
+    )
+    entries, data = [(b"", messages["Header"](num_shards=1).SerializeToString())], b""
+    optimiser = {f"{name}/Adam": value for name, value in values.items()} | {"beta1_power": np.float32(0.5)}
+    for name, value in sorted((values | optimiser).items()):
+        dims = [messages["Dim"](size=n) for n in value.shape]
+        made = messages["Entry"](
+            dtype=1, shape=messages["Shape"](dim=dims), offset=len(data), size=value.nbytes
+        )
+        entries.append((name.replace(":0", "").encode(), made.SerializeToString()))
+        data += value.tobytes()
+    entries.sort()
+    index.with_name(f"{index.stem}.data-00000-of-00001").write_bytes(data)
+    content, handles = b"", []
+    for part in (entries[:20], entries[20:]):
+        block = table_block(part)
+        handles.append((part[-1][0] + b"~", varint(len(content)) + varint(len(block))))
+        content += block + b"\0" + b"crc!"
+    block = table_block(handles)
+    footer = varint(0) + varint(0) + varint(len(content)) + varint(len(block))
+    magic = struct.pack("<Q", 0xDB4775248B80FB57)
+    index.write_bytes(content + block + b"\0crc!" + footer.ljust(40, b"\0") + magic)
+
+
+def port(values: dict[str, np.ndarray], official: bool, edvr: bool, flat: bool = False) -> dict[str, Tensor]:
+    """The names of the torch ports: BasicSR's, or EDVR's of 16 layers or of more (flat)."""
+    names = {"conv1": "conv3d1", "conv2": "conv3d2", "fbn1": "bn3d2", "rconv1": "conv3d_r1"}
+    names |= {"rconv2": "conv3d_r2", "fconv1": "conv3d_f1", "fconv2": "conv3d_f2"}
+    if edvr:
+        names |= {"conv1": "conv3d_1", "conv2": "conv3d_2", "fbn1": "bn3d_2"}
+    for unit in range(KEPT + 3):
+        block, place = divmod(unit, 3)
+        for part, kind, index in (
+            ("bn{}a", "bn", 0),
+            ("conv{}a", "conv", 2),
+            ("bn{}b", "bn", 3),
+            ("conv{}b", "conv", 5),
+        ):
+            name = (f"dense_block1.dense_blocks.{unit}", f"dense_block2.temporal_reduce{place + 1}")[block]
+            name = f"{name}.{index}"
+            if edvr and flat and not block:
+                name = f"dense_block_1.dense_blocks.{6 * unit + index}"
+            elif edvr:
+                name = f"dense_block_{block + 1}.{kind}3d_{2 * place + 1 + (index > 2)}"
+            names["R" + part.format(unit + 1)] = name
+    parts = {"W": "weight", "b": "bias", "gamma": "weight", "beta": "bias"}
+    parts |= {"moving_mean": "running_mean", "moving_variance": "running_var"}
+    state = {}
+    for key, value in values.items():
+        _, layer, part = key.removesuffix(":0").split("/", 2) if key.count("/") == 2 else ("", "", "")
+        if layer not in names or part not in parts:
+            continue
+        tensor = torch.from_numpy(value)
+        if layer == "rconv2" and not official:
+            tensor = tensor.unflatten(-1, (16, 3)).transpose(-1, -2).flatten(-2)
+        state[f"{names[layer]}.{parts[part]}"] = tensor.permute(4, 3, 0, 1, 2) if part == "W" else tensor
+    return state
+
+
+def check(network: torch.nn.Module, values: dict[str, np.ndarray]) -> None:
+    frames = torch.rand(1, 7, 5, 6, 3, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        found, expected = network(frames.permute(0, 1, 4, 2, 3)).permute(0, 2, 3, 1), run(values, frames)
+    assert float((found - expected).norm() / expected.norm()) < 1e-5
+
+
+@pytest.mark.parametrize(
+    "kind", ["h5", "checkpoint", "BasicSR", "EDVR official", "EDVR flat, official", "EDVR trained anew"]
+)
+def test_vsr_duf(kind, tmp_path):
+    values = variables(learned=False)
+    path = tmp_path / {"h5": "params_16L_x4.h5", "checkpoint": "VSR-DUF.model-9.index"}.get(kind, "duf.pth")
+    if kind == "h5":
+        write_h5(values, path)
+    elif kind == "checkpoint":
+        write_checkpoint(values, path)
+    else:
+        if "official" in kind:
+            path = tmp_path / "DUF_x4_28L_official.pth"
+        torch.save(port(values, "official" in kind, "EDVR" in kind, "flat" in kind), path)
+    for learned in (False, True):
+        network = load_network("vsr_duf", ARGS | {"learned_expansion": learned}).eval()
+        load_published(network, path)
+        check(network, values)
+
+
+@pytest.mark.parametrize("kind", ["h5", "checkpoint", "torch"])
+def test_tosr_with_filters_of_each_colour(kind, tmp_path):
+    values = variables(learned=True)
+    path = tmp_path / {"h5": "tosr.h5", "checkpoint": "VSR-DUF.model-171681.index"}.get(kind, "tosr.pth")
+    if kind == "h5":
+        write_h5(values, path)
+    elif kind == "checkpoint":
+        write_checkpoint(values, path)
+    else:
+        expansion = [values[f"G/filter_localexpand{end}:0"].transpose(3, 2, 0, 1) for end in ("", "_1", "_2")]
+        state = port(values, official=False, edvr=False)
+        torch.save(
+            state | {"dynamic_filter.expansion_filter": torch.from_numpy(np.concatenate(expansion))}, path
+        )
+    network = load_network("vsr_duf", ARGS | {"learned_expansion": True}).eval()
+    load_published(network, path)
+    assert network.dynamic_filter.expansion_filter.shape == (75, 1, 5, 5)
+    check(network, values)
+    with pytest.raises(WeightsError, match=r"1 unexpected: dynamic_filter\.expansion_filter"):
+        load_published(load_network("vsr_duf", ARGS), path)
+
+
+def test_a_checkpoint_without_its_data_is_refused(tmp_path):
+    index = tmp_path / "model-1.index"
+    write_checkpoint(variables(learned=False), index)
+    (tmp_path / "model-1.data-00000-of-00001").unlink()
+    with pytest.raises(WeightsError, match=r"model-1\.index needs 1 little-endian files .*; found none"):
+        load_published(load_network("vsr_duf", ARGS), index)
+
+
+def test_another_h5_is_refused(tmp_path):
+    with h5py.File(tmp_path / "frames.h5", "w") as file:
+        file["frames"] = np.zeros(3)
+    with pytest.raises(WeightsError, match="no group params, but frames"):
+        load_published(load_network("vsr_duf", ARGS), tmp_path / "frames.h5")
