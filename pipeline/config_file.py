@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from pipeline.config import SCALE, Config, Dataset, STResNet
+from pipeline.config.tables import table_problems
 from pipeline.errors import PipelineError
 
 
@@ -119,6 +120,7 @@ def _cross_checks(config: Config) -> Iterator[str]:
     for row in config.report.pictured:
         if row not in methods:
             yield f"report.pictured: {row!r} is no row; known: {', '.join(methods)}"
+    yield from table_problems(config)
     for name, recognizer in config.recognition.recognizers.items():
         key = f"recognition.recognizers.{name}"
         if problem := _network_problem("recognition", recognizer.network):
