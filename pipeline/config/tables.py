@@ -98,7 +98,7 @@ def _row_problems(config: Config) -> Iterator[str]:
             if row.model not in models:
                 yield f"tables.{name}.rows: {row.model!r} is no model; known: {', '.join(models)}"
             elif row.model in methods and methods[row.model].model != row.model:
-                yield f"methods.{row.model}: named like a model of tables.{name}, but shows another; rename it"
+                yield f"methods.{row.model}: named like a model of tables.{name}, but another; rename it"
 
 
 def _mixture_problems(config: Config) -> Iterator[str]:
@@ -107,7 +107,8 @@ def _mixture_problems(config: Config) -> Iterator[str]:
     baseline = methods.get(config.report.baseline)
     if baseline is None or baseline.model in (None, "hr"):
         known = [name for name, row in methods.items() if row.model not in (None, "hr")]
-        yield f"report.baseline: {config.report.baseline!r} is no row with an SR model; known: {', '.join(known)}"
+        found = config.report.baseline
+        yield f"report.baseline: {found!r} is no row with an SR model; known: {', '.join(known)}"
     recognizers = config.recognition.recognizers
     for name in mixtures.recognizers or recognizers:
         for stream in ("spatial", "temporal", "joint"):
