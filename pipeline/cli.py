@@ -34,7 +34,15 @@ STAGES = {
     "plan-frames": "pipeline.recognition.plan:plan_frames",
     "train-recognizer": "pipeline.recognition.training:train_recognizer",
     "score-clips": "pipeline.recognition.scoring:score_clips",
+    "train-mixed-recognizer": "pipeline.recognition.mixtures:train_mixed_recognizer",
+    "measure-quality": "pipeline.quality.measure:measure_quality",
     "aggregate": "pipeline.report.aggregate:aggregate",
+    "compare-rows": "pipeline.report.significance:compare_rows",
+    "tabulate-classes": "pipeline.report.classes:tabulate_classes",
+    "tabulate-ablation": "pipeline.report.ablation:tabulate_ablation",
+    "tabulate-pairings": "pipeline.report.pairings:tabulate_pairings",
+    "tabulate-mixtures": "pipeline.report.mixtures:tabulate_mixtures",
+    "tabulate-quality": "pipeline.report.quality:tabulate_quality",
     "draw-comparison": "pipeline.report.picture:draw_comparison",
 }
 
