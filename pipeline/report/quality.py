@@ -37,7 +37,7 @@ def tabulate_quality(
         ScoresError: a row was not measured.
     """
     names = Names(methods, datasets, {})
-    clips = pd.concat([pd.read_csv(path, float_precision="round_trip") for path in measured])
+    clips = pd.concat([pd.read_csv(path) for path in measured])
     groups = {key: part.sort_values("clip") for key, part in clips.groupby(["dataset", "model"])}
     lines = []
     for dataset in datasets:
