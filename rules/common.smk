@@ -165,6 +165,36 @@ def feature_weights(model):
     return [str(weights)] if weights and MODELS[model].training.losses.feature else []
 
 
+def streams_of(recognizer):
+    return ["spatial", "temporal"] + ["joint"] * (
+        spec_of(recognizer).protocol == "st_resnet"
+    )
+
+
+def recognizer_modules(recognizer, streams):
+    """Modules that a recogniser's streams reach by name: the backbone, and what joins two of them."""
+    spec = spec_of(recognizer)
+    joint = [network_module("recognition", spec.protocol)] if "joint" in streams else []
+    return [network_module("recognition", spec.network), *joint]
+
+
+def recognizer_weights(dataset, recognizer, stream):
+    """Weights of a stream: published, or trained here as mixtures always are."""
+    published = (
+        RECOGNIZERS[recognizer].weights.get(stream)
+        if recognizer in RECOGNIZERS
+        else None
+    )
+    return str(published or f"{OUT}/recognition/{dataset}/{recognizer}/{stream}.pt")
+
+
+def recognizer_spec(recognizer, stream, dataset):
+    """What the training of one stream on one data set reads."""
+    spec = spec_of(recognizer)
+    training = getattr(spec, stream).for_dataset(dataset).model_dump(mode="json")
+    return as_json(spec, *TRAINING_KEYS[spec.protocol], **{stream: training})
+
+
 def generated(name, root):
     """Folder that the demo generates for a data set, if its videos are the generated ones."""
     folder = f"{OUT}/demo/{name}"

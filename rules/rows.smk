@@ -57,29 +57,6 @@ def spec_of(recognizer):
     return RECOGNIZERS[MIXTURES.get(recognizer, (recognizer,))[0]]
 
 
-def streams_of(recognizer):
-    return ["spatial", "temporal"] + ["joint"] * (
-        spec_of(recognizer).protocol == "st_resnet"
-    )
-
-
-def recognizer_modules(recognizer, streams):
-    """Modules that a recogniser's streams reach by name: the backbone, and what joins two of them."""
-    spec = spec_of(recognizer)
-    joint = [network_module("recognition", spec.protocol)] if "joint" in streams else []
-    return [network_module("recognition", spec.network), *joint]
-
-
-def recognizer_weights(dataset, recognizer, stream):
-    """Weights of a stream: published, or trained here as mixtures always are."""
-    published = (
-        RECOGNIZERS[recognizer].weights.get(stream)
-        if recognizer in RECOGNIZERS
-        else None
-    )
-    return str(published or f"{OUT}/recognition/{dataset}/{recognizer}/{stream}.pt")
-
-
 def scored_streams(recognizer, method):
     """A pairing's streams are scored by its two rows; only a joint network sees both of them.
 
@@ -131,13 +108,6 @@ def with_parts(rows):
         for stream in ("spatial", "temporal")
     }
     return {name: row for name, row in METHODS.items() if name in {*rows, *parts}}
-
-
-def recognizer_spec(recognizer, stream, dataset):
-    """What the training of one stream on one data set reads."""
-    spec = spec_of(recognizer)
-    training = getattr(spec, stream).for_dataset(dataset).model_dump(mode="json")
-    return as_json(spec, *TRAINING_KEYS[spec.protocol], **{stream: training})
 
 
 def ablation_rows(table):
