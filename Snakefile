@@ -19,12 +19,15 @@ if not workflow.overwrite_configfiles:
 
 
 include: "rules/common.smk"
+include: "rules/rows.smk"
 include: "rules/data.smk"
 include: "rules/flow.smk"
 include: "rules/patches.smk"
 include: "rules/superres.smk"
 include: "rules/recognition.smk"
+include: "rules/quality.smk"
 include: "rules/report.smk"
+include: "rules/tables.smk"
 
 
 # Every GPU job takes the first GPU that it sees, so a machine runs one at a time, whatever the flags.

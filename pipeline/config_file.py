@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from pipeline.config import SCALE, Config, Dataset, STResNet
+from pipeline.config.tables import table_problems
 from pipeline.errors import PipelineError
 from pipeline.weights import WeightsError
 from pipeline.weights.provenance import check_split
@@ -121,6 +122,7 @@ def _cross_checks(config: Config) -> Iterator[str]:
     for row in config.report.pictured:
         if row not in methods:
             yield f"report.pictured: {row!r} is no row; known: {', '.join(methods)}"
+    yield from table_problems(config)
     for name, recognizer in config.recognition.recognizers.items():
         key = f"recognition.recognizers.{name}"
         if problem := _network_problem("recognition", recognizer.network):

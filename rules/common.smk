@@ -2,6 +2,7 @@
 import hashlib
 import json
 import os
+import re
 
 from snakemake.exceptions import WorkflowError
 
@@ -62,6 +63,8 @@ SCORING_KEYS = {
         "test_frames",
     ],
 }
+# Keys of a recogniser that tables read.
+LABEL_KEYS = ["label", "protocol", "fusion"]
 PLAN_KEYS = {
     "tsn": ["protocol", "flow_stack", "test_snippets"],
     "st_resnet": ["protocol", "flow_stack", "test_frames"],
@@ -72,13 +75,16 @@ wildcard_constraints:
     dataset="|".join(CONFIG.datasets),
     model="|".join(MODELS),
     source="|".join(["hr", *MODELS]),
-    method="|".join(METHODS),
-    recognizer="|".join(RECOGNIZERS),
     stream="spatial|temporal|joint",
     split="train|test",
     shard=r"\d+",
     engine="tvl1|flownet2",
     kind="sosr|tosr",
+
+
+def one_of(names):
+    """Wildcard constraint: one of the names. Snakemake takes an empty one for none at all."""
+    return "|".join(map(re.escape, names)) or "(?!)"
 
 
 def as_json(section, *keys, **changes):
@@ -87,6 +93,13 @@ def as_json(section, *keys, **changes):
         section.model_dump(mode="json", include=set(keys) if keys else None) | changes
     )
     return json.dumps(values, sort_keys=True)
+
+
+def as_map(sections, *keys):
+    """The named keys of several config sections by name, as text for one argument."""
+    return json.dumps(
+        {name: json.loads(as_json(s, *keys)) for name, s in sections.items()}
+    )
 
 
 def network_module(stage, network):
@@ -98,13 +111,6 @@ def shards(dataset, split):
     return range(getattr(CONFIG.datasets[dataset].shards, split))
 
 
-def hr_frames(dataset, split):
-    return [
-        f"{OUT}/data/{dataset}/{split}-{shard}/hr.h5"
-        for shard in shards(dataset, split)
-    ]
-
-
 def frames_of(dataset, source, split, shard):
     """Frame store of a source: the HR video itself, or what a model made of the LR video."""
     if source == "hr":
@@ -112,14 +118,23 @@ def frames_of(dataset, source, split, shard):
     return f"{OUT}/superres/frames/{dataset}/{source}/{split}-{shard}.h5"
 
 
-def source_of(method, stream):
-    """Model that makes a row's frames for a stream; a pairing takes it from its two rows."""
-    row = METHODS[method]
-    return row.model or METHODS[getattr(row, stream)].model
+def all_frames(dataset, source, split):
+    """Frame stores of a source, all shards."""
+    return [
+        frames_of(dataset, source, split, shard) for shard in shards(dataset, split)
+    ]
 
 
-def flow_plan(wildcards):
-    """Training needs every field; of a test clip only those that are read."""
+def flow_of(dataset, source, split):
+    """Flow stores of a source, all shards."""
+    return [
+        f"{OUT}/flow/{dataset}/{source}/{split}-{shard}.h5"
+        for shard in shards(dataset, split)
+    ]
+
+
+def plan_of(wildcards):
+    """Training may read every frame and field; of a test clip only some are read."""
     if wildcards.split == "train":
         return []
     return [f"{OUT}/recognition/{wildcards.dataset}/plan.json"]
@@ -158,13 +173,13 @@ def feature_weights(model):
 
 def streams_of(recognizer):
     return ["spatial", "temporal"] + ["joint"] * (
-        RECOGNIZERS[recognizer].protocol == "st_resnet"
+        spec_of(recognizer).protocol == "st_resnet"
     )
 
 
 def recognizer_modules(recognizer, streams):
     """Modules that a recogniser's streams reach by name: the backbone, and what joins two of them."""
-    spec = RECOGNIZERS[recognizer]
+    spec = spec_of(recognizer)
     joint = [network_module("recognition", spec.protocol)] if "joint" in streams else []
     return [network_module("recognition", spec.network), *joint]
 
@@ -175,21 +190,18 @@ def published_streams(dataset, recognizer, streams):
 
 
 def recognizer_weights(dataset, recognizer, stream):
-    """Weights of a stream: published, or trained here."""
-    published = RECOGNIZERS[recognizer].weights_for(stream, dataset)
+    """Weights of a stream: published, or trained here as mixtures always are."""
+    published = (
+        RECOGNIZERS[recognizer].weights_for(stream, dataset)
+        if recognizer in RECOGNIZERS
+        else None
+    )
     return str(published or f"{OUT}/recognition/{dataset}/{recognizer}/{stream}.pt")
-
-
-def scored_streams(recognizer, method):
-    """A pairing's streams are scored by its two rows; only a joint network sees both of them."""
-    if METHODS[method].model:
-        return streams_of(recognizer)
-    return ["joint"] if "joint" in streams_of(recognizer) else []
 
 
 def recognizer_spec(recognizer, stream, dataset):
     """What the training of one stream on one data set reads."""
-    spec = RECOGNIZERS[recognizer]
+    spec = spec_of(recognizer)
     training = getattr(spec, stream).for_dataset(dataset).model_dump(mode="json")
     return as_json(spec, *TRAINING_KEYS[spec.protocol], **{stream: training})
 

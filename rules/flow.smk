@@ -4,7 +4,7 @@
 rule extract_flow:
     input:
         manifest=f"{OUT}/data/{{dataset}}/manifest.csv",
-        plan=flow_plan,
+        plan=plan_of,
         frames=lambda w: frames_of(w.dataset, w.source, w.split, w.shard),
     output:
         f"{OUT}/flow/{{dataset}}/{{source}}/{{split}}-{{shard}}.h5",

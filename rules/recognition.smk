@@ -27,11 +27,8 @@ rule plan_frames:
 rule train_recognizer:
     input:
         manifest=f"{OUT}/data/{{dataset}}/manifest.csv",
-        frames=lambda w: hr_frames(w.dataset, "train"),
-        flow=lambda w: [
-            f"{OUT}/flow/{w.dataset}/hr/train-{shard}.h5"
-            for shard in shards(w.dataset, "train")
-        ],
+        frames=lambda w: all_frames(w.dataset, "hr", "train"),
+        flow=lambda w: flow_of(w.dataset, "hr", "train"),
         init=lambda w: [
             recognizer_weights(w.dataset, w.recognizer, stream)
             for stream in ("spatial", "temporal")
@@ -41,6 +38,8 @@ rule train_recognizer:
         f"{OUT}/recognition/{{dataset}}/{{recognizer}}/{{stream}}.pt",
     log:
         f"{OUT}/logs/train_recognizer/{{dataset}}-{{recognizer}}-{{stream}}.log",
+    wildcard_constraints:
+        recognizer=one_of(RECOGNIZERS),
     cache: True
     priority: 5
     conda:
@@ -77,13 +76,55 @@ rule train_recognizer:
         " --seed {params.seed} --code {params.code} --out {output:q} 2> {log:q}"
 
 
+rule train_mixed_recognizer:
+    input:
+        manifest=f"{OUT}/data/{{dataset}}/manifest.csv",
+        frames=lambda w: all_frames(w.dataset, "hr", "train"),
+        flow=lambda w: flow_of(w.dataset, "hr", "train"),
+        low_frames=lambda w: all_frames(w.dataset, BASELINE, "train"),
+        low_flow=lambda w: flow_of(w.dataset, BASELINE, "train"),
+        init=lambda w: [
+            recognizer_weights(w.dataset, w.recognizer, stream)
+            for stream in ("spatial", "temporal")
+            if w.stream == "joint"
+        ],
+    output:
+        f"{OUT}/recognition/{{dataset}}/{{recognizer}}/{{stream}}.pt",
+    log:
+        f"{OUT}/logs/train_mixed_recognizer/{{dataset}}-{{recognizer}}-{{stream}}.log",
+    wildcard_constraints:
+        recognizer=one_of(MIXTURES),
+    cache: True
+    conda:
+        ENVIRONMENT
+    threads: CONFIG.compute.threads
+    resources:
+        gpu=GPUS,
+    params:
+        spec=lambda w: recognizer_spec(w.recognizer, w.stream, w.dataset),
+        stream="{stream}",
+        ratio=lambda w: MIXTURES[w.recognizer][1],
+        dataset="{dataset}",
+        size=json.dumps(CONFIG.recognition.frame_size),
+        compute=as_json(CONFIG.compute),
+        seed=CONFIG.seed,
+        code=lambda w: fingerprint(
+            "pipeline.recognition.mixtures",
+            *recognizer_modules(w.recognizer, [w.stream]),
+        ),
+    shell:
+        "python -m pipeline train-mixed-recognizer --spec {params.spec:q} --stream {params.stream}"
+        " --ratio {params.ratio} --dataset {params.dataset} --manifest {input.manifest:q}"
+        " --frames {input.frames:q} --flow {input.flow:q} --low-frames {input.low_frames:q}"
+        " --low-flow {input.low_flow:q} --init {input.init:q} --frame-size {params.size:q}"
+        " --compute {params.compute:q} --seed {params.seed} --code {params.code} --out {output:q} 2> {log:q}"
+
+
 rule score_clips:
     input:
         manifest=f"{OUT}/data/{{dataset}}/manifest.csv",
-        frames=lambda w: frames_of(
-            w.dataset, source_of(w.method, "spatial"), "test", w.shard
-        ),
-        flow=lambda w: f"{OUT}/flow/{w.dataset}/{source_of(w.method, 'temporal')}/test-{w.shard}.h5",
+        frames=scored_frames,
+        flow=scored_flow,
         weights=lambda w: [
             recognizer_weights(w.dataset, w.recognizer, stream)
             for stream in scored_streams(w.recognizer, w.method)
@@ -101,8 +142,8 @@ rule score_clips:
         gpu=GPUS,
     params:
         spec=lambda w: as_json(
-            RECOGNIZERS[w.recognizer],
-            *SCORING_KEYS[RECOGNIZERS[w.recognizer].protocol],
+            spec_of(w.recognizer),
+            *SCORING_KEYS[spec_of(w.recognizer).protocol],
         ),
         streams=lambda w: json.dumps(scored_streams(w.recognizer, w.method)),
         layout=lambda w: CONFIG.datasets[w.dataset].layout,

@@ -1,16 +1,9 @@
-# Scores of all rows -> Table 4.
+# Scores of all rows -> Table 4, and pictures of it.
 
 
 rule aggregate:
     input:
-        scores=[
-            f"{OUT}/recognition/{dataset}/{recognizer}/scores/{method}/{shard}.npz"
-            for dataset in CONFIG.datasets
-            for recognizer in RECOGNIZERS
-            for method in METHODS
-            for shard in shards(dataset, "test")
-            if scored_streams(recognizer, method)
-        ],
+        scores=scores_of(METHODS, CONFIG.datasets, RECOGNIZERS),
     output:
         csv=f"{OUT}/table4.csv",
         markdown=f"{OUT}/table4.md",
@@ -19,20 +12,10 @@ rule aggregate:
     conda:
         ENVIRONMENT
     params:
-        methods=json.dumps({n: m.model_dump(mode="json") for n, m in METHODS.items()}),
-        datasets=json.dumps(
-            {
-                n: json.loads(as_json(d, "label", "published"))
-                for n, d in CONFIG.datasets.items()
-            }
-        ),
-        recognizers=json.dumps(
-            {
-                n: json.loads(as_json(r, "label", "protocol", "fusion"))
-                for n, r in RECOGNIZERS.items()
-            }
-        ),
-        report=as_json(CONFIG.report),
+        methods=as_map(METHODS),
+        datasets=as_map(CONFIG.datasets, "label", "published"),
+        recognizers=as_map(RECOGNIZERS, *LABEL_KEYS),
+        report=as_json(CONFIG.report, "confidence", "baseline", "caption"),
         code=fingerprint("pipeline.report.aggregate"),
     shell:
         "python -m pipeline aggregate --scores {input.scores:q} --methods {params.methods:q}"

@@ -1,4 +1,4 @@
-# Training of the SR networks, and super-resolution of the test clips.
+# Training of the SR networks, and super-resolution of the action clips.
 
 
 rule train_sr:
@@ -38,15 +38,15 @@ rule train_sr:
 rule super_resolve:
     input:
         manifest=f"{OUT}/data/{{dataset}}/manifest.csv",
-        plan=f"{OUT}/recognition/{{dataset}}/plan.json",
-        lr=f"{OUT}/data/{{dataset}}/test-{{shard}}/lr.h5",
+        plan=plan_of,
+        lr=f"{OUT}/data/{{dataset}}/{{split}}-{{shard}}/lr.h5",
         weights=lambda w: weights_of(w.model),
     output:
-        f"{OUT}/superres/frames/{{dataset}}/{{model}}/test-{{shard}}.h5",
+        f"{OUT}/superres/frames/{{dataset}}/{{model}}/{{split}}-{{shard}}.h5",
     log:
-        f"{OUT}/logs/super_resolve/{{dataset}}-{{model}}-{{shard}}.log",
+        f"{OUT}/logs/super_resolve/{{dataset}}-{{model}}-{{split}}-{{shard}}.log",
     benchmark:
-        f"{OUT}/benchmarks/super_resolve/{{dataset}}-{{model}}-{{shard}}.tsv"
+        f"{OUT}/benchmarks/super_resolve/{{dataset}}-{{model}}-{{split}}-{{shard}}.tsv"
     conda:
         ENVIRONMENT
     threads: CONFIG.compute.threads
@@ -63,5 +63,5 @@ rule super_resolve:
         ),
     shell:
         "python -m pipeline super-resolve --model {params.model:q} --weights {input.weights:q}"
-        " --manifest {input.manifest:q} --shard {wildcards.shard} --lr {input.lr:q} --plan {input.plan:q}"
+        " --manifest {input.manifest:q} --split {wildcards.split} --shard {wildcards.shard} --lr {input.lr:q} --plan {input.plan:q}"
         " --compute {params.compute:q} --batch-pixels {params.batch} --out {output:q} 2> {log:q}"

@@ -68,3 +68,11 @@ def micro_run(micro_project, micro_arguments):
 def micro_table(micro_run, tmp_path_factory) -> Path:
     """The table of one micro run on two cores; tests read what lies beside it, and change nothing."""
     return micro_run(tmp_path_factory.mktemp("micro"), "--cores", "2")
+
+
+@pytest.fixture(scope="session")
+def micro_tables(micro_project, micro_table) -> Path:
+    """The folder of the other tables, made on top of the micro run."""
+    config = ["--configfile", "tests/micro/config.yaml", "--config", f"output={micro_table.parent}"]
+    micro_project.snakemake("--cores", "2", *config, "--", "tables")
+    return micro_table.parent / "tables"

@@ -73,12 +73,30 @@ def test_demo_is_valid_and_its_data_lie_under_its_output(raw):
         ("demo", None, ["datasets.ucf_demo.root", "UCF101", "training_videos.root"]),
         ("superres.models.tosr.training.patches", "sosr", ["superres.models.tosr", "pairs"]),
         ("superres.models.srgan.training.crop", 32, ["superres.models.srgan", "args.size: 48", "32"]),
+        ("tables.table1.rows", ["hr", "vdrs"], ["tables.table1.rows", "vdrs", "vdsr"]),
+        ("tables.table1.datasets", ["ucf"], ["tables.table1.datasets", "'ucf'", "ucf_demo"]),
+        ("tables.figure8.recognizers", ["tns"], ["tables.figure8.recognizers", "'tns'", "tsn"]),
+        ("tables.figure8.ratios", [0.5, 0.0], ["tables.figure8.ratios", "rise"]),
+        ("tables.figure8.ratios", [0.0, 1.5], ["tables.figure8.ratios", "1.5"]),
+        ("tables.table3.rows", [{"label": "A", "model": "tsr"}], ["tables.table3.rows", "'tsr'", "tosr"]),
+        ("methods.vdsr_warp", {"model": "rcan"}, ["methods.vdsr_warp", "tables.table3", "rename"]),
+        ("report.baseline", "hr", ["report.baseline", "'hr'", "bicubic"]),
+        ("quality.datasets", ["ucf"], ["quality.datasets", "'ucf'", "ucf_demo"]),
+        ("quality.channel", "luma", ["quality.channel", "'y' or 'rgb'"]),
     ],
 )
 def test_mistakes_are_named_with_key_and_remedy(raw, key, value, words):
     text = message(changed(raw, key, value))
     for word in words:
         assert word in text
+
+
+def test_published_recognizers_cannot_be_trained_on_mixtures(raw, tmp_path):
+    (tmp_path / "tsn.pth").touch()
+    raw = changed(raw, "recognition.recognizers.tsn.weights", {"spatial": str(tmp_path / "tsn.pth")})
+    raw = changed(raw, "recognition.recognizers.tsn.spatial", None)
+    assert "recognition.recognizers.tsn.spatial: missing, but tables.figure8" in message(raw)
+    load_config(changed(raw, "tables.figure8", None))
 
 
 def test_all_mistakes_of_a_kind_are_told_at_once(raw):

@@ -12,58 +12,110 @@ pytestmark = pytest.mark.slow
 
 DATASETS = ("ucf_demo", "hmdb_demo")
 STREAMS = {"tsn": ("spatial", "temporal"), "st_resnet": ("spatial", "temporal", "joint")}
-MODELS = [
-    "vdsr",
-    "rcan",
-    "srresnet",
-    "srgan",
-    "rrdb",
-    "esrgan",
-    "sosr",
-    "spmc",
-    "vsr_duf_16",
-    "vsr_duf_52",
-    "tosr",
-]
+ABLATED = {"vdsr_wmse": "spatial", "vdsr_warp": "temporal"}  # models of tables 2 and 3 that are no rows
 ROWS = ["bicubic", "vdsr", "rcan", "srgan", "esrgan", "sosr", "spmc", "vsr_duf_16", "vsr_duf_52", "tosr"]
-FOLLOWERS = {"srresnet": ["srgan"], "rrdb": ["esrgan", "sosr"], "esrgan": ["sosr"], "vsr_duf_16": ["tosr"]}
+MODELS = [*ROWS[1:], "srresnet", "rrdb", *ABLATED]
+FOLLOWERS = {
+    "srresnet": ["srgan"],
+    "rrdb": ["esrgan", "sosr"],
+    "esrgan": ["sosr"],
+    "vsr_duf_16": ["tosr"],
+    "vdsr": ["vdsr_warp"],
+}
 AGGREGATE = {"aggregate"}
 PICTURED = {"bicubic", "sosr", "tosr", "hr"}
+MIXED = "tsn-mixed100"
 
 
 def job(rule: str, **wildcards: str) -> str:
     return " ".join([rule, *sorted(f"{k}={v}" for k, v in wildcards.items())])
 
 
+# Tables of HMDB with TSN, and the rows whose scores they read.
+CLASSES = job("tabulate_classes", table="table1")
+LOSSES, WARP = (job("tabulate_ablation", table=t) for t in ("table2", "table3"))
+MIXTURES = job("tabulate_mixtures", table="figure8")
+TABLES = {
+    CLASSES: {"hr", "bicubic", "vdsr"},
+    LOSSES: {"vdsr", "vdsr_wmse", "sosr"},
+    WARP: {"vdsr", "vdsr_warp", "vsr_duf_16", "tosr"},
+    MIXTURES: {"hr", "bicubic", "sosr", "tosr"},
+}
+WHOLE = {"compare_rows", "tabulate_pairings"}
+
+
 def scores(*methods: str, datasets=DATASETS, recognizers=tuple(STREAMS)) -> set[str]:
-    """Score jobs of some rows, and of the pairing where one of its rows is among them."""
+    """Score jobs of some rows, and of the pairing where one of its rows is among them, and their tables."""
     pairing = {"sosr_tosr"} if {"sosr", "tosr"} & set(methods) else set()
     found = {
         job("score_clips", dataset=d, method=m, recognizer=r, shard="0")
         for d in datasets
         for r in recognizers
-        for m in {*methods, *pairing}
+        for m in {*methods, *pairing} - set(ABLATED)
         # Late fusion needs no job of its own for a pairing.
         if not (m == "sosr_tosr" and r == "tsn")
     }
-    return found | AGGREGATE
+    if found:
+        found |= AGGREGATE | WHOLE
+    if "hmdb_demo" in datasets and "tsn" in recognizers:
+        found |= {score_hmdb(m, "tsn") for m in set(methods) & set(ABLATED)}
+        found |= {table for table, rows in TABLES.items() if rows & set(methods)}
+    return found
+
+
+def score_hmdb(method: str, recognizer: str) -> str:
+    return job("score_clips", dataset="hmdb_demo", method=method, recognizer=recognizer, shard="0")
+
+
+def mixed_scores(*methods: str) -> set[str]:
+    """Scores of figure 8's mixture on some rows."""
+    tested = {"hr", "bicubic"} & set(methods) | ({"sosr_tosr"} if {"sosr", "tosr"} & set(methods) else set())
+    return {score_hmdb(m, MIXED) for m in tested} | ({MIXTURES} if tested else set())
+
+
+def mixed(*streams: str) -> set[str]:
+    """Trainings of figure 8's mixture and what it scores."""
+    about = {"dataset": "hmdb_demo", "recognizer": MIXED}
+    return {job("train_mixed_recognizer", **about, stream=s) for s in streams} | mixed_scores(
+        "hr", "bicubic", "sosr"
+    )
+
+
+def quality(*rows: str) -> set[str]:
+    """Quality of some rows on HMDB."""
+    found = {job("measure_quality", dataset="hmdb_demo", model=m, shard="0") for m in set(rows) & set(ROWS)}
+    return found | {"tabulate_quality"} if found else found
 
 
 def inference(*rows: str, datasets=DATASETS) -> set[str]:
     """Everything from the super-resolved frames of some rows on."""
     return (
-        {job("super_resolve", dataset=d, model=m, shard="0") for d in datasets for m in rows}
+        {
+            job("super_resolve", dataset=d, model=m, split="test", shard="0")
+            for d in datasets
+            for m in rows
+            if m not in ABLATED or d == "hmdb_demo"
+        }
         | flow(*rows, datasets=datasets)
         | scores(*rows, datasets=datasets)
+        | mixed_scores(*rows)
     )
 
 
 def flow(*rows: str, datasets=DATASETS) -> set[str]:
-    """Flow of some rows on the test clips, and the pictures of it."""
+    """Flow of some rows on the test clips, the pictures of it, and its quality."""
     fields = {
-        job("extract_flow", dataset=d, source=m, split="test", shard="0") for d in datasets for m in rows
+        job("extract_flow", dataset=d, source=m, split="test", shard="0")
+        for d in datasets
+        for m in rows
+        if m not in ABLATED or (d == "hmdb_demo" and ABLATED[m] == "temporal")
     }
-    return fields | (pictures(datasets) if PICTURED & set(rows) else set())
+    # HR's is what the others' is measured against.
+    return (
+        fields
+        | quality(*(ROWS if "hr" in rows else rows))
+        | (pictures(datasets) if PICTURED & set(rows) else set())
+    )
 
 
 def pictures(datasets=DATASETS) -> set[str]:
@@ -73,7 +125,9 @@ def pictures(datasets=DATASETS) -> set[str]:
 def trainings(*models: str) -> set[str]:
     """Trainings, those that start from them, and what their rows lead to."""
     models = {*models, *(f for m in models for f in FOLLOWERS.get(m, []))}
-    return {job("train_sr", model=m) for m in models} | inference(*(m for m in models if m in ROWS))
+    return {job("train_sr", model=m) for m in models} | inference(
+        *(m for m in models if m in {*ROWS, *ABLATED})
+    )
 
 
 def recognizers(*names: str, streams=None, datasets=DATASETS) -> set[str]:
@@ -85,29 +139,39 @@ def recognizers(*names: str, streams=None, datasets=DATASETS) -> set[str]:
         found |= {
             job("train_recognizer", dataset=d, recognizer=name, stream=s) for d in datasets for s in chosen
         }
+        if name == "tsn" and "hmdb_demo" in datasets:
+            found |= mixed(*chosen)
+            found |= scores(*(m for m, s in ABLATED.items() if s in chosen), recognizers=["tsn"])
     return found | scores(*ROWS, "hr", "sosr_tosr", recognizers=names, datasets=datasets)
 
 
+LOW_FLOW = {job("extract_flow", dataset="hmdb_demo", source="bicubic", split="train", shard="0")} | mixed(
+    *STREAMS["tsn"]
+)
+LOW = {job("super_resolve", dataset="hmdb_demo", model="bicubic", split="train", shard="0")} | LOW_FLOW
 PATCHES = {job("crop_patches", kind=k) for k in ("sosr", "tosr")} | trainings(*MODELS)
 TRAINING_FLOW = {job("extract_training_flow", engine="tvl1", gap="1", shard="0")} | PATCHES
 TRAINING_FRAMES = {job("prepare_videos", shard="0")} | TRAINING_FLOW
 EXTRACT_FLOW = (
-    flow(*ROWS, "hr")
+    flow(*ROWS, *ABLATED, "hr")
     | {job("extract_flow", dataset=d, source="hr", split="train", shard="0") for d in DATASETS}
     | recognizers(*STREAMS)
+    | LOW_FLOW
 )
-PLAN = {job("plan_frames", dataset=d) for d in DATASETS} | inference(*ROWS, "hr") - {
-    job("super_resolve", dataset=d, model="hr", shard="0") for d in DATASETS
+PLAN = {job("plan_frames", dataset=d) for d in DATASETS} | inference(*ROWS, *ABLATED, "hr") - {
+    job("super_resolve", dataset=d, model="hr", split="test", shard="0") for d in DATASETS
 }
 PREPARE = (
     {job("prepare_clips", dataset=d, split=s, shard="0") for d in DATASETS for s in ("train", "test")}
-    | inference(*ROWS)
+    | inference(*ROWS, *ABLATED)
     | EXTRACT_FLOW
+    | LOW
 )
 LISTING = (
     {job("list_clips", dataset=d) for d in DATASETS} | {"list_videos"} | PREPARE | PLAN | TRAINING_FRAMES
 )
 DEMO = {job("generate_demo", name=n) for n in (*DATASETS, "training_videos")} | LISTING
+REPORT = AGGREGATE | WHOLE | set(TABLES) | {"tabulate_quality"}
 
 CODE = {
     "pipeline/data/demo/generate.py": DEMO,
@@ -118,18 +182,27 @@ CODE = {
     "pipeline/flow/flownet2.py": set(),
     "pipeline/patches/crop.py": PATCHES,
     "pipeline/superres/training.py": trainings(*MODELS),
-    "pipeline/superres/losses/warp.py": trainings("tosr"),
+    "pipeline/superres/losses/warp.py": trainings("tosr", "vdsr_warp"),
     "pipeline/superres/losses/adversarial.py": trainings("srgan", "esrgan", "sosr"),
     "pipeline/superres/networks/spmc.py": trainings("spmc"),
     "pipeline/superres/networks/vgg128.py": trainings("esrgan", "sosr"),
     "pipeline/superres/networks/rcan.py": trainings("rcan"),
-    "pipeline/superres/inference.py": inference(*ROWS),
+    "pipeline/superres/inference.py": inference(*ROWS, *ABLATED) | LOW,
     "pipeline/recognition/plan.py": PLAN,
     "pipeline/recognition/training.py": recognizers(*STREAMS),
     "pipeline/recognition/networks/bn_inception.py": recognizers("tsn"),
     "pipeline/recognition/networks/st_resnet.py": recognizers("st_resnet", streams=("joint",)),
-    "pipeline/recognition/scoring.py": scores(*ROWS, "hr", "sosr_tosr"),
+    "pipeline/recognition/mixtures.py": mixed("spatial", "temporal"),
+    "pipeline/recognition/scoring.py": scores(*ROWS, *ABLATED, "hr", "sosr_tosr")
+    | mixed_scores("hr", "bicubic", "sosr"),
+    "pipeline/quality/measure.py": quality(*ROWS),
     "pipeline/report/aggregate.py": AGGREGATE,
+    "pipeline/report/significance.py": AGGREGATE | {"compare_rows", LOSSES, WARP},
+    "pipeline/report/classes.py": {CLASSES},
+    "pipeline/report/ablation.py": {LOSSES, WARP},
+    "pipeline/report/pairings.py": {"tabulate_pairings"},
+    "pipeline/report/mixtures.py": {MIXTURES},
+    "pipeline/report/quality.py": {"tabulate_quality"},
     "pipeline/report/picture.py": pictures(),
     "pipeline/weights/checkpoint.py": trainings(*MODELS) | inference(*ROWS) | recognizers(*STREAMS),
     "pipeline/weights/provenance.py": recognizers(*STREAMS),
@@ -139,21 +212,37 @@ CODE = {
 }
 
 CONFIG = {
-    "report.caption": ("Another sentence.", AGGREGATE),
-    "methods.tosr.label": ("Temporal SR", AGGREGATE | pictures()),
+    "report.caption": ("Another sentence.", REPORT),
+    # Figure 8 then mixes in what VDSR enlarged.
+    "report.baseline": (
+        "vdsr",
+        AGGREGATE
+        | {CLASSES, job("super_resolve", dataset="hmdb_demo", model="vdsr", split="train", shard="0")}
+        | {job("extract_flow", dataset="hmdb_demo", source="vdsr", split="train", shard="0")}
+        | mixed("spatial", "temporal"),
+    ),
+    "report.resamples": (99, {"compare_rows"}),
+    "tables.table1.shown": (2, {CLASSES}),
+    "tables.table3.rows": ([{"label": "VDSR", "model": "vdsr"}], {WARP}),
+    "tables.figure8.rows": (["hr", "sosr"], {MIXTURES, score_hmdb("sosr", MIXED)}),
+    "quality.border": (0, quality(*ROWS)),
+    "methods.tosr.label": ("Temporal SR", AGGREGATE | WHOLE | {MIXTURES, "tabulate_quality"} | pictures()),
     "superres.models.tosr.training.losses.warp.sr": (0.5, trainings("tosr")),
     "superres.models.rrdb.training.lr": (0.002, trainings("rrdb")),
-    "superres.batch_pixels": (1_000_000, inference(*ROWS)),
+    "superres.batch_pixels": (1_000_000, inference(*ROWS, *ABLATED) | LOW),
     "patches.pair_gap": (
         2,
         {
             job("extract_training_flow", engine="tvl1", gap="2", shard="0"),
             job("crop_patches", kind="tosr"),
-            *trainings("spmc", "vsr_duf_16", "vsr_duf_52"),
+            *trainings("spmc", "vsr_duf_16", "vsr_duf_52", "vdsr_warp"),
         },
     ),
-    "recognition.recognizers.tsn.fusion": ([1.0, 2.0], AGGREGATE),
-    "recognition.recognizers.tsn.test_crops": (1, scores(*ROWS, "hr", recognizers=("tsn",))),
+    "recognition.recognizers.tsn.fusion": ([1.0, 2.0], AGGREGATE | WHOLE | {CLASSES, MIXTURES}),
+    "recognition.recognizers.tsn.test_crops": (
+        1,
+        scores(*ROWS, *ABLATED, "hr", recognizers=("tsn",)) | mixed_scores("hr", "bicubic", "sosr"),
+    ),
     "recognition.recognizers.tsn.temporal.lr": (0.011, recognizers("tsn", streams=("temporal",))),
     "recognition.recognizers.st_resnet.spatial.lr": (0.011, recognizers("st_resnet", streams=("spatial",))),
     "recognition.recognizers.tsn.spatial.per_dataset": (
@@ -170,15 +259,19 @@ CONFIG = {
 
 
 @pytest.fixture(scope="module")
-def finished(root, tmp_path_factory, micro_run, micro_table, micro_project):
-    """The shared micro project and its finished run; each test puts back what it changed."""
+def finished(micro_tables, micro_table, micro_project):
+    """The shared micro project and its finished runs; each test puts back what it changed."""
     return micro_project, micro_table.parent
 
 
 def planned(project: Project, output: Path, config: str = "tests/micro/config.yaml") -> set[str]:
     # The table of a run, with no other target, whatever its time stamps say.
     return project.planned(
-        *["--configfile", config, "--config", f"output={output}"], "--", f"{output}/table4.csv", "figures"
+        *["--configfile", config, "--config", f"output={output}"],
+        "--",
+        f"{output}/table4.csv",
+        "figures",
+        "tables",
     )
 
 
@@ -230,5 +323,5 @@ def test_every_rule_is_covered(finished):
         for p in (finished[0].folder / "rules").glob("*.smk")
         for r in re.findall(r"^rule (\w+):", p.read_text(), re.M)
     }
-    # A target of its own, without a command.
-    assert covered == rules - {"figures"}
+    # Targets of their own, without a command.
+    assert covered == rules - {"figures", "tables"}

@@ -29,6 +29,16 @@ def test_the_whole_table_is_planned(project, arguments):
     assert jobs["generate_demo"] == 0
 
 
+def test_all_tables_are_planned(project, arguments):
+    jobs = collections.Counter(job.split()[0] for job in project.planned(*arguments, "--", "tables"))
+    assert jobs["train_sr"] == 8 + 4
+    assert jobs["measure_quality"] == 2 * 10
+    # Four ablations with both recognisers, three rows of figure 8 with two mixtures.
+    assert jobs["score_clips"] == 2 * (11 + 12) + 2 * 2 * 4 + 2 * 3
+    assert jobs["train_mixed_recognizer"] == 2 * 2
+    assert jobs["tabulate_ablation"] == 2
+
+
 def test_official_lists_decide_the_splits(project, arguments):
     output = "results/real-small/data"
     project.snakemake(

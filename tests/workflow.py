@@ -52,7 +52,7 @@ class Project:
                 jobs.append(rule[1])
             elif wildcards := re.match(r"\s+wildcards: (.*)", line):
                 jobs[-1] = " ".join([jobs[-1], *sorted(wildcards[1].split(", "))])
-        return set(jobs) - {"all", "figures"}
+        return set(jobs) - {"all", "figures", "tables"}
 
 
 def cut(config: Path, target: Path, dataset: str, recognizers: list[str], rows: list[str]) -> Path:
@@ -63,6 +63,8 @@ def cut(config: Path, target: Path, dataset: str, recognizers: list[str], rows: 
     content["recognition"]["recognizers"] = {name: known[name] for name in recognizers}
     content["methods"] = {row: content["methods"][row] for row in rows}
     content["report"]["pictured"] = rows[-1:]
+    for section in ("tables", "quality"):
+        content.pop(section, None)
     target.write_text(yaml.safe_dump(content, sort_keys=False))
     return target
 

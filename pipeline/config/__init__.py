@@ -16,6 +16,7 @@ from pipeline.config.compute import Compute
 from pipeline.config.data import Dataset, Demo, Shards, TrainingVideos
 from pipeline.config.flow import TVL1, Flow, FlowNet2
 from pipeline.config.patches import Patches
+from pipeline.config.quality import Quality
 from pipeline.config.recognition import (
     TSN,
     DatasetTraining,
@@ -38,12 +39,16 @@ from pipeline.config.superres import (
     SuperRes,
     WarpLoss,
 )
+from pipeline.config.tables import Ablation, AblationRow, Columns, Mixtures, PerClass, Tables
 
 __all__ = [
     "SCALE",
     "TSN",
     "TVL1",
+    "Ablation",
+    "AblationRow",
     "AdversarialLoss",
+    "Columns",
     "Compute",
     "Config",
     "Dataset",
@@ -55,8 +60,11 @@ __all__ = [
     "FlowNet2",
     "Losses",
     "Method",
+    "Mixtures",
     "Patches",
+    "PerClass",
     "PixelLoss",
+    "Quality",
     "Recognition",
     "Recognizer",
     "RecognizerBase",
@@ -68,6 +76,7 @@ __all__ = [
     "Shards",
     "StreamTraining",
     "SuperRes",
+    "Tables",
     "TrainingVideos",
     "WarpLoss",
 ]
@@ -89,5 +98,7 @@ class Config(Section):
     superres: SuperRes = Field(description="super-resolution")
     recognition: Recognition = Field(description="recognition")
     methods: dict[Name, Method] = Field(description="rows of Table 4, in order")
+    quality: Quality = Field(default_factory=Quality, description="quality of super-resolved frames")
+    tables: Tables = Field(default_factory=Tables, description="the tables beside Table 4")
     report: Report = Field(default_factory=Report, description="tables")
     compute: Compute = Field(default_factory=Compute, description="device, threads, precision")

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from pipeline.config.section import Name, Section
+from pipeline.config.section import Name, PositiveInt, Section
 
 
 class Method(Section):
@@ -25,11 +25,13 @@ class Method(Section):
 
 
 class Report(Section):
-    """The table."""
+    """What all tables share."""
 
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = Field(
-        0.95, description="level of the binomial (Wilson) intervals"
+        0.95, description="level of all intervals; 1 - confidence is that of the tests"
     )
+    baseline: Name = Field("bicubic", description="row without SR proper, which others are compared with")
+    resamples: PositiveInt = Field(9999, description="bootstrap resamples of clips for each difference")
     pictured: list[Name] = Field(
         ["bicubic", "sosr", "tosr", "hr"], description="rows of the figures, HR last", min_length=1
     )

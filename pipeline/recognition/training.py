@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Literal
 
@@ -62,6 +64,30 @@ def train_recognizer(
 
     Raises TrainingError for missing sections, checkpoints or clips.
     """
+    stores = (frames if stream != "temporal" else [], flow if stream != "spatial" else [])
+
+    def open_reader(clips: Sequence[Clip]) -> ClipReader:
+        return ClipReader(clips, *stores, frame_size, keep=True)
+
+    about = (spec, stream, dataset, manifest, init, frame_size, compute, seed, code)
+    train_stream(open_reader, *about, out, checkpoint_seconds)
+
+
+def train_stream(
+    open_reader: Callable[[Sequence[Clip]], AbstractContextManager[ClipReader]],
+    spec: config.TSN | config.STResNet,
+    stream: Literal["spatial", "temporal", "joint"],
+    dataset: str,
+    manifest: Path,
+    init: list[Path],
+    frame_size: list[int],
+    compute: config.Compute,
+    seed: int,
+    code: str,
+    out: Path,
+    checkpoint_seconds: float = 120.0,
+) -> None:
+    """``train_recognizer`` with frames and flow of the training clips from ``open_reader(clips)``."""
     section = getattr(spec, stream, None)
     if section is None:
         raise TrainingError(f"'{spec.label}' has no section {stream}; give its training, or weights")
@@ -77,8 +103,7 @@ def train_recognizer(
         network = network.to(device, memory_format=torch.channels_last)
         normalisation = (network.appearance if stream == "joint" else network).normalisation
         key = _key(spec, stream, dataset, classes, clips, frame_size, compute, seed, init, code)
-        stores = (frames if stream != "temporal" else [], flow if stream != "spatial" else [])
-        with ClipReader(clips, *stores, frame_size, keep=True) as reader:
+        with open_reader(clips) as reader:
             batches = Batches(spec, stream, clips, reader, normalisation, training.batch_size, seed, names)
             _train(network, training, batches, compute, device, key, out, checkpoint_seconds)
     metadata = {

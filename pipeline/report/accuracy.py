@@ -1,12 +1,25 @@
-"""Late fusion and the two definitions of accuracy."""
+"""Late fusion, the two definitions of accuracy, and how sure a number of clips makes of one."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import binomtest
 
 from pipeline.report.scores import ScoresError, StreamScores
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """Accuracy over clips; all numbers but ``clips`` in percent, ``low`` and ``high`` of ``top1``."""
+
+    top1: float
+    low: float
+    high: float
+    mean_class: float
+    clips: int
 
 
 def fuse(spatial: StreamScores, temporal: StreamScores, weights: Sequence[float]) -> StreamScores:
@@ -19,6 +32,19 @@ def fuse(spatial: StreamScores, temporal: StreamScores, weights: Sequence[float]
         raise ScoresError("the two streams to fuse were scored on different clips; score both again")
     values = weights[0] * spatial.values + weights[1] * temporal.values
     return StreamScores(spatial.clips, spatial.labels, values)
+
+
+def measure(scores: StreamScores, confidence: float) -> Accuracy:
+    """Top-1 accuracy with Wilson's interval, and mean per-class accuracy."""
+    correct, clips = int(scores.correct.sum()), len(scores.labels)
+    interval = binomtest(correct, clips).proportion_ci(confidence, "wilson")
+    return Accuracy(
+        top1=100 * correct / clips,
+        low=100 * interval.low,
+        high=100 * interval.high,
+        mean_class=100 * mean_class_accuracy(scores.values, scores.labels),
+        clips=clips,
+    )
 
 
 def mean_class_accuracy(values: np.ndarray, labels: np.ndarray) -> float:

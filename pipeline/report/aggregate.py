@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-from scipy.stats import binomtest
 
-from pipeline.config import Method, Recognizer, Report, STResNet
+from pipeline.config import Method, Recognizer, Report
 from pipeline.files import atomic_path
-from pipeline.report.accuracy import fuse, mean_class_accuracy
-from pipeline.report.published import STREAMS, published_accuracy
-from pipeline.report.scores import Scores, ScoresError, read_scores
+from pipeline.report.accuracy import measure
+from pipeline.report.published import published_accuracy
+from pipeline.report.rows import Names, Rows, columns, write_markdown
+from pipeline.report.scores import STREAMS
+from pipeline.report.significance import compare, correctness
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One accuracy of the table; all numbers but ``clips`` in percent."""
+    """One cell of the table: an accuracy (pipeline.report.accuracy) and what stands beside it."""
 
     method: str
     dataset: str
@@ -31,6 +32,7 @@ class Cell:
     mean_class: float
     clips: int
     paper: float | None
+    marks: str
 
 
 def aggregate(
@@ -49,92 +51,61 @@ def aggregate(
         methods: rows in order; a pairing takes each stream's scores from its two rows.
         datasets: ``label`` and ``published`` of each data set, in order.
         recognizers: ``label``, ``protocol`` and, for TSN, the ``fusion`` weights, in order.
-        report: level of the intervals and the caption.
+        report: level of the intervals and tests, the baseline and the caption.
         csv: the table, one row a method: top-1, mean per-class accuracy, interval and the paper's value
             of every data set x recogniser x stream, in percent, and the number of clips.
-        markdown: the same for reading.
+        markdown: the same for reading, with a sign at what is beyond noise.
     Raises:
         ScoresError: if a row's scores are missing, or two rows were scored on different clips.
     """
-    cells = list(_cells(read_scores(scores), methods, datasets, recognizers, report))
+    cells = _cells(Rows(scores, methods, recognizers), datasets, report)
     table = pd.DataFrame([vars(cell) for cell in cells])
-    names = _Names(methods, datasets, recognizers)
+    names = Names(methods, datasets, recognizers)
     with atomic_path(csv) as path:
         _wide(table, names).to_csv(path, index=False, float_format="%.2f")
-    with atomic_path(markdown) as path:
-        path.write_text(_markdown(table, names, report))
+    title = "Table 4: recognition accuracy of x4 super-resolved video"
+    write_markdown(markdown, title, report.caption, _lines(table, names, _hr(methods), report))
 
 
-def _cells(
-    scores: dict[tuple[str, str, str], Scores],
-    methods: dict[str, Method],
-    datasets: dict[str, dict[str, str | None]],
-    recognizers: dict[str, Recognizer],
-    report: Report,
-) -> Iterator[Cell]:
+def _cells(rows: Rows, datasets: dict[str, dict[str, str | None]], report: Report) -> Iterator[Cell]:
     paper = published_accuracy()
-    for dataset, about in datasets.items():
-        for name, recognizer in recognizers.items():
-            for method, row in methods.items():
-                for stream in STREAMS:
-                    values, labels = _stream_scores(scores, dataset, name, recognizer, method, row, stream)
-                    correct = int((values.argmax(axis=1) == labels).sum())
-                    interval = binomtest(correct, len(labels)).proportion_ci(report.confidence, "wilson")
-                    yield Cell(
-                        method=method,
-                        dataset=dataset,
-                        recognizer=name,
-                        stream=stream,
-                        top1=100 * correct / len(labels),
-                        low=100 * interval.low,
-                        high=100 * interval.high,
-                        mean_class=100 * mean_class_accuracy(values, labels),
-                        clips=len(labels),
-                        paper=paper.get((row.label, about["published"], recognizer.protocol, stream)),
-                    )
+    for dataset, recognizer in columns(datasets, rows.recognizers):
+        protocol = rows.recognizers[recognizer].protocol
+        for stream in STREAMS:
+            marks = _marks(rows, dataset, recognizer, stream, report)
+            for method, row in rows.methods.items():
+                found = measure(rows.of(dataset, recognizer, method, stream), report.confidence)
+                scored = method if row.model or stream == "fusion" else getattr(row, stream)
+                yield Cell(
+                    method=method,
+                    dataset=dataset,
+                    recognizer=recognizer,
+                    stream=stream,
+                    **vars(found),
+                    paper=paper.get((row.label, datasets[dataset]["published"], protocol, stream)),
+                    marks=marks[scored],
+                )
 
 
-def _stream_scores(
-    scores: dict[tuple[str, str, str], Scores],
-    dataset: str,
-    name: str,
-    recognizer: Recognizer,
-    method: str,
-    row: Method,
-    stream: str,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Class scores (N, classes) and labels (N,) of one cell."""
-
-    def of(method: str, stream: str) -> Scores:
-        if (dataset, name, method) not in scores:
-            raise ScoresError(f"no scores of {dataset}, {name}, {method}; run score_clips for it")
-        return scores[dataset, name, method].of(stream)
-
-    spatial, temporal = (method, method) if row.model else (row.spatial, row.temporal)
-    if stream == "spatial":
-        chosen = of(spatial, "spatial")
-    elif stream == "temporal":
-        chosen = of(temporal, "temporal")
-    elif isinstance(recognizer, STResNet):
-        chosen = of(method, "joint")
-    else:
-        chosen = fuse(of(spatial, "spatial"), of(temporal, "temporal"), recognizer.fusion)
-    return chosen.values, chosen.labels
+def _marks(rows: Rows, dataset: str, recognizer: str, stream: str, report: Report) -> dict[str, str]:
+    """By row, a sign for each difference beyond noise from the baseline and from HR."""
+    compared = compare(correctness(rows, dataset, recognizer, stream))
+    beyond = compared[compared["p_holm"] < 1 - report.confidence]
+    marks: dict[str, str] = defaultdict(str)
+    for reference, above, below in ((report.baseline, "▲", "▼"), (_hr(rows.methods), "△", "▽")):
+        for pair in beyond.itertuples():
+            if pair.second == reference:
+                marks[pair.first] += above if pair.difference > 0 else below
+            elif pair.first == reference:
+                marks[pair.second] += below if pair.difference > 0 else above
+    return marks
 
 
-class _Names:
-    """Labels of rows and columns, in the order of the configuration."""
-
-    def __init__(self, methods, datasets, recognizers) -> None:
-        self.methods = {k: m.label or k for k, m in methods.items()}
-        self.datasets = {k: d["label"] or k for k, d in datasets.items()}
-        self.recognizers = {k: r.label or k for k, r in recognizers.items()}
-
-    def column(self, dataset: str, recognizer: str, stream: str) -> str:
-        return f"{self.datasets[dataset]} {self.recognizers[recognizer]} {stream}"
+def _hr(methods: dict[str, Method]) -> str | None:
+    return next((name for name, row in methods.items() if row.model == "hr"), None)
 
 
-def _wide(table: pd.DataFrame, names: _Names) -> pd.DataFrame:
+def _wide(table: pd.DataFrame, names: Names) -> pd.DataFrame:
     """One row a method; top-1 first, then the other quantities in the same order of columns."""
     columns = {"method": list(names.methods.values())}
     for quantity, suffix in (
@@ -153,14 +124,12 @@ def _wide(table: pd.DataFrame, names: _Names) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def _markdown(table: pd.DataFrame, names: _Names, report: Report) -> str:
-    lines = ["# Table 4: recognition accuracy of x4 super-resolved video", ""]
-    if report.caption:
-        lines += [f"**{report.caption}**", ""]
-    lines += [
+def _lines(table: pd.DataFrame, names: Names, hr: str | None, report: Report) -> list[str]:
+    lines = [
         f"Overall top-1 accuracy in percent, with the half-width of its {100 * report.confidence:g} % Wilson "
         "interval over clips; mean per-class accuracy in brackets. The row of a pairing takes its spatial "
         "scores from the first and its temporal scores from the second method.",
+        *_legend(names.methods.get(report.baseline), names.methods.get(hr), report),
     ]
     for (dataset, recognizer), cells in table.groupby(["dataset", "recognizer"], sort=False):
         clips = cells["clips"].iloc[0]
@@ -173,8 +142,20 @@ def _markdown(table: pd.DataFrame, names: _Names, report: Report) -> str:
         for cell in cells.itertuples():
             row = rows[names.methods[cell.method]]
             half = (cell.high - cell.low) / 2
-            row[cell.stream] = f"{cell.top1:.2f} ±{half:.1f} ({cell.mean_class:.2f})"
+            row[cell.stream] = f"{cell.top1:.2f} ±{half:.1f} ({cell.mean_class:.2f}) {cell.marks}".strip()
             if cells["paper"].notna().any():
                 row[f"{cell.stream}, paper"] = "/" if pd.isna(cell.paper) else f"{cell.paper:.2f}"
         lines.append(pd.DataFrame(rows).T.to_markdown())
-    return "\n".join(lines) + "\n"
+    return lines
+
+
+def _legend(baseline: str | None, hr: str | None, report: Report) -> list[str]:
+    signs = [f"▲ above, ▼ below {baseline}"] * bool(baseline) + [f"△ above, ▽ below {hr}"] * bool(hr)
+    if not signs:
+        return []
+    return [
+        "",
+        f"Beyond noise: {'; '.join(signs)}. Without a sign the difference is within noise. The test is "
+        f"McNemar's over clips, two-sided and exact, at {1 - report.confidence:.2g} after Holm's adjustment "
+        "for all pairs of rows of a column; `tables/significance.csv` (target `tables`) holds all of them.",
+    ]

@@ -1,8 +1,8 @@
-"""Table 4 of the paper: accuracy in percent, top-1 for TSN and ST-ResNet as its authors report them."""
+"""The paper's tables: accuracy in percent, top-1 for TSN and ST-ResNet as its authors report them."""
 
 from __future__ import annotations
 
-STREAMS = ("spatial", "temporal", "fusion")
+from pipeline.report.scores import STREAMS
 
 _COLUMNS = [(dataset, protocol) for dataset in ("HMDB51", "UCF101") for protocol in ("tsn", "st_resnet")]
 
@@ -32,3 +32,19 @@ def published_accuracy() -> dict[tuple[str, str, str, str], float]:
                 if value != "/":
                     table[method, dataset, protocol, stream] = float(value)
     return table
+
+
+_ABLATIONS = {
+    "table2": {
+        "VDSR + MSE": 46.6,
+        "VDSR + WMSE": 47.91,
+        "VDSR + WMSE + feature": 50.39,
+        "ESRGAN + WMSE + feature + GAN": 52.55,
+    },
+    "table3": {"VDSR": 55.1, "VDSR + warp": 58.76, "VSR-DUF-16": 59.48, "VSR-DUF-16 + warp": 61.5},
+}
+
+
+def published_ablation(table: str) -> dict[tuple[str, str, str], float]:
+    """Accuracy in percent of Table 2 or 3 by (label of the row, data set, protocol): TSN on HMDB51."""
+    return {(label, "HMDB51", "tsn"): value for label, value in _ABLATIONS[table].items()}

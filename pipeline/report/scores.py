@@ -10,6 +10,9 @@ import numpy as np
 
 from pipeline.errors import PipelineError
 
+STREAMS = ("spatial", "temporal", "fusion")
+"""Columns of a recogniser."""
+
 
 class ScoresError(PipelineError, ValueError):
     """Scores that are missing or do not belong together."""
@@ -22,6 +25,11 @@ class StreamScores:
     clips: np.ndarray
     labels: np.ndarray
     values: np.ndarray
+
+    @property
+    def correct(self) -> np.ndarray:
+        """Whether each clip is recognised (N,): the class with the highest score is its own."""
+        return self.values.argmax(axis=1) == self.labels
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The stage ``super_resolve``: the frames that the recognisers read, of every test clip of a shard."""
+"""The stage ``super_resolve``: the frames that the recognisers read, of every clip of a shard."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import nn
 from tqdm import tqdm
 
 from pipeline.config import SCALE, Compute, SRModel
-from pipeline.data.manifest import Clip, read_manifest, select
+from pipeline.data.manifest import Clip, Split, read_manifest, select
 from pipeline.data.plan import read_plan
 from pipeline.errors import PipelineError
 from pipeline.superres.checkpoint import load_model
@@ -28,31 +28,33 @@ def super_resolve(
     model: SRModel,
     weights: Path | None,
     manifest: Path,
+    split: Split,
     shard: int,
     lr: Path,
-    plan: Path,
+    plan: Path | None,
     compute: Compute,
     batch_pixels: int,
     out: Path,
 ) -> None:
-    """Write the SR store of one test shard: only the frames of the plan, RGB uint8 at the HR size.
+    """Write the SR store of one shard: only the frames of the plan, RGB uint8 at the HR size.
 
-    ``lr`` is the shard's LR store. ``weights`` are those of ``train_sr`` or published ones. At most
-    ``batch_pixels`` HR pixels (but at least one frame) are in the network at once, and no clip is ever held
-    whole: memory does not grow with its length. The frames do not depend on the batch, up to the rounding
-    of floats.
+    Without a plan (training clips, which are read at random) all frames are made. ``lr`` is the shard's LR
+    store. ``weights`` are those of ``train_sr`` or published ones. At most ``batch_pixels`` HR pixels (but at
+    least one frame) are in the network at once, and no clip is ever held whole: memory does not grow with its
+    length. The frames do not depend on the batch, up to the rounding of floats.
 
     Raises SuperResolutionError for a clip that the plan lacks or whose LR frames do not fit the manifest.
     """
-    clips = select(read_manifest(manifest), "test", shard)
-    read = read_plan(plan)
+    clips = select(read_manifest(manifest), split, shard)
+    read = read_plan(plan) if plan else None
     with torch_settings(compute) as device, ShardReader(lr) as low, ShardWriter(out) as writer:
         network = image_layout(load_model(model, weights, device))
         for clip in tqdm(clips, desc=f"super_resolve {model.network}", unit="clip", mininterval=10):
-            if clip.id not in read:
+            if read is not None and clip.id not in read:
                 raise SuperResolutionError(f"{clip.id} is not in {plan}; make the plan again")
+            planned = read[clip.id].all_frames if read is not None else range(clip.frames)
             # A one-frame clip is planned with a field whose second frame does not exist.
-            numbers = [number for number in read[clip.id].all_frames if number < clip.frames]
+            numbers = [number for number in planned if number < clip.frames]
             frames = sr_frames(network, clip, low, numbers, compute, batch_pixels)
             writer.add(clip.id, frames, index=numbers)
 

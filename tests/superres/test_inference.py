@@ -55,9 +55,11 @@ def shard(tmp_path):
     return tmp_path
 
 
-def run(folder, model, checkpoint=None, batch_pixels=10**6, compute=None, name="sr.h5"):
+def run(folder, model, checkpoint=None, batch_pixels=10**6, compute=None, name="sr.h5", split="test"):
+    # Training clips are read at random, so they have no plan.
+    plan = folder / "plan.json" if split == "test" else None
     super_resolve(
-        model, checkpoint, folder / "manifest.csv", 1, folder / "lr.h5", folder / "plan.json",
+        model, checkpoint, folder / "manifest.csv", split, 1, folder / "lr.h5", plan,
         compute or Compute(), batch_pixels, folder / name,
     )  # fmt: skip
     with ShardReader(folder / name) as store:
@@ -135,7 +137,7 @@ def test_every_lr_frame_is_read_once(shard, monkeypatch):
 
     monkeypatch.setattr(inference.ShardReader, "read", counted)
     super_resolve(
-        SRModel(network=f"{__name__}:MeanOfFive"), None, shard / "manifest.csv", 1, shard / "lr.h5",
+        SRModel(network=f"{__name__}:MeanOfFive"), None, shard / "manifest.csv", "test", 1, shard / "lr.h5",
         shard / "plan.json", Compute(), 2 * HEIGHT * WIDTH, shard / "sr.h5",
     )  # fmt: skip
     assert len(reads) == len(set(reads))
@@ -150,6 +152,18 @@ def test_a_one_frame_clip_has_one_frame(tmp_path):
     index, frames = run(tmp_path, SRModel(network=f"{__name__}:ReplicatingMean"))[clip.id]
     assert index.tolist() == [0]
     assert (frames == 90).all()
+
+
+def test_without_a_plan_all_frames_of_the_splits_clips_are_made(tmp_path):
+    clips = [Clip(f"a/{split}", "x", "a", 0, split, 3, HEIGHT, WIDTH, 1) for split in ("train", "test")]
+    write_manifest(tmp_path / "manifest.csv", clips)
+    with ShardWriter(tmp_path / "lr.h5") as writer:
+        writer.add("a/train", [np.full((HEIGHT // 4, WIDTH // 4, 3), 50 * n, np.uint8) for n in range(3)])
+    found = run(tmp_path, BICUBIC, split="train")
+    assert list(found) == ["a/train"]
+    index, frames = found["a/train"]
+    assert index.tolist() == [0, 1, 2]
+    assert frames.mean(axis=(1, 2, 3)).tolist() == [0, 50, 100]
 
 
 def test_errors_name_what_is_wrong(shard):

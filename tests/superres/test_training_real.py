@@ -85,6 +85,7 @@ def test_a_real_video_trains_a_network_that_beats_bicubic_where_it_was_not_train
         model,
         tmp_path / "model.pt",
         manifest,
+        "test",
         0,
         tmp_path / "lr.h5",
         plan,

@@ -1,0 +1,21 @@
+"""How the quality of super-resolved frames is measured."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from pipeline.config.section import SCALE, Name, Section
+
+
+class Quality(Section):
+    """PSNR, SSIM, flow and temporal profiles of super-resolved test frames against HR's."""
+
+    channel: Literal["y", "rgb"] = Field(
+        "y", description="y: luma of BT.601, studio range (MATLAB's rgb2ycbcr), or all three of rgb"
+    )
+    border: Annotated[int, Field(ge=0)] = Field(
+        SCALE, description="pixels left out at each edge of a frame; the field leaves out the scale"
+    )
+    datasets: list[Name] | None = Field(None, description="data sets; null: all")

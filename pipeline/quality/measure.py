@@ -1,0 +1,115 @@
+"""The stage that measures super-resolved frames and their flow against HR's, clip by clip."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from pipeline.config import Quality
+from pipeline.data.manifest import Clip, read_manifest, select
+from pipeline.data.plan import ClipPlan, read_plan
+from pipeline.errors import PipelineError
+from pipeline.files import atomic_path
+from pipeline.flow.quantise import dequantise
+from pipeline.quality.metrics import WINDOW, channels, endpoint_error, profile_error, psnr, ssim
+from pipeline.video.store import ShardReader
+
+COLUMNS = ["dataset", "model", "clip", "frames", "fields", "psnr", "ssim", "flow_epe", "profile_error"]
+
+
+class QualityError(PipelineError):
+    """Frames that cannot be compared; the message names the clip and what to do."""
+
+
+def measure_quality(
+    dataset: str,
+    model: str,
+    manifest: Path,
+    plan: Path,
+    shard: int,
+    frames: Path,
+    hr: Path,
+    flow: Path,
+    hr_flow: Path,
+    bound: float,
+    quality: Quality,
+    out: Path,
+) -> None:
+    """Write a shard's quality as CSV, one line a clip, each number a mean over the clip.
+
+    PSNR and SSIM are means over the frames that were super-resolved, the temporal profiles' error over the
+    pairs of consecutive ones whose flow is read, the end-point error over those flow fields, at the
+    recognisers' size and as coarse as the stores quantise them. A one-frame clip has neither of the last
+    two. Memory holds a few frames. Source: supplement of the paper; pipeline.quality.metrics.
+
+    Args:
+        dataset, model: names that the lines carry.
+        manifest: the data set's clips.
+        plan: what was super-resolved and flowed of each clip.
+        shard: test shard that the stores are of.
+        frames, flow: stores of the model.
+        hr, hr_flow: stores of HR.
+        bound: pixels that the flow's levels 0 and 255 stand for.
+        quality: channel and border.
+        out: CSV with the columns COLUMNS.
+
+    Raises:
+        QualityError: a clip is not in the plan, or too small for the border and SSIM's window.
+        StoreError: a store lacks a clip or a frame.
+    """
+    clips = select(read_manifest(manifest), "test", shard)
+    read = read_plan(plan)
+    lines = []
+    with (
+        ShardReader(frames) as sr_frames,
+        ShardReader(hr) as hr_frames,
+        ShardReader(flow) as sr_flow,
+        ShardReader(hr_flow) as reference,
+    ):
+        for clip in tqdm(clips, desc=f"measure_quality {model}", unit="clip", mininterval=10):
+            if clip.id not in read:
+                raise QualityError(f"{plan}: no clip {clip.id}, but {manifest} has it; make the plan again")
+            if min(clip.height, clip.width) < 2 * quality.border + WINDOW:
+                raise QualityError(
+                    f"{clip.id} is {clip.width}x{clip.height}: without quality.border ({quality.border}) "
+                    f"less than SSIM's window of {WINDOW} pixels is left; lower quality.border"
+                )
+            line = {"dataset": dataset, "model": model, "clip": clip.id}
+            line |= _frame_quality(clip, read[clip.id], sr_frames, hr_frames, quality)
+            lines.append(line | _flow_quality(clip, read[clip.id], sr_flow, reference, bound))
+    with atomic_path(out) as path:
+        pd.DataFrame(lines, columns=COLUMNS).to_csv(path, index=False)
+
+
+def _frame_quality(
+    clip: Clip, plan: ClipPlan, sr: ShardReader, hr: ShardReader, quality: Quality
+) -> dict[str, float]:
+    fields, previous = set(plan.fields), None
+    psnrs, ssims, profiles = [], [], []
+    for number in (n for n in plan.all_frames if n < clip.frames):
+        ours, reference = (
+            channels(store.read(clip.id, [number])[0], quality.channel, quality.border) for store in (sr, hr)
+        )
+        psnrs.append(psnr(ours, reference))
+        ssims.append(ssim(ours, reference))
+        error = ours - reference
+        if previous is not None and previous[0] == number - 1 and number - 1 in fields:
+            profiles.append(profile_error(previous[1], error))
+        previous = (number, error)
+    means = {"frames": len(psnrs), "psnr": np.mean(psnrs), "ssim": np.mean(ssims)}
+    return means | {"profile_error": np.mean(profiles) if profiles else np.nan}
+
+
+def _flow_quality(
+    clip: Clip, plan: ClipPlan, ours: ShardReader, reference: ShardReader, bound: float
+) -> dict[str, float]:
+    # The one field of a one-frame clip is made up, and says nothing about any model.
+    fields = [field for field in plan.fields if field < clip.frames - 1]
+    errors = [
+        endpoint_error(*(dequantise(store.read(clip.id, [field])[0], bound) for store in (ours, reference)))
+        for field in fields
+    ]
+    return {"fields": len(errors), "flow_epe": np.mean(errors) if errors else np.nan}

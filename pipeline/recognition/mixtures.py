@@ -1,0 +1,99 @@
+"""The stage that trains a recogniser on a mixture of HR clips and enlarged LR clips (figure 8)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from pipeline import config
+from pipeline.data.manifest import Clip
+from pipeline.files import seed_for
+from pipeline.recognition.reading import ClipReader
+from pipeline.recognition.training import train_stream
+
+
+def low_clips(clips: Sequence[Clip], ratio: float, seed: int) -> set[str]:
+    """Identifiers of the clips that are seen in LR: ``ratio`` of each class, rounded half up.
+
+    The clips of a smaller ratio are among those of a larger one, so that two mixtures differ by no more
+    than their ratios.
+    """
+    by_class: dict[str, list[str]] = {}
+    for clip in clips:
+        by_class.setdefault(clip.class_name, []).append(clip.id)
+    low = set()
+    for name, ids in by_class.items():
+        order = np.random.default_rng(seed_for(seed, "mixture", name)).permutation(len(ids))
+        low |= {ids[place] for place in order[: int(np.floor(ratio * len(ids) + 0.5))]}
+    return low
+
+
+class MixedReader:
+    """Reads some clips from one reader and the rest from another (``ClipReader``'s frames and fields)."""
+
+    def __init__(self, high: ClipReader, low: ClipReader, low_clips: Collection[str]) -> None:
+        self._high, self._low, self._low_clips = high, low, low_clips
+
+    def frames(self, clip: Clip, numbers: Sequence[int]) -> np.ndarray:
+        """RGB frames (n, height, width, 3) uint8."""
+        return self._reader(clip).frames(clip, numbers)
+
+    def fields(self, clip: Clip, numbers: Sequence[int]) -> np.ndarray:
+        """Quantised flow fields (n, height, width, 2) uint8."""
+        return self._reader(clip).fields(clip, numbers)
+
+    def _reader(self, clip: Clip) -> ClipReader:
+        return self._low if clip.id in self._low_clips else self._high
+
+
+def train_mixed_recognizer(
+    spec: config.TSN | config.STResNet,
+    stream: Literal["spatial", "temporal", "joint"],
+    ratio: float,
+    dataset: str,
+    manifest: Path,
+    frames: list[Path],
+    flow: list[Path],
+    low_frames: list[Path],
+    low_flow: list[Path],
+    init: list[Path],
+    frame_size: list[int],
+    compute: config.Compute,
+    seed: int,
+    code: str,
+    out: Path,
+) -> None:
+    """Train as ``train_recognizer`` does, but ``ratio`` of the clips of each class are seen in LR.
+
+    A clip is seen either in HR or in LR throughout, frames and flow; its frames are then those that were
+    down-sampled and enlarged again, its flow that of those frames. Everything else, random numbers
+    included, is the same for all ratios. Source: section 4.3, where sequences are mixed.
+
+    Args:
+        spec, stream, dataset, manifest, init, frame_size, compute, seed, code, out: of train_recognizer.
+        ratio: 0 (HR only) to 1 (LR only).
+        frames, flow: HR stores of the training split, all shards.
+        low_frames, low_flow: stores of the enlarged LR clips.
+
+    Raises:
+        TrainingError: sections, checkpoints or clips are missing.
+        ReadingError: a clip is not in its stores.
+    """
+
+    @contextmanager
+    def open_reader(clips: Sequence[Clip]) -> Iterator[MixedReader]:
+        high = (frames if stream != "temporal" else [], flow if stream != "spatial" else [])
+        low = (low_frames if stream != "temporal" else [], low_flow if stream != "spatial" else [])
+        with (
+            ClipReader(clips, *high, frame_size, keep=True) as high_reader,
+            ClipReader(clips, *low, frame_size, keep=True) as low_reader,
+        ):
+            yield MixedReader(high_reader, low_reader, low_clips(clips, ratio, seed))
+
+    # The ratio is no part of the specification, so the state of an unfinished training carries it here.
+    code = f"{code} {ratio}"
+    train_stream(open_reader, spec, stream, dataset, manifest, init, frame_size, compute, seed, code, out)

@@ -1,0 +1,81 @@
+"""Rows of the tables: whose scores stand in a cell, and under which names rows and columns are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pipeline.config import Method, Recognizer, STResNet
+from pipeline.files import atomic_path
+from pipeline.report.accuracy import fuse
+from pipeline.report.scores import Scores, ScoresError, StreamScores, read_scores
+
+
+class Rows:
+    """The scores of all rows, found by data set, recogniser, row and stream."""
+
+    def __init__(
+        self, files: list[Path], methods: Mapping[str, Method], recognizers: Mapping[str, Recognizer]
+    ) -> None:
+        self.methods, self.recognizers = methods, recognizers
+        self._scores = read_scores(files)
+
+    def of(self, dataset: str, recognizer: str, method: str, stream: str) -> StreamScores:
+        """Scores of one cell.
+
+        A pairing takes a stream that was not scored for itself from its two rows. Fusion is ST-ResNet's
+        joint network, or the weighted sum of TSN's streams.
+
+        Raises:
+            ScoresError: there are no such scores, or the streams are of different clips.
+        """
+        spec = self.recognizers[recognizer]
+        if stream == "fusion":
+            if isinstance(spec, STResNet):
+                return self._own(dataset, recognizer, method).of("joint")
+            streams = (self.of(dataset, recognizer, method, s) for s in ("spatial", "temporal"))
+            return fuse(*streams, spec.fusion)
+        row = self.methods[method]
+        own = self._scores.get((dataset, recognizer, method))
+        if row.model is None and (own is None or stream not in own.streams):
+            return self.of(dataset, recognizer, getattr(row, stream), stream)
+        return self._own(dataset, recognizer, method).of(stream)
+
+    def _own(self, dataset: str, recognizer: str, method: str) -> Scores:
+        key = (dataset, recognizer, method)
+        if key not in self._scores:
+            raise ScoresError(f"no scores of {', '.join(key)}; run score_clips for it")
+        return self._scores[key]
+
+
+class Names:
+    """Labels of rows, data sets and recognisers, in the order of the configuration."""
+
+    def __init__(
+        self,
+        methods: Mapping[str, Method],
+        datasets: Mapping[str, Mapping[str, str | None]],
+        recognizers: Mapping[str, Recognizer],
+    ) -> None:
+        self.methods = {k: m.label or k for k, m in methods.items()}
+        self.datasets = {k: d["label"] or k for k, d in datasets.items()}
+        self.recognizers = {k: r.label or k for k, r in recognizers.items()}
+
+    def column(self, dataset: str, recognizer: str, stream: str) -> str:
+        """Name of a column."""
+        return f"{self.datasets[dataset]} {self.recognizers[recognizer]} {stream}"
+
+
+def columns(datasets: Mapping[str, Any], recognizers: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Data set and recogniser of each pair of them, in the tables' order."""
+    for dataset in datasets:
+        for recognizer in recognizers:
+            yield dataset, recognizer
+
+
+def write_markdown(path: Path, title: str, caption: str, lines: list[str]) -> None:
+    """Write a table for reading: its title, the sentence that labels all results, and the rest."""
+    head = [f"# {title}", ""] + ([f"**{caption}**", ""] if caption else [])
+    with atomic_path(path) as temporary:
+        temporary.write_text("\n".join([*head, *lines]) + "\n", encoding="utf-8")

@@ -1,0 +1,28 @@
+# Super-resolved frames and their flow against HR's.
+
+
+rule measure_quality:
+    input:
+        manifest=f"{OUT}/data/{{dataset}}/manifest.csv",
+        plan=f"{OUT}/recognition/{{dataset}}/plan.json",
+        frames=lambda w: frames_of(w.dataset, w.model, "test", w.shard),
+        hr=lambda w: frames_of(w.dataset, "hr", "test", w.shard),
+        flow=f"{OUT}/flow/{{dataset}}/{{model}}/test-{{shard}}.h5",
+        hr_flow=f"{OUT}/flow/{{dataset}}/hr/test-{{shard}}.h5",
+    output:
+        f"{OUT}/quality/{{dataset}}/{{model}}/{{shard}}.csv",
+    log:
+        f"{OUT}/logs/measure_quality/{{dataset}}-{{model}}-{{shard}}.log",
+    benchmark:
+        f"{OUT}/benchmarks/measure_quality/{{dataset}}-{{model}}-{{shard}}.tsv"
+    conda:
+        ENVIRONMENT
+    params:
+        bound=CONFIG.flow.bound,
+        quality=as_json(CONFIG.quality, "channel", "border"),
+        code=fingerprint("pipeline.quality.measure"),
+    shell:
+        "python -m pipeline measure-quality --dataset {wildcards.dataset} --model {wildcards.model}"
+        " --manifest {input.manifest:q} --plan {input.plan:q} --shard {wildcards.shard}"
+        " --frames {input.frames:q} --hr {input.hr:q} --flow {input.flow:q} --hr-flow {input.hr_flow:q}"
+        " --bound {params.bound} --quality {params.quality:q} --out {output:q} 2> {log:q}"

@@ -1,0 +1,169 @@
+"""The tables that come from scores alone, from scores made by hand."""
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.config import TSN, Ablation, AblationRow, Method, Mixtures, PerClass, Report, STResNet
+from pipeline.report.ablation import tabulate_ablation
+from pipeline.report.classes import case, tabulate_classes
+from pipeline.report.mixtures import tabulate_mixtures
+from pipeline.report.pairings import tabulate_pairings
+from pipeline.report.published import published_ablation
+from pipeline.report.scores import ScoresError
+
+METHODS = {
+    "bicubic": Method(label="Bicubic", model="bicubic"),
+    "sosr": Method(label="SoSR", model="sosr"),
+    "tosr": Method(label="ToSR", model="tosr"),
+    "pair": Method(label="SoSR+ToSR", spatial="sosr", temporal="tosr"),
+    "hr": Method(label="HR", model="hr"),
+}
+DATASETS = {"set": {"label": "Set", "published": "HMDB51"}}
+TSN_ = {"tsn": TSN(label="TSN", fusion=[1.0, 1.5])}
+LABELS = [0, 0, 1, 1, 2, 2]
+
+
+def pick(*names: str) -> dict[str, Method]:
+    return {name: METHODS[name] for name in names}
+
+
+def test_cases_are_the_papers():
+    # The paper's Table 1: HR, Bicubic, VDSR of Archery, JumpRope and FrontCrawl.
+    assert case(82.93, 36.59, 70.73) == "a"
+    assert case(39.47, 42.11, 7.89) == "b"
+    assert case(64.86, 32.43, 78.38) == "c"
+    assert case(50, 50, 50) == ""
+
+
+def test_accuracy_of_classes_and_what_sr_does_to_them(write_scores, tmp_path):
+    temporal = {"temporal": LABELS}
+    files = [
+        *write_scores("tsn", "hr", LABELS, spatial=[0, 0, 1, 1, 2, 0], **temporal),
+        *write_scores("tsn", "bicubic", LABELS, spatial=[1, 1, 1, 1, 0, 0], **temporal),
+        *write_scores("tsn", "sosr", LABELS, shards=2, spatial=[0, 1, 1, 0, 2, 2], **temporal),
+    ]
+    csv, markdown = tmp_path / "1.csv", tmp_path / "1.md"
+    table = PerClass(rows=["hr", "bicubic", "sosr"], shown=1)
+    tabulate_classes(files, pick(*table.rows), DATASETS, TSN_, table, Report(), csv, markdown)
+    found = pd.read_csv(csv, keep_default_na=False).set_index(["stream", "class"])
+    assert len(found) == 3 * 3
+    spatial = found.loc["spatial"]
+    assert spatial["clips"].tolist() == [2, 2, 2]
+    assert spatial["HR"].tolist() == [100, 100, 50]
+    assert spatial["Bicubic"].tolist() == [0, 100, 0]
+    assert spatial["SoSR"].tolist() == [50, 50, 100]
+    assert spatial["SoSR - Bicubic"].tolist() == [50, -50, 100]
+    assert spatial["SoSR case"].tolist() == ["a", "", "c"]
+    text = markdown.read_text()
+    assert "SoSR against Bicubic: Set, TSN, spatial" in text
+    assert "Better on 2, worse on 1 of 3 classes" in text
+    shown = text.split("TSN, spatial")[1].split("##")[0]
+    # The one that is helped most (c) and the one that is harmed most (b).
+    assert [line.split("|")[1].strip() for line in shown.splitlines() if line.startswith("| ")][1:] == [
+        "c",
+        "b",
+    ]
+    assert "HR against" not in text
+
+
+def test_classes_without_the_baseline_have_no_differences(write_scores, tmp_path):
+    files = write_scores("tsn", "sosr", LABELS, spatial=LABELS, temporal=LABELS)
+    csv = tmp_path / "1.csv"
+    tabulate_classes(
+        files, pick("sosr"), DATASETS, TSN_, PerClass(rows=["sosr"]), Report(), csv, tmp_path / "1.md"
+    )
+    assert list(pd.read_csv(csv)) == ["dataset", "recognizer", "stream", "class", "clips", "SoSR"]
+
+
+def test_all_pairings_of_tsn_and_the_rows_of_st_resnet(write_scores, tmp_path):
+    right, wrong = LABELS, [3] * 6
+    half = [0, 0, 1, 3, 3, 3]
+    files = []
+    for method, spatial, temporal in (
+        ("bicubic", wrong, half),
+        ("sosr", right, wrong),
+        ("tosr", half, right),
+    ):
+        files += write_scores("tsn", method, LABELS, spatial=spatial, temporal=temporal)
+        files += write_scores("st", method, LABELS, joint=spatial, spatial=wrong, temporal=wrong)
+    files += write_scores("st", "pair", LABELS, joint=right)
+    csv, markdown = tmp_path / "p.csv", tmp_path / "p.md"
+    recognizers = TSN_ | {"st": STResNet(label="ST")}
+    methods = pick("bicubic", "sosr", "tosr", "pair")
+    tabulate_pairings(files, methods, DATASETS, recognizers, Report(), csv, markdown)
+    table = pd.read_csv(csv).set_index(["recognizer", "spatial", "temporal"])["top1"]
+    # The temporal stream weighs 1.5: where the streams differ its choice is taken.
+    expected = {"Bicubic": 50.0, "SoSR": 0.0, "ToSR": 100.0}
+    assert len(table["TSN"]) == 9
+    for (_, temporal), value in table["TSN"].items():
+        assert value == expected[temporal]
+    assert table["ST"].to_dict() == {
+        ("Bicubic", "Bicubic"): 0.0,
+        ("SoSR", "SoSR"): 100.0,
+        ("ToSR", "ToSR"): 50.0,
+        ("SoSR", "ToSR"): 100.0,
+    }
+    assert "| SoSR                 | 50.00" in markdown.read_text()
+
+
+def test_an_ablation_stands_beside_the_papers_and_tests_each_step(write_scores, tmp_path):
+    labels = [0] * 100
+    right = {"vdsr": 40, "vdsr_wmse": 60, "sosr": 61}
+    files = [
+        path
+        for name, n in right.items()
+        for path in write_scores("tsn", name, labels, spatial=[0] * n + [1] * (100 - n))
+    ]
+    rows = {"VDSR + MSE": "vdsr", "VDSR + WMSE": "vdsr_wmse", "ESRGAN + WMSE + feature + GAN": "sosr"}
+    table = Ablation(stream="spatial", rows=[AblationRow(label=k, model=v) for k, v in rows.items()])
+    methods = {name: Method(model=name) for name in right}
+    csv, markdown = tmp_path / "2.csv", tmp_path / "2.md"
+    tabulate_ablation("table2", files, methods, DATASETS, TSN_, table, Report(), csv, markdown)
+    found = pd.read_csv(csv)
+    assert found["row"].tolist() == list(rows)
+    assert found["top1"].tolist() == [40, 60, 61]
+    assert found["change"].tolist()[1:] == [20, 1]
+    assert found["paper"].tolist() == [46.6, 47.91, 52.55]
+    # Two-sided exact: 2 / 2^20, doubled by Holm, and 2 / 2 of one clip.
+    np.testing.assert_allclose(found["p_holm"][1:], [2 * 2 / 2**20, 1.0], rtol=1e-5)
+    assert "+20.00" in markdown.read_text()
+    with pytest.raises(ScoresError, match="no scores of set, tsn, sosr"):
+        tabulate_ablation("table2", files[:-1], methods, DATASETS, TSN_, table, Report(), csv, markdown)
+
+
+def test_published_ablations():
+    assert published_ablation("table3")["VSR-DUF-16 + warp", "HMDB51", "tsn"] == 61.5
+    assert len(published_ablation("table2")) == len(published_ablation("table3")) == 4
+
+
+def test_accuracy_against_the_share_of_lr(write_scores, tmp_path):
+    wrong = [3] * 6
+    # Table 4's recogniser has scored the pairing's rows, the mixture the pairing itself.
+    files = [
+        *write_scores("tsn", "hr", LABELS, spatial=LABELS, temporal=LABELS),
+        *write_scores("tsn", "sosr", LABELS, spatial=LABELS, temporal=wrong),
+        *write_scores("tsn", "tosr", LABELS, spatial=wrong, temporal=[0, 0, 1, 3, 3, 3]),
+        *write_scores("tsn-mixed50", "hr", LABELS, spatial=wrong, temporal=wrong),
+        *write_scores("tsn-mixed50", "pair", LABELS, spatial=[0, 0, 3, 3, 3, 3], temporal=LABELS),
+    ]
+    csv, markdown, figure = tmp_path / "8.csv", tmp_path / "8.md", tmp_path / "8.png"
+    table = Mixtures(ratios=[0.0, 0.5], rows=["hr", "pair"])
+    trained = {"tsn": {"0.0": "tsn", "0.5": "tsn-mixed50"}}
+    methods = pick("sosr", "tosr", "pair", "hr")
+    tabulate_mixtures(files, methods, DATASETS, TSN_, trained, table, Report(), csv, markdown, figure)
+    top1 = pd.read_csv(csv).set_index(["stream", "ratio", "row"])["top1"].round(2)
+    assert len(top1) == 3 * 2 * 2
+    assert top1["spatial"].to_dict() == {
+        (0, "HR"): 100,
+        (0, "SoSR+ToSR"): 100,
+        (0.5, "HR"): 0,
+        (0.5, "SoSR+ToSR"): 33.33,
+    }
+    assert top1["temporal", 0, "SoSR+ToSR"] == 50
+    assert top1["fusion", 0.5, "SoSR+ToSR"] == 100
+    assert "8.png" in markdown.read_text()
+    picture = cv2.imread(str(figure))
+    assert picture.shape[1] > picture.shape[0] > 200
+    assert picture.std() > 5
