@@ -184,19 +184,24 @@ def recognizer_modules(recognizer, streams):
     return [network_module("recognition", spec.network), *joint]
 
 
-def published_streams(dataset, recognizer, streams):
-    """Weights of the streams that are not trained here."""
-    return [RECOGNIZERS[recognizer].weights_for(s, dataset) for s in streams]
+def published_stream(dataset, recognizer, stream):
+    """Weights of a stream that is not trained here; mixtures always are."""
+    if recognizer in MIXTURES:
+        return None
+    return RECOGNIZERS[recognizer].weights_for(stream, dataset)
 
 
 def recognizer_weights(dataset, recognizer, stream):
-    """Weights of a stream: published, or trained here as mixtures always are."""
-    published = (
-        RECOGNIZERS[recognizer].weights_for(stream, dataset)
-        if recognizer in RECOGNIZERS
-        else None
-    )
+    """Weights of a stream: published, or trained here."""
+    published = published_stream(dataset, recognizer, stream)
     return str(published or f"{OUT}/recognition/{dataset}/{recognizer}/{stream}.pt")
+
+
+def recognizer_importer(dataset, recognizer, streams, initial=None):
+    """``importer`` of a job that reads these streams' weights, or initial ones."""
+    return importer(
+        initial, *(published_stream(dataset, recognizer, s) for s in streams)
+    )
 
 
 def recognizer_spec(recognizer, stream, dataset):

@@ -59,13 +59,11 @@ rule train_recognizer:
         code=lambda w: fingerprint(
             "pipeline.recognition.training",
             *recognizer_modules(w.recognizer, [w.stream]),
-            *importer(
+            *recognizer_importer(
+                w.dataset,
+                w.recognizer,
+                ["spatial", "temporal"] * (w.stream == "joint"),
                 RECOGNIZERS[w.recognizer].initial_weights,
-                *published_streams(
-                    w.dataset,
-                    w.recognizer,
-                    ["spatial", "temporal"] * (w.stream == "joint"),
-                ),
             ),
         ),
     shell:
@@ -105,16 +103,20 @@ rule train_mixed_recognizer:
         stream="{stream}",
         ratio=lambda w: MIXTURES[w.recognizer][1],
         dataset="{dataset}",
+        layout=lambda w: CONFIG.datasets[w.dataset].layout,
+        split=lambda w: CONFIG.datasets[w.dataset].split,
         size=json.dumps(CONFIG.recognition.frame_size),
         compute=as_json(CONFIG.compute),
         seed=CONFIG.seed,
         code=lambda w: fingerprint(
             "pipeline.recognition.mixtures",
             *recognizer_modules(w.recognizer, [w.stream]),
+            *importer(spec_of(w.recognizer).initial_weights),
         ),
     shell:
         "python -m pipeline train-mixed-recognizer --spec {params.spec:q} --stream {params.stream}"
-        " --ratio {params.ratio} --dataset {params.dataset} --manifest {input.manifest:q}"
+        " --ratio {params.ratio} --dataset {params.dataset} --layout {params.layout} --split {params.split}"
+        " --manifest {input.manifest:q}"
         " --frames {input.frames:q} --flow {input.flow:q} --low-frames {input.low_frames:q}"
         " --low-flow {input.low_flow:q} --init {input.init:q} --frame-size {params.size:q}"
         " --compute {params.compute:q} --seed {params.seed} --code {params.code} --out {output:q} 2> {log:q}"
@@ -153,10 +155,8 @@ rule score_clips:
         code=lambda w: fingerprint(
             "pipeline.recognition.scoring",
             *recognizer_modules(w.recognizer, scored_streams(w.recognizer, w.method)),
-            *importer(
-                *published_streams(
-                    w.dataset, w.recognizer, scored_streams(w.recognizer, w.method)
-                )
+            *recognizer_importer(
+                w.dataset, w.recognizer, scored_streams(w.recognizer, w.method)
             ),
         ),
     shell:

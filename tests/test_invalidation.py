@@ -204,7 +204,7 @@ CODE = {
     "pipeline/report/mixtures.py": {MIXTURES},
     "pipeline/report/quality.py": {"tabulate_quality"},
     "pipeline/report/picture.py": pictures(),
-    "pipeline/weights/checkpoint.py": trainings(*MODELS) | inference(*ROWS) | recognizers(*STREAMS),
+    "pipeline/weights/checkpoint.py": trainings(*MODELS) | inference("bicubic") | LOW | recognizers(*STREAMS),
     "pipeline/weights/provenance.py": recognizers(*STREAMS),
     "pipeline/weights/published.py": set(),
     "pipeline/import_weights.py": set(),

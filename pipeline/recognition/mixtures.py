@@ -66,6 +66,8 @@ def train_mixed_recognizer(
     seed: int,
     code: str,
     out: Path,
+    layout: str | None = None,
+    split: int | None = None,
 ) -> None:
     """Train as ``train_recognizer`` does, but ``ratio`` of the clips of each class are seen in LR.
 
@@ -74,7 +76,8 @@ def train_mixed_recognizer(
     included, is the same for all ratios. Source: section 4.3, where sequences are mixed.
 
     Args:
-        spec, stream, dataset, manifest, init, frame_size, compute, seed, code, out: of train_recognizer.
+        spec, stream, dataset, manifest, init, frame_size, compute, seed, code, out, layout, split: of
+            train_recognizer.
         ratio: 0 (HR only) to 1 (LR only).
         frames, flow: HR stores of the training split, all shards.
         low_frames, low_flow: stores of the enlarged LR clips.
@@ -95,5 +98,5 @@ def train_mixed_recognizer(
             yield MixedReader(high_reader, low_reader, low_clips(clips, ratio, seed))
 
     # The ratio is no part of the specification, so the state of an unfinished training carries it here.
-    code = f"{code} {ratio}"
-    train_stream(open_reader, spec, stream, dataset, manifest, init, frame_size, compute, seed, code, out)
+    about = (spec, stream, dataset, manifest, init, frame_size, compute, seed, f"{code} {ratio}")
+    train_stream(open_reader, *about, out, layout=layout, split=split)

@@ -70,7 +70,7 @@ def train_recognizer(
         return ClipReader(clips, *stores, frame_size, keep=True)
 
     about = (spec, stream, dataset, manifest, init, frame_size, compute, seed, code)
-    train_stream(open_reader, *about, out, checkpoint_seconds)
+    train_stream(open_reader, *about, out, checkpoint_seconds, layout, split)
 
 
 def train_stream(
@@ -86,6 +86,8 @@ def train_stream(
     code: str,
     out: Path,
     checkpoint_seconds: float = 120.0,
+    layout: str | None = None,
+    split: int | None = None,
 ) -> None:
     """``train_recognizer`` with frames and flow of the training clips from ``open_reader(clips)``."""
     section = getattr(spec, stream, None)

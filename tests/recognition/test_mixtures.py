@@ -70,6 +70,8 @@ def test_the_ends_of_the_scale_are_plain_trainings(tsn, toy, low, tmp_path, stre
         "compute": Compute(),
         "seed": 0,
         "code": "",
+        "layout": "hmdb51",
+        "split": 2,
     }
     stores = {"frames": [toy.frames["train"]], "flow": [toy.flow["train"]]}
     halved = {"frames": [low["frames"]], "flow": [low["flow"]]}
@@ -84,6 +86,8 @@ def test_the_ends_of_the_scale_are_plain_trainings(tsn, toy, low, tmp_path, stre
             low_flow=halved["flow"],
             out=tmp_path / f"{ratio}.pt",
         )
+        recorded = torch.load(tmp_path / f"{ratio}.pt", weights_only=True)["metadata"]["trained_on"]
+        assert recorded == {"dataset": "hmdb51", "split": 2}
     assert same(tmp_path / "0.0.pt", tmp_path / "high.pt")
     assert same(tmp_path / "1.0.pt", tmp_path / "low.pt")
     assert not same(tmp_path / "0.5.pt", tmp_path / "high.pt")
