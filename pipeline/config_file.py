@@ -130,9 +130,13 @@ def _cross_checks(config: Config) -> Iterator[str]:
             training = getattr(recognizer, stream)
             if training is None and stream not in recognizer.weights:
                 yield f"{key}.{stream}: give either this training or {key}.weights.{stream}"
-            for dataset in training.per_dataset if training else ():
-                if dataset not in config.datasets:
-                    yield f"{key}.{stream}.per_dataset: {dataset!r} is no data set of this config"
+            parts = {stream: training}
+            if stream == "joint" and training:
+                parts = {f"joint.stage{n}": stage for n, stage in enumerate(training.stages, 1)}
+            for part, section in parts.items():
+                for dataset in section.per_dataset if section else ():
+                    if dataset not in config.datasets:
+                        yield f"{key}.{part}.per_dataset: {dataset!r} is no data set of this config"
         if min(config.recognition.frame_size) < recognizer.crop:
             yield (
                 f"{key}.crop: {recognizer.crop} does not fit into "

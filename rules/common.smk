@@ -39,7 +39,6 @@ TRAINING_KEYS = {
         "crop",
         "initial_weights",
         "flow_stack",
-        "train_frames",
     ],
 }
 SCORING_KEYS = {
@@ -58,7 +57,7 @@ SCORING_KEYS = {
         "args",
         "crop",
         "flow_stack",
-        "train_frames",
+        "temporal_pool",
         "test_frames",
     ],
 }
@@ -180,7 +179,10 @@ def recognizer_spec(recognizer, stream, dataset):
     """What the training of one stream on one data set reads."""
     spec = RECOGNIZERS[recognizer]
     training = getattr(spec, stream).for_dataset(dataset).model_dump(mode="json")
-    return as_json(spec, *TRAINING_KEYS[spec.protocol], **{stream: training})
+    only_joint = {"temporal_pool": spec.temporal_pool} if stream == "joint" else {}
+    return as_json(
+        spec, *TRAINING_KEYS[spec.protocol], **{stream: training}, **only_joint
+    )
 
 
 def generated(name, root):
