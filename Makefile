@@ -27,3 +27,4 @@ check: setup
 
 docs: setup
 	python -m pipeline.config_docs
+	python -m pipeline.networks_docs

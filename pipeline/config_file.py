@@ -138,9 +138,13 @@ def _cross_checks(config: Config) -> Iterator[str]:
             for dataset in given if isinstance(given, dict) else ():
                 if dataset not in config.datasets:
                     yield f"{key}.weights.{stream}: {dataset!r} is no data set of this config"
-            for dataset in training.per_dataset if training else ():
-                if dataset not in config.datasets:
-                    yield f"{key}.{stream}.per_dataset: {dataset!r} is no data set of this config"
+            parts = {stream: training}
+            if stream == "joint" and training:
+                parts = {f"joint.stage{n}": stage for n, stage in enumerate(training.stages, 1)}
+            for part, section in parts.items():
+                for dataset in section.per_dataset if section else ():
+                    if dataset not in config.datasets:
+                        yield f"{key}.{part}.per_dataset: {dataset!r} is no data set of this config"
         if min(config.recognition.frame_size) < recognizer.crop:
             yield (
                 f"{key}.crop: {recognizer.crop} does not fit into "

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from torch import nn
 
-from pipeline.flow.flownet2 import FlowNet2
+from pipeline.flow.flownet2 import NETWORKS as FLOW_NETWORKS
 from pipeline.recognition.networks import load_backbone, load_joint
 from pipeline.recognition.networks.backbone import Backbone
 from pipeline.superres.features import VGG19
@@ -26,7 +26,7 @@ from pipeline.weights.layouts.matconvnet import is_joint
 from pipeline.weights.provenance import describe_file, named_split, trained_on
 from pipeline.weights.published import recognise
 
-PLAIN: dict[str, Callable[[], nn.Module]] = {"flownet2": FlowNet2, "vgg19": VGG19}
+PLAIN: dict[str, Callable[[], nn.Module]] = FLOW_NETWORKS | {"vgg19": VGG19}
 """Networks without arguments: of flow.flownet2.weights and superres.feature_network.weights."""
 IGNORED = {"vgg19": ("classifier.",)}
 JOINT = "st_resnet"
@@ -53,10 +53,11 @@ def import_weights(
     """Write the weights of a published file as a checkpoint of ours, with where they come from.
 
     ``network`` is a network of superres/networks (``rrdb``), a recogniser's backbone (``bn_inception``,
-    ``resnet50``), ``st_resnet`` (both streams of ST-ResNet in one file), ``flownet2``, ``vgg19``, or
-    package.module:Class; ``args`` are its constructor's arguments, as in the config. The stream and the
-    classes of a recogniser are read off the file. ``dataset`` ("ucf101", "hmdb51") and ``split`` say what a
-    recogniser was trained on; without them the file's name is taken, where it tells.
+    ``resnet50``), ``st_resnet`` (both streams of ST-ResNet in one file), ``flownet2`` or a part of it
+    (``flownet2_c``), ``vgg19``, or package.module:Class; ``args`` are its constructor's arguments, as in the
+    config. The stream and the classes of a recogniser are read off the file. ``dataset`` ("ucf101",
+    "hmdb51") and ``split`` say what a recogniser was trained on; without them the file's name is taken, where
+    it tells.
 
     Raises WeightsError for a file that cannot be read or does not fit, and NetworkError for no such network.
     """

@@ -40,7 +40,6 @@ TRAINING_KEYS = {
         "crop",
         "initial_weights",
         "flow_stack",
-        "train_frames",
     ],
 }
 SCORING_KEYS = {
@@ -59,7 +58,7 @@ SCORING_KEYS = {
         "args",
         "crop",
         "flow_stack",
-        "train_frames",
+        "temporal_pool",
         "test_frames",
     ],
 }
@@ -208,7 +207,10 @@ def recognizer_spec(recognizer, stream, dataset):
     """What the training of one stream on one data set reads."""
     spec = spec_of(recognizer)
     training = getattr(spec, stream).for_dataset(dataset).model_dump(mode="json")
-    return as_json(spec, *TRAINING_KEYS[spec.protocol], **{stream: training})
+    only_joint = {"temporal_pool": spec.temporal_pool} if stream == "joint" else {}
+    return as_json(
+        spec, *TRAINING_KEYS[spec.protocol], **{stream: training}, **only_joint
+    )
 
 
 def generated(name, root):

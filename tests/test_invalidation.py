@@ -180,9 +180,11 @@ CODE = {
     "pipeline/flow/extract.py": EXTRACT_FLOW,
     "pipeline/flow/extract_training.py": TRAINING_FLOW,
     "pipeline/flow/flownet2.py": set(),
+    "pipeline/flow/flownet_networks.py": set(),
     "pipeline/patches/crop.py": PATCHES,
     "pipeline/superres/training.py": trainings(*MODELS),
     "pipeline/superres/losses/warp.py": trainings("tosr", "vdsr_warp"),
+    "pipeline/superres/losses/motion.py": trainings("spmc"),
     "pipeline/superres/losses/adversarial.py": trainings("srgan", "esrgan", "sosr"),
     "pipeline/superres/networks/spmc.py": trainings("spmc"),
     "pipeline/superres/networks/vgg128.py": trainings("esrgan", "sosr"),
@@ -209,6 +211,7 @@ CODE = {
     "pipeline/weights/published.py": set(),
     "pipeline/import_weights.py": set(),
     "pipeline/cli.py": set(),
+    "pipeline/networks_docs.py": set(),
 }
 
 CONFIG = {
@@ -228,6 +231,8 @@ CONFIG = {
     "quality.border": (0, quality(*ROWS)),
     "methods.tosr.label": ("Temporal SR", AGGREGATE | WHOLE | {MIXTURES, "tabulate_quality"} | pictures()),
     "superres.models.tosr.training.losses.warp.sr": (0.5, trainings("tosr")),
+    "superres.models.spmc.training.losses.motion.weight": (0.5, trainings("spmc")),
+    "superres.models.rcan.training.frozen": (["head."], trainings("rcan")),
     "superres.models.rrdb.training.lr": (0.002, trainings("rrdb")),
     "superres.batch_pixels": (1_000_000, inference(*ROWS, *ABLATED) | LOW),
     "patches.pair_gap": (
@@ -245,6 +250,14 @@ CONFIG = {
     ),
     "recognition.recognizers.tsn.temporal.lr": (0.011, recognizers("tsn", streams=("temporal",))),
     "recognition.recognizers.st_resnet.spatial.lr": (0.011, recognizers("st_resnet", streams=("spatial",))),
+    "recognition.recognizers.tsn.temporal.first_conv_rate": (
+        5.0,
+        recognizers("tsn", streams=("temporal",)),
+    ),
+    "recognition.recognizers.st_resnet.joint.stage1.frames": (
+        3,
+        recognizers("st_resnet", streams=("joint",)),
+    ),
     "recognition.recognizers.tsn.spatial.per_dataset": (
         {"ucf_demo": {"lr": 0.5}},
         recognizers("tsn", streams=("spatial",), datasets=("ucf_demo",)),
@@ -255,6 +268,7 @@ CONFIG = {
         scores(*ROWS, "hr", "sosr_tosr", recognizers=("tsn",), datasets=("ucf_demo",)),
     ),
     "flow.flownet2": ({"weights": None}, set()),
+    "flow.flownet2.network": ("flownet2_c", set()),
 }
 
 

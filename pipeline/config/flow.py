@@ -26,14 +26,17 @@ class TVL1(Section):
 
 
 class FlowNet2(Section):
-    """FlowNet2 (Ilg et al. 2017)."""
+    """FlowNet2 (Ilg et al. 2017), or a part of it that was published as a network of its own."""
 
-    weights: Path | None = Field(None, description="published or imported checkpoint")
+    network: Literal["flownet2", "flownet2_c", "flownet2_s", "flownet2_sd", "flownet2_cs", "flownet2_css"] = (
+        Field("flownet2", description="the whole stack (paper), one network, or the first of the stack")
+    )
+    weights: Path | None = Field(None, description="its published or imported checkpoint")
 
 
 class Flow(Section):
     """Optical flow of the recognisers' input (TV-L1) and of the training patches."""
 
     tvl1: TVL1 = Field(default_factory=TVL1, description="TV-L1's schedule")
-    flownet2: FlowNet2 = Field(default_factory=FlowNet2, description="FlowNet2's weights")
+    flownet2: FlowNet2 = Field(default_factory=FlowNet2, description="FlowNet2: which, and its weights")
     bound: PositiveFloat = Field(20.0, description="flow is clipped to +-bound pixels, then 8 bits")

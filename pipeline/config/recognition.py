@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -32,6 +32,9 @@ class StreamTraining(Section):
     clip_gradient: PositiveFloat | None = Field(None, description="largest gradient norm")
     dropout: Fraction = Field(0.5, description="dropout before the classifier")
     partial_bn: bool = Field(False, description="only the first batch normalisation trains")
+    first_conv_rate: PositiveFloat = Field(
+        1.0, description="factor of the first convolution's learning rate (TSN's flow stream: 5)"
+    )
 
 
 class DatasetTraining(StreamTraining):
@@ -41,16 +44,53 @@ class DatasetTraining(StreamTraining):
         default_factory=dict, description="keys of this section that differ for a data set"
     )
 
-    def for_dataset(self, dataset: str) -> StreamTraining:
+    def for_dataset(self, dataset: str) -> Self:
         """The training of one data set, its own keys laid over the common ones."""
         common = self.model_dump(exclude={"per_dataset"})
-        return StreamTraining.model_validate(common | self.per_dataset.get(dataset, {}))
+        return type(self).model_validate(common | self.per_dataset.get(dataset, {}))
 
     @model_validator(mode="after")
     def _check(self) -> DatasetTraining:
         for dataset in self.per_dataset:
             self.for_dataset(dataset)
         return self
+
+
+class JointStage1(DatasetTraining):
+    """First stage of the joint network: without pooling over time."""
+
+    frames: PositiveInt = Field(5, description="frames per clip")
+    strides: Pair = Field([5, 15], description="least and most frames between them, drawn for each clip")
+
+    @model_validator(mode="after")
+    def _check_strides(self) -> Self:
+        if self.strides[0] > self.strides[1]:
+            raise ValueError(f"strides {self.strides}: the least is larger than the most")
+        return self
+
+
+class JointStage2(JointStage1):
+    """Second stage: goes on from the first with max-pooling over time after conv5."""
+
+    frames: PositiveInt = Field(11, description="frames per clip")
+    strides: Pair = Field([1, 15], description="least and most frames between them, drawn for each clip")
+
+
+class JointTraining(Section):
+    """Training of the joint network: two stages, one after the other, in one job."""
+
+    stage1: JointStage1 = Field(description="first stage, without pooling over time")
+    stage2: JointStage2 | None = Field(None, description="second stage, with it; null: only one stage")
+
+    def for_dataset(self, dataset: str) -> JointTraining:
+        """The training of one data set."""
+        stage2 = self.stage2 and self.stage2.for_dataset(dataset)
+        return JointTraining(stage1=self.stage1.for_dataset(dataset), stage2=stage2)
+
+    @property
+    def stages(self) -> list[JointStage1]:
+        """The stages that there are, in order."""
+        return [self.stage1] if self.stage2 is None else [self.stage1, self.stage2]
 
 
 class RecognizerBase(Section):
@@ -98,15 +138,26 @@ class STResNet(RecognizerBase):
     protocol: Literal["st_resnet"] = Field("st_resnet", description="protocol")
     network: str = Field("resnet50", description="backbone, a file in recognition/networks")
     flow_stack: PositiveInt = Field(10, description="flow fields around each frame")
-    train_frames: PositiveInt = Field(5, description="frames per clip in joint training")
     test_frames: PositiveInt = Field(25, description="frames per clip at test")
+    temporal_pool: bool = Field(
+        True, description="the scored joint network pools over time: it was trained in two stages"
+    )
     weights: dict[Literal["spatial", "temporal", "joint"], Path | dict[Name, Path]] = Field(
         default_factory=dict,
         description="published or imported networks: a path, or one for each data set",
     )
     spatial: DatasetTraining | None = Field(None, description="training of the appearance stream")
     temporal: DatasetTraining | None = Field(None, description="training of the motion stream")
-    joint: DatasetTraining | None = Field(None, description="training of the joint network")
+    joint: JointTraining | None = Field(None, description="training of the joint network")
+
+    @model_validator(mode="after")
+    def _check(self) -> STResNet:
+        if self.joint and self.temporal_pool != (self.joint.stage2 is not None):
+            raise ValueError(
+                f"temporal_pool is {str(self.temporal_pool).lower()}, but joint has {len(self.joint.stages)} "
+                "stage(s); give joint.stage2 with temporal_pool: true, or neither"
+            )
+        return self
 
 
 Recognizer = Annotated[TSN | STResNet, Field(discriminator="protocol")]

@@ -50,6 +50,15 @@ class WarpLoss(Section):
     hr: NonNegativeFloat = Field(1.0, description="b: warped SR_t+1 against HR_t")
 
 
+class MotionLoss(Section):
+    """SPMC's motion term: L1 of the warped centre frame plus total variation of the flow, at LR."""
+
+    weight: PositiveFloat = Field(0.01, description="factor of the term (SPMC's lambda_2)")
+    smoothness: NonNegativeFloat = Field(
+        0.01, description="weight of the total variation in it (SPMC's lambda_1)"
+    )
+
+
 class Losses(Section):
     """The sum that a network is trained on."""
 
@@ -57,6 +66,7 @@ class Losses(Section):
     feature: FeatureLoss | None = Field(None, description="feature term")
     adversarial: AdversarialLoss | None = Field(None, description="adversarial term")
     warp: WarpLoss | None = Field(None, description="siamese pair and its warp terms")
+    motion: MotionLoss | None = Field(None, description="term of the network's own motion (spmc)")
 
 
 class SRTraining(Section):
@@ -78,6 +88,9 @@ class SRTraining(Section):
         "sosr", description="single frames with flow, or pairs with 7-frame neighbourhoods"
     )
     losses: Losses = Field(default_factory=Losses, description="what is minimised")
+    frozen: list[str] = Field(
+        default_factory=list, description="beginnings of the names of parameters that do not train"
+    )
     validate_every: PositiveInt = Field(5000, description="steps between validations")
     checkpoint_every: PositiveInt = Field(5000, description="steps between resumable checkpoints")
 

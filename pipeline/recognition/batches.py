@@ -16,7 +16,10 @@ from pipeline.recognition.reading import ClipReader
 
 
 class Batches:
-    """Shuffled passes over ``clips``; ``names`` tells the seeds of two trainings apart."""
+    """Shuffled passes over ``clips``; ``names`` tells the seeds of two trainings apart.
+
+    ``stage`` is the stage of a joint network's training.
+    """
 
     def __init__(
         self,
@@ -28,7 +31,9 @@ class Batches:
         batch_size: int,
         seed: int,
         names: Sequence[str],
+        stage: config.JointStage1 | None = None,
     ):
+        self.stage = stage
         self.spec, self.stream, self.clips, self.reader = spec, stream, list(clips), reader
         self.normalisation, self.batch_size = normalisation, batch_size
         self._seed, self._names = seed, tuple(names)
@@ -79,8 +84,9 @@ class Batches:
 
     def _box(self, height: int, width: int, rng: np.random.Generator) -> inputs.Box:
         if self.spec.protocol == "tsn":
-            return inputs.tsn_box(height, width, self.stream, rng)
-        return inputs.st_box(height, width, self.spec.crop, rng)
+            return inputs.tsn_box(height, width, self.spec.crop, self.stream, rng)
+        draw = inputs.st_flow_box if self.stream == "temporal" else inputs.st_box
+        return draw(height, width, self.spec.crop, rng)
 
     def _indices(self, clip: Clip, rng: np.random.Generator) -> tuple[list[int], list[int]]:
         """Frames and fields of one sample; a stream that is not trained reads none."""
@@ -90,7 +96,10 @@ class Batches:
                 return sampling.tsn_train_starts(clip.frames, 1, spec.train_snippets, rng), []
             starts = sampling.tsn_train_starts(count, spec.flow_stack, spec.train_snippets, rng)
             return [], [f for start in starts for f in sampling.tsn_stack(start, count, spec.flow_stack)]
-        wanted = spec.train_frames if self.stream == "joint" else 1
-        frames = sampling.st_train_frames(clip.frames, spec.flow_stack, wanted, rng)
+        if self.stage is not None:
+            drawn = (self.stage.frames, self.stage.strides)
+            frames = sampling.st_train_frames(clip.frames, spec.flow_stack, *drawn, rng)
+        else:
+            frames = [sampling.st_stream_frame(clip.frames, spec.flow_stack, self.stream, rng)]
         fields = [f for frame in frames for f in sampling.st_fields(frame, count, spec.flow_stack)]
         return (frames if self.stream != "temporal" else []), (fields if self.stream != "spatial" else [])

@@ -27,8 +27,8 @@ def build_backbone(spec: config.TSN | config.STResNet, stream: str, classes: int
 
 
 def join_streams(spec: config.STResNet, appearance: Backbone, motion: Backbone) -> nn.Module:
-    """The joint network; trained on more than 5 frames a clip, it pools over time (stage 2)."""
-    return load_joint(spec.protocol, appearance, motion, temporal_pool=spec.train_frames > 5)
+    """The joint network, with max-pooling over time if it is of two stages (``temporal_pool``)."""
+    return load_joint(spec.protocol, appearance, motion, temporal_pool=spec.temporal_pool)
 
 
 def build_model(

@@ -5,6 +5,8 @@ A clip of n frames has n - 1 fields; a clip of one frame has one field, of zero 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 
@@ -59,26 +61,43 @@ def _spread(first: int, last: int, count: int) -> list[int]:
 def st_test_frames(frames: int, stack: int, count: int) -> list[int]:
     """ST-ResNet's test frames: ``count``, evenly from the first to the last that has its flow around it.
 
-    Short clips repeat frames.
-    """
-    return _spread(*st_range(frames, stack), count)
-
-
-def st_train_frames(frames: int, stack: int, count: int, rng: np.random.Generator) -> list[int]:
-    """Frames of one training pass of ST-ResNet: a random stride and a random start.
-
-    Strides are 5 to 15 for 5 frames (stage 1) and 1 to 15 for more (stage 2), as in the authors' code;
-    clips too short for the stride are covered evenly. One frame (a separate stream) is drawn uniformly.
+    A clip with too few repeats all of them, then its last, first, last ... ones until there are enough
+    (authors' code); the order matters to the joint network.
     """
     first, last = st_range(frames, stack)
-    if count == 1:
-        return [int(rng.integers(first, last + 1))]
-    stride = int(rng.integers(5 if count <= 5 else 1, 16))
-    candidates = list(range(first, last + 1, stride))
+    available = list(range(first, last + 1))
+    if len(available) >= count:
+        return _spread(first, last, count)
+    chosen, from_end = list(available), True
+    while len(chosen) < count:
+        missing = count - len(chosen)
+        chosen += available[-missing:] if from_end else available[:missing]
+        from_end = not from_end
+    return chosen
+
+
+def st_train_frames(
+    frames: int, stack: int, count: int, strides: Sequence[int], rng: np.random.Generator
+) -> list[int]:
+    """Frames of one training pass of the joint network: one stride in ``strides``, a random start.
+
+    The frames lie on a grid from the first that has its flow around it, and the first place of the grid is
+    never the start unless there is no other (authors' code). Clips too short for the stride are covered
+    evenly.
+    """
+    first, last = st_range(frames, stack)
+    candidates = list(range(first, last + 1, int(rng.integers(strides[0], strides[1] + 1))))
     if len(candidates) < count:
         return _spread(first, last, count)
-    start = int(rng.integers(len(candidates) - count + 1))
+    spare = len(candidates) - count
+    start = 1 + int(rng.integers(spare)) if spare else 0
     return candidates[start : start + count]
+
+
+def st_stream_frame(frames: int, stack: int, stream: str, rng: np.random.Generator) -> int:
+    """The frame that a separate stream learns from: any one, or for flow one that has its flow around it."""
+    first, last = (0, frames - 1) if stream == "spatial" else st_range(frames, stack)
+    return int(rng.integers(first, last + 1))
 
 
 def st_fields(frame: int, fields: int, stack: int) -> list[int]:

@@ -57,7 +57,8 @@ def train_recognizer(
 
     ``frames`` and ``flow`` are the HR stores of the training split, all shards; a stream that reads no
     frames or no flow takes none. ``init`` holds the trained spatial and temporal checkpoints, in this order,
-    that a joint network starts from. An interrupted training goes on from ``resume_path(out)`` to the same
+    that a joint network starts from; its two stages are trained here one after the other, each with an
+    optimiser of its own. An interrupted training goes on from ``resume_path(out)`` to the same
     weights, if that state is of this very run and ``code``, a digest of the source. The checkpoint is a
     dict of ``network``, ``args``, ``state_dict``, ``metadata``, which records ``layout`` and ``split`` of the
     data set.
@@ -90,10 +91,7 @@ def train_stream(
     split: int | None = None,
 ) -> None:
     """``train_recognizer`` with frames and flow of the training clips from ``open_reader(clips)``."""
-    section = getattr(spec, stream, None)
-    if section is None:
-        raise TrainingError(f"'{spec.label}' has no section {stream}; give its training, or weights")
-    training = section.for_dataset(dataset)
+    trainings = _trainings(spec, stream, dataset)
     everything = read_manifest(manifest)
     clips, classes = select(everything, "train"), count_classes(everything)
     if not clips:
@@ -101,25 +99,39 @@ def train_stream(
     names = (dataset, spec.protocol, spec.network, stream)
     with torch_settings(compute) as device:
         torch.manual_seed(seed_for(seed, *names, "weights"))
-        network = _start(spec, stream, classes, training.dropout, init)
+        network = _start(spec, stream, classes, trainings[0].dropout, init)
         network = network.to(device, memory_format=torch.channels_last)
         normalisation = (network.appearance if stream == "joint" else network).normalisation
         key = _key(spec, stream, dataset, classes, clips, frame_size, compute, seed, init, code)
         with open_reader(clips) as reader:
-            batches = Batches(spec, stream, clips, reader, normalisation, training.batch_size, seed, names)
-            _train(network, training, batches, compute, device, key, out, checkpoint_seconds)
+            common = (spec, stream, clips, reader, normalisation)
+            stages = []
+            for number, training in enumerate(trainings):
+                own = (*names, f"stage{number + 1}") if number else names
+                joint = training if stream == "joint" else None
+                stages.append((training, Batches(*common, training.batch_size, seed, own, joint)))
+            _train(network, stages, compute, device, key, out, checkpoint_seconds)
     metadata = {
         "protocol": spec.protocol,
         "stream": stream,
         "dataset": dataset,
         "classes": classes,
         "clips": len(clips),
-        "iterations": training.iterations,
+        "iterations": sum(training.iterations for training in trainings),
         "seed": seed,
         "trained_on": trained_on(layout, split),
     }
     save_model(out, network, spec, metadata)
     resume_path(out).unlink(missing_ok=True)
+
+
+def _trainings(spec: config.TSN | config.STResNet, stream: str, dataset: str) -> list[config.StreamTraining]:
+    """What ``dataset`` is trained with: one section, or one for each stage of a joint network."""
+    section = getattr(spec, stream, None)
+    if section is None:
+        raise TrainingError(f"'{spec.label}' has no section {stream}; give its training, or weights")
+    training = section.for_dataset(dataset)
+    return training.stages if stream == "joint" else [training]
 
 
 def _start(
@@ -171,21 +183,28 @@ def _key(
 
 
 def make_optimizer(network: nn.Module, training: config.StreamTraining) -> torch.optim.SGD:
-    """SGD with TSN's multipliers: biases learn twice as fast, biases and BN do not decay."""
-    weights, biases, norms = [], [], []
+    """SGD with TSN's multipliers: biases learn twice as fast, biases and BN do not decay.
+
+    The first convolution of every backbone learns ``first_conv_rate`` times as fast.
+    """
+    backbones = [module for module in network.modules() if isinstance(module, Backbone)]
+    first_convs = [backbone.get_submodule(backbone.first_conv) for backbone in backbones]
+    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for module in network.modules():
         for name, parameter in module.named_parameters(recurse=False):
             if not parameter.requires_grad:
                 continue
             is_norm = isinstance(module, nn.BatchNorm2d)
-            (norms if is_norm else biases if name == "bias" else weights).append(parameter)
-    groups = [
-        {"params": weights, "rate": 1.0, "weight_decay": training.weight_decay},
-        {"params": biases, "rate": 2.0, "weight_decay": 0.0},
-        {"params": norms, "rate": 1.0, "weight_decay": 0.0},
-    ]
+            is_bias = name == "bias" and not is_norm
+            rate = 2.0 if is_bias else 1.0
+            if any(module is first for first in first_convs):
+                rate *= training.first_conv_rate
+            decay = 0.0 if is_bias or is_norm else training.weight_decay
+            groups.setdefault((rate, decay), []).append(parameter)
     return torch.optim.SGD(
-        [group for group in groups if group["params"]], lr=training.lr, momentum=training.momentum
+        [{"params": of, "rate": rate, "weight_decay": decay} for (rate, decay), of in groups.items()],
+        lr=training.lr,
+        momentum=training.momentum,
     )
 
 
@@ -217,59 +236,85 @@ def loss_and_scores(
     return F.cross_entropy(scores, labels), scores
 
 
-def _train(
+def _enter(network: nn.Module, number: int, training: config.StreamTraining) -> None:
+    """Prepare ``network`` for its stage ``number``, from 0; only a joint network has several."""
+    if hasattr(network, "temporal_pool"):
+        network.temporal_pool = number > 0
+        for backbone in (network.appearance, network.motion):
+            backbone.dropout = nn.Dropout(training.dropout)
+    train_mode(network, training.partial_bn)
+
+
+def _step(
     network: nn.Module,
+    optimizer: torch.optim.SGD,
     training: config.StreamTraining,
     batches: Batches,
+    step: int,
+    compute: config.Compute,
+    device: torch.device,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Step ``step`` of a stage, from 0; its loss and the share of clips that were right before it."""
+    drops = sum(milestone <= step for milestone in training.milestones)
+    for group in optimizer.param_groups:
+        group["lr"] = training.lr * group["rate"] * training.gamma**drops
+    tensors, labels = batches.at(step)
+    tensors, labels = [tensor.to(device) for tensor in tensors], labels.to(device)
+    # Dropout depends on the step alone, so a resumed training draws the same masks.
+    torch.manual_seed(batches.step_seed(step))
+    with autocast(compute):
+        loss, scores = loss_and_scores(network, tensors, labels)
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    if training.clip_gradient:
+        nn.utils.clip_grad_norm_(network.parameters(), training.clip_gradient)
+    optimizer.step()
+    return loss.detach(), (scores.detach().argmax(1) == labels).float().mean()
+
+
+def _train(
+    network: nn.Module,
+    stages: list[tuple[config.StreamTraining, Batches]],
     compute: config.Compute,
     device: torch.device,
     key: str,
     out: Path,
     checkpoint_seconds: float,
 ) -> None:
-    train_mode(network, training.partial_bn)
-    optimizer = make_optimizer(network, training)
-    start, resume = 0, resume_path(out)
+    """Train the stages one after the other; the steps of all of them are counted through."""
+    resume = resume_path(out)
     state = load_resume(resume, key)
+    done = 0 if state is None else state["step"]
     if state is not None:
         network.load_state_dict(state["network"])
-        optimizer.load_state_dict(state["optimizer"])
-        start = state["step"]
-    saved, losses, hits = time.monotonic(), [], []
-    steps = tqdm(
-        range(start, training.iterations),
-        initial=start,
-        total=training.iterations,
-        desc=batches.stream,
-        mininterval=2.0,
-    )
-    with SummaryWriter(str(log_folder(out)), purge_step=start) as log:
-        for step in steps:
-            drops = sum(milestone <= step for milestone in training.milestones)
-            for group in optimizer.param_groups:
-                group["lr"] = training.lr * group["rate"] * training.gamma**drops
-            tensors, labels = batches.at(step)
-            tensors, labels = [tensor.to(device) for tensor in tensors], labels.to(device)
-            # Dropout depends on the step alone, so a resumed training draws the same masks.
-            torch.manual_seed(batches.step_seed(step))
-            with autocast(compute):
-                loss, scores = loss_and_scores(network, tensors, labels)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            if training.clip_gradient:
-                nn.utils.clip_grad_norm_(network.parameters(), training.clip_gradient)
-            optimizer.step()
-
-            losses.append(loss.detach())
-            hits.append((scores.detach().argmax(1) == labels).float().mean())
-            if (step + 1) % LOG_EVERY == 0 or step + 1 == training.iterations:
-                mean_loss, accuracy = torch.stack(losses).mean().item(), torch.stack(hits).mean().item()
-                log.add_scalar("loss", mean_loss, step + 1)
-                log.add_scalar("accuracy/train", accuracy, step + 1)
-                log.add_scalar("learning_rate", optimizer.param_groups[0]["lr"], step + 1)
-                steps.set_postfix(loss=f"{mean_loss:.3f}", accuracy=f"{accuracy:.2f}", refresh=False)
-                losses, hits = [], []
-            if time.monotonic() - saved >= checkpoint_seconds and step + 1 < training.iterations:
-                state = {"step": step + 1, "network": network.state_dict()}
-                save_resume(resume, state | {"optimizer": optimizer.state_dict()}, key)
-                saved = time.monotonic()
+    total = sum(training.iterations for training, _ in stages)
+    saved, first, losses, hits = time.monotonic(), 0, [], []
+    with (
+        SummaryWriter(str(log_folder(out)), purge_step=done) as log,
+        tqdm(initial=done, total=total, desc=stages[0][1].stream, mininterval=2.0) as progress,
+    ):
+        for number, (training, batches) in enumerate(stages):
+            last = first + training.iterations
+            if done < last:
+                _enter(network, number, training)
+                optimizer = make_optimizer(network, training)
+                if done > first:  # in the middle of this stage; at its start it has a new optimiser
+                    optimizer.load_state_dict(state["optimizer"])
+            while done < last:
+                loss, hit = _step(network, optimizer, training, batches, done - first, compute, device)
+                done += 1
+                losses.append(loss)
+                hits.append(hit)
+                progress.update()
+                if done % LOG_EVERY == 0 or done == last:
+                    mean_loss, accuracy = torch.stack(losses).mean().item(), torch.stack(hits).mean().item()
+                    log.add_scalar("loss", mean_loss, done)
+                    log.add_scalar("accuracy/train", accuracy, done)
+                    log.add_scalar("learning_rate", optimizer.param_groups[0]["lr"], done)
+                    progress.set_postfix(loss=f"{mean_loss:.3f}", accuracy=f"{accuracy:.2f}", refresh=False)
+                    losses, hits = [], []
+                if time.monotonic() - saved >= checkpoint_seconds and done < total:
+                    content = {"network": network.state_dict(), "optimizer": optimizer.state_dict()}
+                    save_resume(resume, {"step": done, **content}, key)
+                    saved = time.monotonic()
+            first = last

@@ -46,9 +46,11 @@ class FeatureNetwork(nn.Module):
 
 
 class VGG19(FeatureNetwork):
-    """VGG19 (Simonyan and Zisserman 2015) up to conv5_4, before its activation, as ESRGAN uses it.
+    """VGG19 (Simonyan and Zisserman, ICLR 2015) up to conv5_4, before its activation, as ESRGAN uses it.
 
-    Keys are torchvision's: ``features.0.weight`` to ``features.34.bias``.
+    16 convolutions 3x3 with biases, zero padding and ReLU, 2x2 max-pooling that drops an odd last row, no
+    normalisation; input (RGB - mean) / deviation of ImageNet. Keys are torchvision's: ``features.0.weight``
+    to ``features.34.bias``; its classifier is left out. 20,024,384 parameters.
     """
 
     def __init__(self) -> None:

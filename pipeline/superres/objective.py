@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from pipeline.config import Compute, FeatureNetwork, SRTraining
 from pipeline.superres.batches import Batch
@@ -12,15 +12,21 @@ from pipeline.superres.losses import load_terms
 
 
 class Objective:
-    """The sum of a recipe's terms, with what they train of their own.
+    """The sum of a recipe's terms, with what they train of their own, for the training of ``network``.
 
-    Raises WeightsError for a feature network without weights, NetworkError for an unknown discriminator.
+    Raises WeightsError for a feature network without weights, NetworkError for an unknown discriminator or
+    a network that a term cannot look into.
     """
 
-    def __init__(self, training: SRTraining, feature_network: FeatureNetwork, compute: Compute) -> None:
+    def __init__(
+        self, training: SRTraining, feature_network: FeatureNetwork, compute: Compute, network: nn.Module
+    ) -> None:
         self.terms = load_terms(training, feature_network, compute)
         if not self.terms:
             raise ValueError("training.losses has no term; give at least losses.pixel")
+        for term in self.terms.values():
+            if hasattr(term, "attach"):
+                term.attach(network)
         self.trained = {name: term for name, term in self.terms.items() if hasattr(term, "train")}
 
     def generator_terms(self, sr: Tensor, batch: Batch) -> dict[str, Tensor]:

@@ -42,8 +42,9 @@ def train_sr(
     end. On the CPU a resumed training ends with the same weights, bit for bit, as an unbroken one.
     TensorBoard's files (losses, learning rate, validation PSNR, sample images) go to ``log_folder(out)``.
 
-    Raises TrainingError without a recipe or when the loss is not finite, PatchFileError for patches that do
-    not fit the recipe, and CheckpointError for an ``init`` of another network.
+    Raises TrainingError without a recipe, for ``frozen`` names that do not exist or when the loss is not
+    finite, PatchFileError for patches that do not fit the recipe, and CheckpointError for an ``init`` of
+    another network.
     """
     training = model.training
     if training is None:
@@ -56,9 +57,10 @@ def train_sr(
         if init is not None:
             load_trained(network, model, init)
         network = image_layout(network.to(device).train())
+        _freeze(network, training.frozen)
         read = (training, network.frames, network.temporal_padding)
         train, held_out = PatchFile(patches, "train", *read), PatchFile(patches, "validation", *read)
-        objective = Objective(training, feature_network, compute)
+        objective = Objective(training, feature_network, compute, network)
         optimiser = torch.optim.Adam(network.parameters(), training.lr, tuple(training.betas), fused=True)
         schedule = torch.optim.lr_scheduler.MultiStepLR(optimiser, training.milestones, training.gamma)
         parts = {"network": network, "optimiser": optimiser, "schedule": schedule, "objective": objective}
@@ -97,6 +99,20 @@ def train_sr(
         }  # fmt: skip
         save_network(out, network, model, metadata)
     resume.unlink(missing_ok=True)
+
+
+def _freeze(network: nn.Module, beginnings: list[str]) -> None:
+    """Take parameters out of the training. Raises TrainingError for a beginning that none has."""
+    for beginning in beginnings:
+        found = [value for name, value in network.named_parameters() if name.startswith(beginning)]
+        if not found:
+            known = sorted({name.split(".")[0] for name, _ in network.named_parameters()})
+            raise TrainingError(
+                f"training.frozen: no parameter of {type(network).__name__} begins with {beginning!r}; "
+                f"they begin with {', '.join(known)}"
+            )
+        for value in found:
+            value.requires_grad_(False)
 
 
 def _run_key(

@@ -6,28 +6,33 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from pipeline import config
 from pipeline.flow.flownet2 import (
+    NETWORKS,
     FlowNet2,
-    FlowNetC,
-    FlowNetS,
-    FlowNetSD,
     flownet2_flow,
+    load_engine,
     load_flownet2,
-    single_flow,
 )
 from pipeline.flow.flownet_parts import channel_norm, correlate
+from pipeline.flow.warp import warp
 from pipeline.weights import WeightsError
+
+
+def drawn(name: str) -> torch.nn.Module:
+    """A network with random weights, biases and flows large enough to matter."""
+    torch.manual_seed(0)
+    network = NETWORKS[name]().eval()
+    with torch.no_grad():
+        for key, value in network.named_parameters():
+            if "predict_flow" in key and key.endswith("weight"):
+                value.mul_(3)
+    return network
 
 
 @pytest.fixture(scope="module")
 def model() -> FlowNet2:
-    torch.manual_seed(0)
-    model = FlowNet2().eval()
-    with torch.no_grad():  # biases and flows large enough to matter
-        for name, value in model.named_parameters():
-            if "predict_flow" in name and name.endswith("weight"):
-                value.mul_(3)
-    return model
+    return drawn("flownet2")
 
 
 @pytest.fixture(scope="module")
@@ -37,14 +42,21 @@ def pair() -> Tensor:
     return torch.from_numpy(frames).float()[None]  # (1, 3, 2, 64, 128)
 
 
-def test_parameter_counts(model):
-    def count(network: torch.nn.Module) -> int:
-        return sum(value.numel() for value in network.parameters())
-
-    assert count(model) == 162_518_834  # published
-    assert count(model.flownetc) == 39_175_298  # published
-    assert count(model.flownets_d) == 45_371_666  # published
-    assert count(model.flownetfusion) == 581_226  # published
+@pytest.mark.parametrize(
+    ("name", "published"),
+    [
+        ("flownet2", 162_518_834),  # published
+        ("flownet2_c", 39_175_298),  # published
+        ("flownet2_s", 38_676_506),  # FlowNet's 38 M
+        ("flownet2_sd", 45_371_666),  # published
+        ("flownet2_cs", 39_175_298 + 38_676_506 + 6 * 64 * 49),
+        ("flownet2_css", 162_518_834 - 45_371_666 - 581_226),
+    ],
+)
+def test_parameter_counts(name, published):
+    with torch.device("meta"):
+        network = NETWORKS[name]()
+    assert sum(value.numel() for value in network.parameters()) == published
 
 
 def test_correlation_against_a_loop():
@@ -84,100 +96,122 @@ def reference_resample(image: Tensor, flow: Tensor) -> Tensor:
     return result
 
 
-def reference_flow(state: dict[str, Tensor], pair: Tensor) -> Tensor:
+class Reference:
     """FlowNet2 written a second time, from the checkpoint's names and the published description."""
 
-    def c(prefix: str, name: str, x: Tensor, stride: int = 1, active: bool = True) -> Tensor:
-        name = name if f"{prefix}.{name}.weight" in state else f"{name}.0"
-        weight = state[f"{prefix}.{name}.weight"]
-        y = F.conv2d(x, weight, state[f"{prefix}.{name}.bias"], stride, weight.shape[-1] // 2)
+    def __init__(self, state: dict[str, Tensor], pair: Tensor) -> None:
+        self.state = state
+        colours = pair.reshape(1, 3, -1).mean(2)[:, :, None, None]
+        self.one, self.two = (pair[:, :, 0] - colours) / 255, (pair[:, :, 1] - colours) / 255
+        self.both = torch.cat((self.one, self.two), 1)
+
+    def c(self, p: str, name: str, x: Tensor, stride: int = 1, active: bool = True) -> Tensor:
+        key = f"{p}{name}" if f"{p}{name}.weight" in self.state else f"{p}{name}.0"
+        weight = self.state[f"{key}.weight"]
+        y = F.conv2d(x, weight, self.state[f"{key}.bias"], stride, weight.shape[-1] // 2)
         return torch.where(y > 0, y, 0.1 * y) if active else y
 
-    def up(prefix: str, name: str, x: Tensor) -> Tensor:
+    def up(self, p: str, name: str, x: Tensor) -> Tensor:
         learned = name.startswith("upsampled")
-        key = f"{prefix}.{name}" if learned else f"{prefix}.{name}.0"
-        y = F.conv_transpose2d(x, state[f"{key}.weight"], state.get(f"{key}.bias"), 2, 1)
+        key = f"{p}{name}" if learned else f"{p}{name}.0"
+        y = F.conv_transpose2d(x, self.state[f"{key}.weight"], self.state.get(f"{key}.bias"), 2, 1)
         return y if learned else torch.where(y > 0, y, 0.1 * y)
 
-    def expand(p: str, levels: dict[int, Tensor], inter: bool = False) -> Tensor:
+    def expand(self, p: str, levels: dict[int, Tensor], inter: bool = False) -> Tensor:
         features = levels[6]
-        flow = c(p, "predict_flow6", features, active=False)
+        flow = self.c(p, "predict_flow6", features, active=False)
         for level in (5, 4, 3, 2):
-            enlarged = up(p, f"upsampled_flow{level + 1}_to_{level}", flow)
-            features = torch.cat((levels[level], up(p, f"deconv{level}", features), enlarged), 1)
-            seen = c(p, f"inter_conv{level}", features, active=False) if inter else features
-            flow = c(p, f"predict_flow{level}", seen, active=False)
+            enlarged = self.up(p, f"upsampled_flow{level + 1}_to_{level}", flow)
+            features = torch.cat((levels[level], self.up(p, f"deconv{level}", features), enlarged), 1)
+            seen = self.c(p, f"inter_conv{level}", features, active=False) if inter else features
+            flow = self.c(p, f"predict_flow{level}", seen, active=False)
         return flow
 
-    def deep(p: str, third: Tensor, second: Tensor) -> dict[int, Tensor]:
-        fourth = c(p, "conv4_1", c(p, "conv4", third, 2))
-        fifth = c(p, "conv5_1", c(p, "conv5", fourth, 2))
-        return {2: second, 3: third, 4: fourth, 5: fifth, 6: c(p, "conv6_1", c(p, "conv6", fifth, 2))}
+    def deep(self, p: str, third: Tensor, second: Tensor) -> dict[int, Tensor]:
+        fourth = self.c(p, "conv4_1", self.c(p, "conv4", third, 2))
+        fifth = self.c(p, "conv5_1", self.c(p, "conv5", fourth, 2))
+        sixth = self.c(p, "conv6_1", self.c(p, "conv6", fifth, 2))
+        return {2: second, 3: third, 4: fourth, 5: fifth, 6: sixth}
 
-    def simple(p: str, x: Tensor) -> Tensor:
-        second = c(p, "conv2", c(p, "conv1", x, 2), 2)
-        return expand(p, deep(p, c(p, "conv3_1", c(p, "conv3", second, 2)), second))
+    def simple(self, p: str, x: Tensor) -> Tensor:
+        second = self.c(p, "conv2", self.c(p, "conv1", x, 2), 2)
+        third = self.c(p, "conv3_1", self.c(p, "conv3", second, 2))
+        return self.expand(p, self.deep(p, third, second))
 
-    def norm(x: Tensor) -> Tensor:
-        return torch.linalg.vector_norm(x, dim=1, keepdim=True)
+    def correlating(self, p: str) -> Tensor:
+        second = [self.c(p, "conv2", self.c(p, "conv1", image, 2), 2) for image in (self.one, self.two)]
+        third = [self.c(p, "conv3", features, 2) for features in second]
+        height, width = third[1].shape[2:]
+        padded = F.pad(third[1], (20, 20, 20, 20)).unfold(2, height, 2).unfold(3, width, 2)
+        # (1, C, 21, 21, H, W): every displaced copy
+        correlation = torch.einsum("bcyx,bcdeyx->bdeyx", third[0], padded) / 256
+        correlation = correlation.reshape(1, 441, height, width)
+        correlation = torch.where(correlation > 0, correlation, 0.1 * correlation)
+        merged = self.c(p, "conv3_1", torch.cat((self.c(p, "conv_redir", third[0]), correlation), 1))
+        return self.expand(p, self.deep(p, merged, second[0]))
 
-    colours = pair.reshape(1, 3, -1).mean(2)[:, :, None, None]
-    one, two = (pair[:, :, 0] - colours) / 255, (pair[:, :, 1] - colours) / 255
-    both = torch.cat((one, two), 1)
+    def small(self, p: str) -> Tensor:
+        first = self.c(p, "conv1_1", self.c(p, "conv1", self.c(p, "conv0", self.both), 2))
+        second = self.c(p, "conv2_1", self.c(p, "conv2", first, 2))
+        third = self.c(p, "conv3_1", self.c(p, "conv3", second, 2))
+        return self.expand(p, self.deep(p, third, second), inter=True)
 
-    p = "flownetc"
-    second = [c(p, "conv2", c(p, "conv1", image, 2), 2) for image in (one, two)]
-    third = [c(p, "conv3", features, 2) for features in second]
-    padded = F.pad(third[1], (20, 20, 20, 20)).unfold(2, third[1].shape[2], 2).unfold(3, third[1].shape[3], 2)
-    # (1, C, 21, 21, H, W): every displaced copy
-    correlation = torch.einsum("bcyx,bcdeyx->bdeyx", third[0], padded) / 256
-    correlation = correlation.reshape(1, 441, *third[0].shape[2:])
-    correlation = torch.where(correlation > 0, correlation, 0.1 * correlation)
-    merged = c(p, "conv3_1", torch.cat((c(p, "conv_redir", third[0]), correlation), 1))
-    flow = F.interpolate(expand(p, deep(p, merged, second[0])) * 20, scale_factor=4, mode="bilinear")
-    for p in ("flownets_1", "flownets_2"):
-        warped = reference_resample(two, flow)
-        quarter = simple(p, torch.cat((both, warped, flow / 20, norm(one - warped)), 1)) * 20
-        flow = F.interpolate(quarter, scale_factor=4, mode="bilinear" if p == "flownets_1" else "nearest")
-    p = "flownets_d"
-    first = c(p, "conv1_1", c(p, "conv1", c(p, "conv0", both), 2))
-    second = c(p, "conv2_1", c(p, "conv2", first, 2))
-    quarter = expand(p, deep(p, c(p, "conv3_1", c(p, "conv3", second, 2)), second), inter=True) / 20
-    small = F.interpolate(quarter, scale_factor=4, mode="nearest")
-    errors = [norm(one - reference_resample(two, f)) for f in (small, flow)]
-    p = "flownetfusion"
-    full = c(p, "conv0", torch.cat((one, small, flow, norm(small), norm(flow), *errors), 1))
-    half = c(p, "conv1_1", c(p, "conv1", full, 2))
-    deepest = c(p, "conv2_1", c(p, "conv2", half, 2))
-    flow2 = c(p, "predict_flow2", deepest, active=False)
-    half = torch.cat((half, up(p, "deconv1", deepest), up(p, "upsampled_flow2_to_1", flow2)), 1)
-    flow1 = c(p, "predict_flow1", c(p, "inter_conv1", half, active=False), active=False)
-    full = torch.cat((full, up(p, "deconv0", half), up(p, "upsampled_flow1_to_0", flow1)), 1)
-    return c(p, "predict_flow0", c(p, "inter_conv0", full, active=False), active=False)
+    def fused(self, x: Tensor) -> Tensor:
+        p = "flownetfusion."
+        full = self.c(p, "conv0", x)
+        half = self.c(p, "conv1_1", self.c(p, "conv1", full, 2))
+        deepest = self.c(p, "conv2_1", self.c(p, "conv2", half, 2))
+        flow2 = self.c(p, "predict_flow2", deepest, active=False)
+        half = torch.cat((half, self.up(p, "deconv1", deepest), self.up(p, "upsampled_flow2_to_1", flow2)), 1)
+        flow1 = self.c(p, "predict_flow1", self.c(p, "inter_conv1", half, active=False), active=False)
+        full = torch.cat((full, self.up(p, "deconv0", half), self.up(p, "upsampled_flow1_to_0", flow1)), 1)
+        return self.c(p, "predict_flow0", self.c(p, "inter_conv0", full, active=False), active=False)
+
+    def flow(self, name: str) -> Tensor:
+        """Flow in pixels of the network of that name."""
+        alone = {
+            "flownet2_c": lambda: self.correlating(""),
+            "flownet2_s": lambda: self.simple("", self.both),
+            "flownet2_sd": lambda: self.small(""),
+        }
+        if name in alone:
+            return F.interpolate(alone[name]() * 20, scale_factor=4, mode="bilinear")
+        flow = F.interpolate(self.correlating("flownetc.") * 20, scale_factor=4, mode="bilinear")
+        for p, mode in (("flownets_1.", "bilinear"), ("flownets_2.", "nearest")):
+            if name == "flownet2_cs" and p == "flownets_2.":
+                return flow
+            warped = reference_resample(self.two, flow)
+            x = torch.cat((self.both, warped, flow / 20, length(self.one - warped)), 1)
+            flow = F.interpolate(self.simple(p, x) * 20, scale_factor=4, mode=mode)
+        if name == "flownet2_css":
+            return flow
+        small = F.interpolate(self.small("flownets_d.") / 20, scale_factor=4, mode="nearest")
+        errors = [length(self.one - reference_resample(self.two, f)) for f in (small, flow)]
+        return self.fused(torch.cat((self.one, small, flow, length(small), length(flow), *errors), 1))
+
+
+def length(x: Tensor) -> Tensor:
+    return torch.linalg.vector_norm(x, dim=1, keepdim=True)
 
 
 @pytest.mark.slow
-def test_agrees_with_a_second_writing(model, pair):
+@pytest.mark.parametrize("name", NETWORKS)
+def test_agrees_with_a_second_writing(name, pair):
+    network = drawn(name)
     with torch.inference_mode():
-        found, expected = model(pair), reference_flow(model.state_dict(), pair)
+        found, expected = network(pair), Reference(network.state_dict(), pair).flow(name)
+    assert expected.shape == (1, 2, 64, 128)
     assert expected.std() > 1e-3
     assert (found - expected).abs().max() <= 1e-5 * expected.abs().max()
 
 
-def test_published_key_names(model):
-    keys = model.state_dict().keys()
-    prefixes = {key.split(".")[0] for key in keys}
-    assert prefixes == {"flownetc", "flownets_1", "flownets_2", "flownets_d", "flownetfusion"}
-    assert {
-        "flownetc.conv1.0.weight",
-        "flownetc.conv_redir.0.bias",
-        "flownetc.upsampled_flow6_to_5.bias",
-        "flownets_1.deconv5.0.weight",
-        "flownets_2.predict_flow2.bias",
-        "flownets_d.inter_conv2.0.weight",
-        "flownetfusion.predict_flow0.weight",
-    } <= keys
-    assert "flownets_1.upsampled_flow6_to_5.bias" not in keys
+def test_flow_beyond_the_border_reads_the_border():
+    # Every rule of Resample2d at once: far outside, on the edge, between the last two pixels, no motion.
+    image = torch.arange(12.0).reshape(1, 1, 3, 4)
+    flow = torch.zeros(1, 2, 3, 4)
+    flow[0, 0, 0] = torch.tensor([-9.0, -1.5, 0.25, 7.0])
+    flow[0, 1, :, 1] = torch.tensor([-0.5, 0.5, 5.0])
+    torch.testing.assert_close(warp(image, flow), reference_resample(image, flow))
 
 
 def published_state() -> dict[str, Tensor]:
@@ -246,7 +280,7 @@ def test_the_published_layout(prefix, pair, tmp_path):
     loaded = load_flownet2(path)
     assert not loaded.training
     with torch.inference_mode():
-        found, expected = loaded(pair), reference_flow(state, pair)
+        found, expected = loaded(pair), Reference(state, pair).flow("flownet2")
     assert expected.std() > 1e-3
     assert float((found - expected).norm() / expected.norm()) < 1e-5
 
@@ -285,10 +319,19 @@ def test_multiples_of_64_are_not_resized(model, pair):
     np.testing.assert_array_equal(flownet2_flow(model, *frames), expected)
 
 
-@pytest.mark.parametrize("network", [FlowNetC, lambda: FlowNetS(6), FlowNetSD])
-def test_single_networks(network, pair):
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["flownet2_c", "flownet2_s", "flownet2_sd", "flownet2_cs"])
+def test_parts_are_engines_of_their_own(name, pair, tmp_path):
+    network = drawn(name)
+    path = tmp_path / f"{name}.pth.tar"
+    torch.save({"state_dict": network.state_dict()}, path)
+    engine = load_engine(config.FlowNet2(network=name, weights=path), "cpu")
+    frames = pair[0].permute(1, 2, 3, 0).byte().numpy()  # (2, 64, 128, 3)
     with torch.inference_mode():
-        assert single_flow(network().eval(), pair).shape == (1, 2, 64, 128)
+        expected = network(pair)[0].numpy()
+    np.testing.assert_array_equal(engine.flow(*map(engine.prepare, frames)), expected)
+    with pytest.raises(WeightsError, match=r"does not fit FlowNet2: .*missing"):
+        load_flownet2(path)
 
 
 def test_refuses_unsuitable_frames(model):

@@ -50,10 +50,12 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Toy:
     return Toy(manifest, pick["frames"], pick["flow"])
 
 
+STEPS = {"iterations": 12, "batch_size": 4, "lr": 0.05, "dropout": 0.2, "clip_gradient": 20.0}
+
+
 def training(**keys: object) -> config.DatasetTraining:
     """A training of a few steps."""
-    common = {"iterations": 12, "batch_size": 4, "lr": 0.05, "dropout": 0.2, "clip_gradient": 20.0}
-    return config.DatasetTraining(**common | keys)
+    return config.DatasetTraining(**STEPS | keys)
 
 
 @pytest.fixture
@@ -77,9 +79,11 @@ def st_resnet() -> config.STResNet:
         args={"depths": [1, 2, 1, 1], "width": 8},
         crop=32,
         flow_stack=4,
-        train_frames=3,
         test_frames=5,
         spatial=training(),
         temporal=training(),
-        joint=training(iterations=6, lr=0.01),
+        joint=config.JointTraining(
+            stage1=config.JointStage1(**{**STEPS, "iterations": 6, "lr": 0.01, "frames": 3}),
+            stage2=config.JointStage2(**{**STEPS, "iterations": 4, "lr": 0.001, "frames": 6}),
+        ),
     )

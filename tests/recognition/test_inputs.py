@@ -58,13 +58,54 @@ def test_cropping_before_stacking_is_stacking_before_cropping():
 @pytest.mark.parametrize("stream", ["spatial", "temporal"])
 def test_training_boxes_stay_inside(stream):
     rng = np.random.default_rng(0)
-    boxes = [inputs.tsn_box(72, 96, stream, rng) for _ in range(300)]
+    boxes = [inputs.tsn_box(72, 96, 64, stream, rng) for _ in range(300)]
     boxes += [inputs.st_box(72, 96, 64, rng) for _ in range(300)]
+    boxes += [inputs.st_flow_box(72, 96, 64, rng) for _ in range(300)]
     for box in boxes:
         assert 0 <= box.top <= box.top + box.height <= 72
         assert 0 <= box.left <= box.left + box.width <= 96
     assert {box.mirrored for box in boxes} == {False, True}
     assert max(box.height for box in boxes) == 72
+
+
+@pytest.mark.parametrize(
+    ("stream", "sides"), [("spatial", (256, 224, 192, 168)), ("temporal", (256, 224, 192))]
+)
+def test_tsn_training_boxes_at_paper_scale(stream, sides):
+    rng = np.random.default_rng(0)
+    boxes = [inputs.tsn_box(256, 340, 224, stream, rng) for _ in range(4000)]
+    pairs = {(box.height, box.width) for box in boxes}
+    assert pairs == {(h, w) for i, h in enumerate(sides) for j, w in enumerate(sides) if abs(i - j) < 2}
+    # Steps of 29 and 8 pixels: corners, centre, the four middles, the four quarters.
+    places = {(box.top, box.left) for box in boxes if (box.height, box.width) == (224, 224)}
+    assert places == {
+        (0, 0), (0, 116), (32, 0), (32, 116), (16, 58), (16, 0), (16, 116), (32, 58), (0, 58),
+        (8, 29), (8, 87), (24, 29), (24, 87),
+    }  # fmt: skip
+    # Of the pairs, each is as likely as any other.
+    counts = [sum((box.height, box.width) == pair for box in boxes) for pair in pairs]
+    assert max(counts) < 1.3 * min(counts)
+
+
+def test_tsn_sides_close_to_the_input_become_it():
+    rng = np.random.default_rng(0)
+    boxes = [inputs.tsn_box(254, 340, 224, "spatial", rng) for _ in range(200)]
+    # 0.875 of 254 is 222.25.
+    assert {box.height for box in boxes} == {254, 224, 190, 167}
+
+
+def test_st_boxes_at_paper_scale():
+    rng = np.random.default_rng(0)
+    boxes = [inputs.st_flow_box(256, 340, 224, rng) for _ in range(2000)]
+    sides = {256, 224, 192, 168}
+    assert {(box.height, box.width) for box in boxes} == {(h, w) for h in sides for w in sides}
+    places = {(box.top, box.left) for box in boxes if (box.height, box.width) == (192, 168)}
+    assert places == {(0, 0), (0, 172), (64, 0), (64, 172), (32, 86)}
+    for box in (inputs.st_box(256, 340, 224, rng) for _ in range(500)):
+        assert 168 <= box.height <= 256
+        assert 168 <= box.width <= 280
+        shares = [box.top / max(256 - box.height, 1), box.left / (340 - box.width)]
+        assert all(share <= 0.25 for share in shares) or shares[1] > 0.7
 
 
 def test_normalisation():

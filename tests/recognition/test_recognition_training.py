@@ -13,8 +13,15 @@ from pipeline.recognition import models
 from pipeline.recognition.batches import Batches
 from pipeline.recognition.models import ModelError, build_model, load_model
 from pipeline.recognition.networks.backbone import CAFFE
+from pipeline.recognition.networks.st_resnet import STResNet
 from pipeline.recognition.reading import ClipReader, ReadingError
-from pipeline.recognition.training import TrainingError, loss_and_scores, train_mode, train_recognizer
+from pipeline.recognition.training import (
+    TrainingError,
+    loss_and_scores,
+    make_optimizer,
+    train_mode,
+    train_recognizer,
+)
 
 COMPUTE = config.Compute()
 
@@ -72,8 +79,14 @@ def test_training_is_deterministic_and_depends_on_the_seed(tsn, toy, tmp_path):
     assert not same(first, train(tsn, "spatial", toy, tmp_path / "c.pt", seed=1))
 
 
-@pytest.mark.parametrize("stream", ["spatial", "joint"])
-def test_interrupted_training_ends_with_the_same_weights(st_resnet, toy, tmp_path, monkeypatch, stream):
+@pytest.mark.parametrize(
+    ("stream", "killed_at"),
+    [("spatial", 4), ("joint", 4), ("joint", 6), ("joint", 8)],
+    ids=["stream", "first stage", "between the stages", "second stage"],
+)
+def test_interrupted_training_ends_with_the_same_weights(
+    st_resnet, toy, tmp_path, monkeypatch, stream, killed_at
+):
     init = []
     if stream == "joint":
         init = [train(st_resnet, name, toy, tmp_path / f"{name}.pt") for name in ("spatial", "temporal")]
@@ -82,11 +95,12 @@ def test_interrupted_training_ends_with_the_same_weights(st_resnet, toy, tmp_pat
     class Killed(Exception):
         pass
 
-    original = Batches.at
+    original, steps = Batches.at, []
 
     def at(self, step):
-        if step == 4:
+        if len(steps) == killed_at:
             raise Killed
+        steps.append(step)
         return original(self, step)
 
     broken = tmp_path / "broken.pt"
@@ -95,21 +109,85 @@ def test_interrupted_training_ends_with_the_same_weights(st_resnet, toy, tmp_pat
         train(st_resnet, stream, toy, broken, init=init, checkpoint_seconds=0.0)
     assert not broken.exists()
     assert broken.with_suffix(".resume").exists()
-    steps = []
+    stages = st_resnet.joint.stages if stream == "joint" else [st_resnet.spatial]
+    whole = [(stage, step) for stage, section in enumerate(stages) for step in range(section.iterations)]
+    again = []
 
     def record(self, step):
-        steps.append(step)
+        again.append((stages.index(self.stage) if self.stage else 0, step))
         return original(self, step)
 
     monkeypatch.setattr(Batches, "at", record)
     train(st_resnet, stream, toy, broken, init=init)
-    assert steps[0] == 4
+    assert again == whole[killed_at:]
     assert same(unbroken, broken)
+
+
+def test_the_second_stage_pools_over_time_and_has_its_own_section(st_resnet, toy, tmp_path, monkeypatch):
+    init = [train(st_resnet, name, toy, tmp_path / f"{name}.pt") for name in ("spatial", "temporal")]
+    seen = []
+    forward = STResNet.forward
+
+    def watch(self, frames, flow):
+        assert frames.shape[1] == flow.shape[1]
+        dropouts = {self.appearance.dropout.p, self.motion.dropout.p}
+        seen.append((self.temporal_pool, frames.shape[1], dropouts))
+        return forward(self, frames, flow)
+
+    monkeypatch.setattr(STResNet, "forward", watch)
+    second = st_resnet.joint.stage2.model_copy(update={"dropout": 0.7})
+    joint = st_resnet.joint.model_copy(update={"stage2": second})
+    out = train(st_resnet.model_copy(update={"joint": joint}), "joint", toy, tmp_path / "joint.pt", init=init)
+    assert seen == [(False, 3, {0.2})] * 6 + [(True, 6, {0.7})] * 4
+    assert torch.load(out, weights_only=True)["metadata"]["iterations"] == 10
+    loaded = load_model(out, st_resnet, "joint", 2)
+    assert loaded.temporal_pool
+    # A single stage leaves a network without pooling.
+    single = {"joint": joint.model_copy(update={"stage2": None}), "temporal_pool": False}
+    spec = st_resnet.model_copy(update=single)
+    seen.clear()
+    out = train(spec, "joint", toy, tmp_path / "single.pt", init=init)
+    assert seen == [(False, 3, {0.2})] * 6
+    assert not load_model(out, spec, "joint", 2).temporal_pool
+
+
+def test_stages_and_pooling_belong_together(st_resnet):
+    content = st_resnet.model_dump()
+    with pytest.raises(ValueError, match="temporal_pool is false, but joint has 2 stage"):
+        config.STResNet.model_validate(content | {"temporal_pool": False})
+    content["joint"]["stage2"] = None
+    with pytest.raises(ValueError, match="temporal_pool is true, but joint has 1 stage"):
+        config.STResNet.model_validate(content)
+
+
+def test_multipliers_of_the_learning_rate(tsn):
+    network = build_model(tsn, "temporal", 2, dropout=0.0)
+    training = tsn.temporal.model_copy(update={"first_conv_rate": 5.0})
+    found = {
+        id(parameter): (group["rate"], group["weight_decay"])
+        for group in make_optimizer(network, training).param_groups
+        for parameter in group["params"]
+    }
+    assert len(found) == len(list(network.parameters()))
+    expected = {
+        "conv1_7x7_s2.weight": (5.0, 5e-4),
+        "conv1_7x7_s2.bias": (10.0, 0.0),
+        "conv1_7x7_s2_bn.weight": (1.0, 0.0),
+        "conv2_3x3.weight": (1.0, 5e-4),
+        "conv2_3x3.bias": (2.0, 0.0),
+        "last_linear.weight": (1.0, 5e-4),
+        "last_linear.bias": (2.0, 0.0),
+    }
+    for name, rates in expected.items():
+        assert found[id(network.get_parameter(name))] == rates
 
 
 def test_joint_training_starts_from_the_trained_streams(st_resnet, toy, tmp_path):
     init = [train(st_resnet, name, toy, tmp_path / f"{name}.pt") for name in ("spatial", "temporal")]
-    frozen = st_resnet.joint.model_copy(update={"lr": 1e-12})
+    stages = (st_resnet.joint.stage1, st_resnet.joint.stage2)
+    frozen = config.JointTraining(
+        **{f"stage{n}": s.model_copy(update={"lr": 1e-12}) for n, s in enumerate(stages, 1)}
+    )
     spec = st_resnet.model_copy(update={"joint": frozen})
     joint = state(train(spec, "joint", toy, tmp_path / "joint.pt", init=init))
     torch.testing.assert_close(joint["appearance.conv1.weight"], state(init[0])["conv1.weight"])

@@ -64,14 +64,38 @@ def test_st_frames_of_short_clips():
     assert sampling.st_fields(4, 4, 4) == [2, 3, 3, 3]
 
 
-def test_st_train_frames_keep_one_stride():
+def test_st_test_frames_start_again_where_a_clip_has_too_few():
+    # 20 frames: 5 to 14 have their flow around them; 25 of ten: all, all again, then the first five.
+    ten = list(range(5, 15))
+    assert sampling.st_test_frames(20, 10, 25) == [*ten, *ten, 5, 6, 7, 8, 9]
+    # 13 of ten: all, then the last three.
+    assert sampling.st_test_frames(20, 10, 13) == [*ten, 12, 13, 14]
+
+
+@pytest.mark.parametrize("strides", [(5, 15), (1, 15)])
+def test_st_train_frames_keep_one_stride(strides):
     rng = np.random.default_rng(0)
-    strides = set()
-    for _ in range(400):
-        frames = sampling.st_train_frames(186, 10, 5, rng)
+    found, starts = set(), set()
+    for _ in range(600):
+        frames = sampling.st_train_frames(186, 10, 5, strides, rng)
         (stride,) = set(np.diff(frames))
-        strides.add(int(stride))
+        found.add(int(stride))
         assert 5 <= frames[0] <= frames[-1] <= 180
-    assert strides == set(range(5, 16))
-    assert sampling.st_train_frames(13, 10, 5, rng) == [5, 6, 6, 7, 7]
-    assert {sampling.st_train_frames(12, 10, 1, rng)[0] for _ in range(50)} == {5, 6}
+        # The grid starts at the first frame with its flow around it; its first place is no start.
+        assert (frames[0] - 5) % stride == 0
+        starts.add((frames[0] - 5) // int(stride))
+    assert found == set(range(strides[0], strides[1] + 1))
+    assert min(starts) == 1
+
+
+def test_st_train_frames_of_short_clips():
+    rng = np.random.default_rng(0)
+    assert sampling.st_train_frames(13, 10, 5, (5, 15), rng) == [5, 6, 6, 7, 7]
+    # Eleven frames with their flow around them, stride 1: there is only one start.
+    assert sampling.st_train_frames(21, 10, 11, (1, 1), rng) == list(range(5, 16))
+
+
+def test_separate_streams_learn_from_any_frame_or_any_that_has_its_flow():
+    rng = np.random.default_rng(0)
+    assert {sampling.st_stream_frame(12, 10, "spatial", rng) for _ in range(300)} == set(range(12))
+    assert {sampling.st_stream_frame(12, 10, "temporal", rng) for _ in range(50)} == {5, 6}

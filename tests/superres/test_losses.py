@@ -12,6 +12,7 @@ from pipeline.superres.losses.adversarial import (
     standard_discriminator_loss,
     standard_generator_loss,
 )
+from pipeline.superres.losses.motion import motion_loss
 from pipeline.superres.losses.pixel import flow_weight, huber, pixel_loss
 from pipeline.superres.losses.warp import warp_loss
 
@@ -170,3 +171,22 @@ def test_exceptions():
         flow_weight(sr[:, :2], "speed")
     with pytest.raises(ValueError, match="normalise 'sum'"):
         flow_weight(sr[:, :2], "magnitude", "sum")
+
+
+def test_motion_loss_by_hand():
+    # Two rows of three pixels; the neighbour before is the centre moved by one to the right.
+    centre = torch.tensor([[1.0, 3.0, 6.0], [2.0, 2.0, 2.0]])
+    before = torch.tensor([[1.0, 1.0, 3.0], [2.0, 2.0, 2.0]])
+    after = centre + 0.5
+    frames = torch.stack((before, centre, after))[None, :, None]  # (1, 3, 1, 2, 3)
+    flows = torch.zeros(1, 3, 2, 2, 3)
+    flows[0, 0, 0] = -1.0  # pixel x of the frame before is seen at x - 1 of the centre
+    flows[0, 1] = 7.0  # the centre's own flow is not read
+    flows[0, 2, 1, 0] = 0.25  # looks a quarter of a row down, in the first row
+    warped = torch.tensor([[1.25, 2.75, 5.0], [2.0, 2.0, 2.0]])
+    error = float((warped - after).abs().mean())
+    variation = 0.25 * 3 / 6  # v differs between the two rows in 3 of 6 places, u nowhere; nothing along x
+    assert float(motion_loss(frames, flows, 0.1)) == pytest.approx(error + 0.1 * variation)
+    assert float(motion_loss(frames, flows, 0.0)) == pytest.approx(error)
+    with pytest.raises(ValueError, match=r"got \(1, 3, 1, 2, 3\) and \(1, 3, 2, 2, 2\)"):
+        motion_loss(frames, flows[..., :2])

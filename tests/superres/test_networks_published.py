@@ -1,4 +1,4 @@
-"""Networks against the published systems, run by their own names and in their own memory order."""
+"""Networks of the published sizes against the published systems, by their own names and memory order."""
 
 import pytest
 import torch
@@ -134,11 +134,10 @@ def depth_to_space(x: Tensor) -> Tensor:
     return x.reshape(b, 4 * h, 4 * w, channels // 16)
 
 
-@pytest.mark.parametrize(("units", "growth"), [(3, 8), (5, 4)])
-def test_vsr_duf_is_the_tensorflow_graph(units, growth):
-    theirs = TensorFlowDUF(units, growth, features=12, head=16)
-    args = {"depth": 16, "units": units, "growth": growth, "features": 12, "head": 16}
-    ours = load_network("vsr_duf", args).eval()
+@pytest.mark.parametrize(("depth", "units", "growth"), [(16, 3, 32), (28, 9, 16), (52, 21, 16)])
+def test_vsr_duf_is_the_tensorflow_graph(depth, units, growth):
+    theirs = TensorFlowDUF(units, growth, features=64, head=256)
+    ours = load_network("vsr_duf", {"depth": depth}).eval()
     result = ours.load_state_dict(theirs.port(), strict=False)
     assert not result.unexpected_keys
     assert all(key.endswith("num_batches_tracked") for key in result.missing_keys)
@@ -149,7 +148,7 @@ def test_vsr_duf_is_the_tensorflow_graph(units, growth):
 
 
 def test_rcan_is_the_release():
-    network = load_network("rcan", {"groups": 2, "blocks": 2, "features": 8, "reduction": 4})
+    network = load_network("rcan", {})
     state = draw_state(network)
     state["sub_mean.weight"] = torch.eye(3)[:, :, None, None] + draw(3, 3, 1, 1, scale=0.05)  # had trained
     network.load_state_dict(state)
@@ -161,16 +160,16 @@ def test_rcan_is_the_release():
     lr = torch.rand(2, 3, 7, 6, generator=GENERATOR)
     x = conv("head.0", conv("sub_mean", 255 * lr))
     trunk = x
-    for group in range(2):
+    for group in range(10):
         entry = trunk
-        for block in range(2):
+        for block in range(20):
             name = f"body.{group}.body.{block}.body"
             inner = conv(f"{name}.2", conv(f"{name}.0", trunk).relu())
             pooled = F.adaptive_avg_pool2d(inner, 1)
             attention = conv(f"{name}.3.conv_du.2", conv(f"{name}.3.conv_du.0", pooled).relu()).sigmoid()
             trunk = trunk + inner * attention
-        trunk = entry + conv(f"body.{group}.body.2", trunk)
-    x = x + conv("body.2", trunk)
+        trunk = entry + conv(f"body.{group}.body.20", trunk)
+    x = x + conv("body.10", trunk)
     for place in ("tail.0.0", "tail.0.2"):
         x = F.pixel_shuffle(conv(place, x), 2)
     expected = conv("add_mean", conv("tail.1", x)) / 255
@@ -178,13 +177,19 @@ def test_rcan_is_the_release():
         assert_close(network(lr), expected)
 
 
-def test_srgan_generator_is_the_release():
-    network = load_network("srresnet", {"blocks": 3, "features": 8, "bias": True, "output": "tanh"})
+@pytest.mark.parametrize(
+    ("args", "blocks"),
+    [({}, 16), ({"blocks": 5, "bias": True, "output": "tanh"}, 5)],
+    ids=["paper", "release"],
+)
+def test_srgan_generator_is_the_published_one(args, blocks):
+    network = load_network("srresnet", args)
     state = draw_state(network)
+    assert ("block2.conv1.bias" in state) == (blocks == 5)
 
     def conv(name: str, x: Tensor) -> Tensor:
         weight = state[f"{name}.weight"]
-        return F.conv2d(x, weight, state[f"{name}.bias"], padding=weight.shape[-1] // 2)
+        return F.conv2d(x, weight, state.get(f"{name}.bias"), padding=weight.shape[-1] // 2)
 
     def norm(name: str, x: Tensor) -> Tensor:
         parts = (state[f"{name}.{part}"] for part in ("running_mean", "running_var", "weight", "bias"))
@@ -193,21 +198,86 @@ def test_srgan_generator_is_the_release():
     lr = torch.rand(2, 3, 7, 6, generator=GENERATOR)
     first = F.prelu(conv("block1.0", lr), state["block1.1.weight"])
     x = first
-    for block in ("block2", "block3", "block4"):
+    for block in (f"block{number}" for number in range(2, blocks + 2)):
         inner = F.prelu(norm(f"{block}.bn1", conv(f"{block}.conv1", x)), state[f"{block}.prelu.weight"])
         x = x + norm(f"{block}.bn2", conv(f"{block}.conv2", inner))
-    x = first + norm("block5.1", conv("block5.0", x))
-    for step in ("block6.0", "block6.1"):
+    trunk, tail = f"block{blocks + 2}", f"block{blocks + 3}"
+    x = first + norm(f"{trunk}.1", conv(f"{trunk}.0", x))
+    for step in (f"{tail}.0", f"{tail}.1"):
         x = F.prelu(F.pixel_shuffle(conv(f"{step}.conv", x), 2), state[f"{step}.prelu.weight"])
-    expected = (torch.tanh(conv("block6.2", x)) + 1) / 2
+    expected = conv(f"{tail}.2", x)
+    if blocks == 5:
+        expected = (torch.tanh(expected) + 1) / 2
     with torch.no_grad():
         assert_close(network(lr), expected)
 
 
-def test_vgg128_is_the_release():
-    network = load_network("vgg128", {"size": 64, "features": 4})
+def test_vdsr_is_the_release():
+    network = load_network("vdsr", {})
     state = draw_state(network)
-    patches = torch.rand(2, 3, 64, 64, generator=GENERATOR)
+    y = torch.rand(2, 1, 24, 20, generator=GENERATOR)
+    x = F.conv2d(y, state["input.weight"], padding=1).relu()
+    for layer in range(18):
+        x = F.conv2d(x, state[f"residual_layer.{layer}.conv.weight"], padding=1).relu()
+    expected = y + F.conv2d(x, state["output.weight"], padding=1)
+    assert len(state) == 20
+    with torch.no_grad():
+        assert_close(y + network.residual(y), expected)
+
+
+def test_rrdb_is_the_release():
+    network = load_network("rrdb", {})
+    state = draw_state(network)
+
+    def conv(name: str, x: Tensor, active: bool = True) -> Tensor:
+        y = F.conv2d(x, state[f"{name}.weight"], state[f"{name}.bias"], padding=1)
+        return torch.where(y > 0, y, 0.2 * y) if active else y
+
+    lr = torch.rand(2, 3, 7, 6, generator=GENERATOR)
+    first = conv("conv_first", lr, active=False)
+    x = first
+    for block in range(23):
+        entry = x
+        for dense in ("rdb1", "rdb2", "rdb3"):
+            name = f"body.{block}.{dense}"
+            x1 = conv(f"{name}.conv1", x)
+            x2 = conv(f"{name}.conv2", torch.cat((x, x1), 1))
+            x3 = conv(f"{name}.conv3", torch.cat((x, x1, x2), 1))
+            x4 = conv(f"{name}.conv4", torch.cat((x, x1, x2, x3), 1))
+            x = x + 0.2 * conv(f"{name}.conv5", torch.cat((x, x1, x2, x3, x4), 1), active=False)
+        x = entry + 0.2 * x
+    x = first + conv("conv_body", x, active=False)
+    for name in ("conv_up1", "conv_up2"):
+        x = conv(name, x.repeat_interleave(2, 2).repeat_interleave(2, 3))
+    expected = conv("conv_last", conv("conv_hr", x), active=False)
+    with torch.no_grad():
+        assert_close(network(lr), expected)
+
+
+def test_srgan_discriminator_is_the_papers():
+    network = load_network("srgan_discriminator", {})
+    state = draw_state(network)
+    x = patches = torch.rand(2, 3, 96, 96, generator=GENERATOR)
+    assert "features.0.bias" in state
+    assert "features.2.bias" not in state
+    x = F.leaky_relu(F.conv2d(x, state["features.0.weight"], state["features.0.bias"], padding=1), 0.2)
+    for index in range(1, 8):
+        place = 3 * index - 1  # convolution, normalisation and activation after the first two layers
+        x = F.conv2d(x, state[f"features.{place}.weight"], stride=1 + index % 2, padding=1)
+        norm = f"features.{place + 1}"
+        parts = (state[f"{norm}.{part}"] for part in ("running_mean", "running_var", "weight", "bias"))
+        x = F.leaky_relu(F.batch_norm(x, *parts), 0.2)
+    assert x.shape == (2, 512, 6, 6)
+    x = F.linear(x.flatten(1), state["classifier.0.weight"], state["classifier.0.bias"])
+    expected = F.linear(F.leaky_relu(x, 0.2), state["classifier.2.weight"], state["classifier.2.bias"])
+    with torch.no_grad():
+        assert_close(network(patches), expected)
+
+
+def test_vgg128_is_the_release():
+    network = load_network("vgg128", {})
+    state = draw_state(network)
+    patches = torch.rand(2, 3, 128, 128, generator=GENERATOR)
     x = patches
     for step in range(5):
         for part, (stride, first) in enumerate(((1, step == 0), (2, False))):

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from pipeline.superres.losses.motion import motion_loss
 from pipeline.superres.networks import load_network
 from pipeline.superres.networks.spmc import MotionEstimation, splat
 
@@ -76,15 +77,16 @@ def test_motion_loss_teaches_a_shift():
     frames = torch.stack([wave.roll(shift, 1) for shift in (-1, 0, 1)])[..., 2:-2]
     lr = frames[None, :, None].expand(1, 3, 3, 24, 20)
     optimiser = torch.optim.Adam(network.motion.parameters(), 3e-3)
-    first = network.motion_loss(lr).item()
+    y = lr[:, :, :1]
+    first = motion_loss(y, network.flows(y)).item()
     for _ in range(120):
         optimiser.zero_grad()
-        loss = network.motion_loss(lr)
+        loss = motion_loss(y, network.flows(y))
         loss.backward()
         optimiser.step()
     assert loss.item() < 0.5 * first
     with torch.no_grad():
-        flows = network.flows(lr[:, :, :1])
+        flows = network.flows(y)
     assert flows[0, 1].abs().max() == 0
     assert flows[0, 0, 0].mean() > 0.4  # the frame before still has to move right
     assert flows[0, 2, 0].mean() < -0.4

@@ -15,6 +15,7 @@ from pipeline.config import (
     FeatureLoss,
     FeatureNetwork,
     Losses,
+    MotionLoss,
     PixelLoss,
     SRModel,
     SRTraining,
@@ -218,6 +219,35 @@ def test_init_starts_from_the_weights_of_another_model(patches, tmp_path):
     other = SRModel(network="vdsr", args={"depth": 4}, training=SRTraining(**RECIPE))
     with pytest.raises(CheckpointError, match=r"expected vdsr with \{'depth': 4\}"):
         train(patches, tmp_path / "third", other, init=tmp_path / "first" / "out.pt")
+
+
+def test_spmc_in_its_three_phases(patches, tmp_path):
+    """Motion alone, then the rest with the motion network fixed, then both: each starts from the last."""
+    spmc = {"network": "spmc", "args": {"features": 2, "motion_features": 2, "gain": 2.0}}
+    recipe = RECIPE | {"patches": "tosr", "iterations": 3, "lr": 1e-3}
+    phases = [
+        {"losses": Losses(pixel=None, motion=MotionLoss(weight=1.0))},
+        {"losses": Losses(pixel=PixelLoss()), "frozen": ["motion."]},
+        {"losses": Losses(pixel=PixelLoss(), motion=MotionLoss())},
+    ]
+    torch.manual_seed(0)
+    before, init, moved = None, None, []
+    for number, phase in enumerate(phases):
+        model = SRModel(**spmc, training=SRTraining(**recipe, **phase))
+        after = train(patches, tmp_path / str(number), model, name="spmc", init=init)
+        if before is not None:
+            moved.append({k.split(".")[0] for k in after if not torch.equal(after[k], before[k])})
+        before, init = after, tmp_path / str(number) / "out.pt"
+    assert moved == [{"fusion"}, {"motion", "fusion"}]
+    log = EventAccumulator(str(tmp_path / "0" / "tensorboard" / "out")).Reload()
+    assert "loss/motion" in log.Tags()["scalars"]
+    assert "loss/pixel" not in log.Tags()["scalars"]
+
+
+def test_frozen_names_must_exist(patches, tmp_path):
+    model = SRModel(**VDSR, training=SRTraining(**RECIPE, frozen=["inputs"]))
+    with pytest.raises(TrainingError, match=r"VDSR begins with 'inputs'; they begin with input, output, res"):
+        train(patches, tmp_path, model)
 
 
 def test_a_diverging_training_stops_with_its_name_and_step(patches, tmp_path):

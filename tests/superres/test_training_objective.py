@@ -10,20 +10,25 @@ from pipeline.config import (
     FeatureLoss,
     FeatureNetwork,
     Losses,
+    MotionLoss,
     PixelLoss,
     SRTraining,
     WarpLoss,
 )
 from pipeline.superres.batches import Batch
+from pipeline.superres.losses.motion import motion_loss
+from pipeline.superres.networks import NetworkError, load_network
+from pipeline.superres.networks.luma import luma
 from pipeline.superres.objective import Objective
 
 FEATURES = FeatureNetwork(network="random_features")
 DISCRIMINATOR = {"size": 32, "features": 4}
 
 
-def objective(**terms) -> Objective:
+def objective(network: torch.nn.Module | None = None, **terms) -> Objective:
     torch.manual_seed(0)
-    return Objective(SRTraining(losses=Losses(**terms)), FEATURES, Compute())
+    network = network or torch.nn.Identity()
+    return Objective(SRTraining(losses=Losses(**terms)), FEATURES, Compute(), network)
 
 
 def pair(sides: int) -> tuple[torch.Tensor, Batch]:
@@ -94,3 +99,25 @@ def test_the_state_of_the_discriminator_comes_back():
 def test_a_recipe_without_terms_is_refused():
     with pytest.raises(ValueError, match="has no term"):
         objective(pixel=None)
+
+
+def test_the_motion_term_trains_the_motion_network_and_nothing_else():
+    network = load_network("spmc", {"features": 2, "motion_features": 4, "gain": 2.0})
+    for tower in (network.motion.coarse, network.motion.fine):
+        torch.nn.init.normal_(tower[-1].weight, std=0.1)  # the flow starts near zero: nothing to see
+    sr, batch = pair(2)
+    batch = Batch(torch.rand(3, 2, 3, 3, 8, 8), batch.hr, batch.flow)
+    found = objective(network, pixel=None, motion=MotionLoss(weight=0.5, smoothness=0.2))
+    (term,) = found.generator_terms(sr, batch).values()
+    frames = luma(batch.lr)
+    expected = sum(motion_loss(frames[:, side], network.flows(frames[:, side]), 0.2) for side in (0, 1))
+    torch.testing.assert_close(term, 0.5 * expected)
+    term.backward()
+    trained = {name.split(".")[0] for name, value in network.named_parameters() if value.grad is not None}
+    assert trained == {"motion"}
+    assert sr.grad is None
+
+
+def test_the_motion_term_needs_a_network_that_estimates_motion():
+    with pytest.raises(NetworkError, match=r"losses\.motion is set, but VDSR estimates no motion"):
+        objective(load_network("vdsr", {"depth": 2, "features": 2}), motion=MotionLoss())

@@ -3,14 +3,18 @@
 import hashlib
 import json
 
+import numpy as np
 import pytest
 import torch
 
 from pipeline import config
 from pipeline.cli import main
+from pipeline.flow.flownet2 import NETWORKS as FLOW_NETWORKS
+from pipeline.flow.flownet2 import load_flownet2
 from pipeline.recognition.models import load_model as load_recognizer
 from pipeline.recognition.networks import load_backbone, load_joint
 from pipeline.superres.checkpoint import load_model
+from pipeline.superres.features import load_features
 from pipeline.superres.networks import load_network
 from pipeline.weights import WeightsError
 from pipeline.weights.provenance import check_split, named_split, recorded_split
@@ -74,11 +78,26 @@ def test_the_joint_network(tmp_path):
     metadata = content(out)["metadata"]
     assert (metadata["stream"], metadata["classes"]) == ("joint", 3)
     assert metadata["trained_on"] == {"dataset": "ucf101", "split": 2}  # as the file's name says
-    loaded = load_recognizer(out, config.STResNet(args=args, flow_stack=4), "joint", 3).eval()
+    spec = config.STResNet(args=args, flow_stack=4, temporal_pool=False)
+    loaded = load_recognizer(out, spec, "joint", 3).eval()
     frames, flow = torch.rand(1, 2, 3, 64, 64), torch.rand(1, 2, 8, 64, 64)
     with torch.no_grad():
         for found, expected in zip(loaded(frames, flow), joint(frames, flow), strict=True):
             assert torch.equal(found, expected)
+
+
+@pytest.mark.slow
+def test_a_part_of_flownet2(tmp_path):
+    network = FLOW_NETWORKS["flownet2_s"]().eval()
+    source, out = tmp_path / "FlowNet2-S_checkpoint.pth.tar", tmp_path / "s.pt"
+    torch.save({"state_dict": network.state_dict(), "best_EPE": np.float64(1.5)}, source)
+    files = ["--source", str(source), "--out", str(out)]
+    assert main(["import-weights", "--network", "flownet2_s", *files]) == 0
+    pair = 255 * torch.rand(1, 3, 2, 64, 64)
+    with torch.no_grad():
+        assert torch.equal(load_flownet2(out, "flownet2_s")(pair), network(pair))
+    with pytest.raises(WeightsError, match=r"s\.pt holds flownet2_s, expected flownet2_c"):
+        load_flownet2(out, "flownet2_c")
 
 
 @pytest.mark.parametrize(
@@ -108,9 +127,6 @@ def test_imported_weights_of_another_network_are_refused(tmp_path):
     out = tmp_path / "o.pt"
     files = ["--source", str(tmp_path / "v.pth"), "--out", str(out)]
     assert main(["import-weights", "--network", "vdsr", "--args", VDSR, *files]) == 0
-    from pipeline.flow.flownet2 import load_flownet2
-    from pipeline.superres.features import load_features
-
     with pytest.raises(WeightsError, match=r"o\.pt holds vdsr, expected vgg19"):
         load_features(config.FeatureNetwork(weights=out))
     with pytest.raises(WeightsError, match=r"o\.pt holds vdsr, expected flownet2"):

@@ -1,7 +1,18 @@
-"""BN-Inception (Ioffe and Szegedy 2015), as TSN uses it: its Caffe model with the names of its torch port.
+"""BN-Inception: Ioffe and Szegedy, "Batch normalization", ICML 2015, as TSN (Wang et al., ECCV 2016) uses it.
 
-Open details, settled as in that port: convolutions have biases; BN epsilon 1e-5; max-pooling by 2 rounds
-sizes up without padding; average pooling of a block counts padded zeros; block 5b pools by maximum.
+Ten inception blocks of four (3c and 4e: three) branches. 11,295,240 parameters with 1000 classes.
+
+Details settled (TSN's Caffe model; names of its torch port, yjxiong/tensorflow-model-zoo.torch):
+- Convolution with bias, then BN (epsilon 1e-5), then ReLU, everywhere; padding of half the kernel.
+- The blocks are those of the Caffe model: 4a has 96 channels before and 128 after its double 3x3, and so on
+  as in BLOCKS; 3c and 4e stride by 2 in both of their 3x3 branches and keep no 1x1.
+- Max-pooling by 2 (3x3) rounds sizes up without padding; average pooling of a block is 3x3, stride 1, padded
+  by one and counts padded zeros; block 5b pools by maximum, padded by one.
+- 7x7 average pooling, dropout, linear layer. Input: BGR in 0 to 255 minus (104, 117, 123); flow minus 128.
+- Names: Caffe's with _ for / ("inception_3a_double_3x3_2_bn"), `last_linear` for fc-action.
+
+Differs: `width` and `blocks` make smaller ones. Sides must halve evenly down to 3c and 4e (multiples of 32);
+Caffe fails there too, because its padded convolutions and unpadded pooling disagree.
 """
 
 from __future__ import annotations

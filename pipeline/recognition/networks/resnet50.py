@@ -1,8 +1,22 @@
-"""ResNet-50 (He et al. 2016) in torchvision's layout, or as Caffe's model where ``caffe`` is set.
+"""ResNet-50: He et al., "Deep residual learning for image recognition", CVPR 2016; a stream of ST-ResNet.
 
-torchvision strides in a unit's 3x3 convolution and pads the first max-pooling by one; Caffe's model (whose
-weights the published ST-ResNet starts from) strides in the first 1x1 convolution, and its max-pooling
-rounds up without padding. The two differ in nothing else but the input's normalisation.
+7x7 convolution, max-pooling, 3 + 4 + 6 + 3 bottleneck units, average pooling, linear layer. 25,557,032
+parameters with 1000 classes.
+
+Details settled:
+- Layout, names and numbers of torchvision (`conv1`, `layerN.M.convK`, `downsample`, `fc`): no biases but
+  the classifier's, BN epsilon 1e-5, projections where the shape changes, stride in a unit's 3x3 convolution,
+  first max-pooling padded by one; input (RGB / 255 - mean) / deviation of ImageNet.
+- `caffe=True` is the authors' Caffe model, from which the published ST-ResNet starts (by way of
+  MatConvNet's imagenet-resnet-50-dag): stride in a unit's first 1x1 convolution; first max-pooling rounds
+  sizes up without padding, which MatConvNet writes as padding (0, 1, 0, 1); input is RGB minus the mean of
+  Caffe's mean image, not divided; flow minus 128.
+- Caffe's conv1 has a bias in this model alone; BN follows, so it is folded into `bn1.running_mean` (minus the
+  bias) when weights are imported. MatConvNet's BN keeps mean and deviation, sqrt(variance + 1e-5).
+- The head pools windows of 7x7 and averages the scores over their positions, as ST-ResNet's test on whole
+  frames does; for a 224x224 input that is torchvision's global average.
+
+Differs: `depths` and `width` make smaller ones.
 """
 
 from __future__ import annotations
@@ -15,7 +29,8 @@ from torch import nn
 
 from pipeline.recognition.networks.backbone import IMAGENET, Backbone, Normalisation, Unit, initialise
 
-CAFFE_RGB = Normalisation("rgb", (123.68, 116.779, 103.939), (1.0, 1.0, 1.0), 1.0)
+CAFFE_RGB = Normalisation("rgb", (123.151630838, 115.902882574, 103.062623801), (1.0, 1.0, 1.0), 1.0)
+"""Means over Caffe's ResNet_mean.binaryproto, as MatConvNet's import of that model has them."""
 
 
 class Bottleneck(Unit):

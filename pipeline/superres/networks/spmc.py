@@ -22,8 +22,11 @@ paper uses, and, for the encoder's and decoder's widths and the tanh's gain, a p
   is repeated (script).
 
 Differs: the centre frame's own motion is zero instead of estimated; only the last step is decoded (the
-paper also trains on the earlier steps' images); the last convolution starts near zero. The paper trains
-the motion network on its own loss first: ``motion_loss`` is that loss.
+paper also trains on the earlier steps' images, weighted from 0.5 to 1); the last convolution starts near
+zero. The paper trains in three phases: the motion network alone on its own loss, the rest with the motion
+network fixed, then all on both losses. Here each phase is a model that starts (`init`) from the one
+before: `losses: {pixel: null, motion: {weight: 1.0}}`, then `frozen: [motion.]`, then
+`losses: {pixel: {}, motion: {}}`.
 """
 
 from __future__ import annotations
@@ -206,28 +209,6 @@ class SPMC(nn.Module):
         moved = splat(y.flatten(0, 1), self.flows(y).flatten(0, 1))
         residual = self.fusion(moved.unflatten(0, y.shape[:2]))
         return enlarge(lr[:, 1]) + LUMA_TO_RGB * residual
-
-    def motion_loss(self, lr: Tensor, smoothness: float = 0.01) -> Tensor:
-        """The motion network's own loss: L1 of the warped centre, plus total variation of the flow.
-
-        Args:
-            lr: frames (B, 3, 3, h, w).
-            smoothness: weight of the total variation.
-
-        Returns:
-            A scalar, mean over pixels.
-
-        Source: Tao et al. 2017, loss of the motion network.
-        """
-        check_video(lr, self.frames)
-        y = luma(lr)
-        flows = self.flows(y)
-        total = y.new_zeros(())
-        for index in (0, 2):
-            flow = flows[:, index]
-            variation = flow.diff(dim=-1).abs().mean() + flow.diff(dim=-2).abs().mean()
-            total = total + (warp(y[:, 1], flow) - y[:, index]).abs().mean() + smoothness * variation
-        return total
 
 
 NETWORK = SPMC

@@ -11,8 +11,9 @@ Details settled:
 - Enlargement is MATLAB's bicubic of the LR frame, in float: so the release's weights give its reported
   31.45 dB on Set5 (31.36 with the enlarged RGB rounded to 8 bits, 31.03 with the enlarged luma rounded).
 
-Differs: the last convolution starts near zero, so that training starts from bicubic; the release draws
-it with a deviation of 0.47, which needs its warm-up at a large rate and clipped gradients.
+Differs: training starts from bicubic, because the last convolution starts near zero, where the release
+draws it with a deviation of 0.47 and needs its large rate and clipped gradients; the others are drawn by
+their inputs (the release: by their outputs, which is the same but for the first).
 """
 
 from __future__ import annotations
