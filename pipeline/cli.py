@@ -22,6 +22,7 @@ from pipeline.errors import PipelineError
 
 STAGES = {
     "generate-demo": "pipeline.data.demo.generate:generate_demo",
+    "unpack-archive": "pipeline.data.archive:unpack_archive",
     "list-clips": "pipeline.data.listing:list_clips",
     "list-videos": "pipeline.data.listing:list_videos",
     "prepare-clips": "pipeline.data.prepare:prepare_clips",
@@ -36,6 +37,8 @@ STAGES = {
     "score-clips": "pipeline.recognition.scoring:score_clips",
     "aggregate": "pipeline.report.aggregate:aggregate",
     "draw-comparison": "pipeline.report.picture:draw_comparison",
+    # No rule's: the Snakefile calls the same function before it plans.
+    "preflight": "pipeline.preflight.report:preflight",
 }
 
 

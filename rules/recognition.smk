@@ -33,9 +33,10 @@ rule train_recognizer:
             for shard in shards(w.dataset, "train")
         ],
         init=lambda w: [
-            recognizer_weights(w.dataset, w.recognizer, stream)
+            path
             for stream in ("spatial", "temporal")
             if w.stream == "joint"
+            for path in recognizer_weights(w.dataset, w.recognizer, stream)
         ],
     output:
         f"{OUT}/recognition/{{dataset}}/{{recognizer}}/{{stream}}.pt",
@@ -74,8 +75,9 @@ rule score_clips:
         ),
         flow=lambda w: f"{OUT}/flow/{w.dataset}/{source_of(w.method, 'temporal')}/test-{w.shard}.h5",
         weights=lambda w: [
-            recognizer_weights(w.dataset, w.recognizer, stream)
+            path
             for stream in scored_streams(w.recognizer, w.method)
+            for path in recognizer_weights(w.dataset, w.recognizer, stream)
         ],
     output:
         f"{OUT}/recognition/{{dataset}}/{{recognizer}}/scores/{{method}}/{{shard}}.npz",

@@ -28,7 +28,8 @@ def test_every_stage_is_called_by_a_rule(root):
         for path in (root / "rules").glob("*.smk")
         for stage in re.findall(r"python -m pipeline ([\w-]+)", path.read_text())
     }
-    assert called == set(STAGES)
+    # Called before there are jobs, by rules/common.smk.
+    assert called == set(STAGES) - {"preflight"}
 
 
 def test_a_wrong_value_names_argument_and_key(capsys, tmp_path):

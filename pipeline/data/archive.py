@@ -7,6 +7,7 @@ and permissions never reaches the file system unchecked.
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import os
 import shutil
 import stat
@@ -61,6 +62,15 @@ class Member:
 def is_archive(path: Path | None) -> bool:
     """Whether a path of the configuration is to be unpacked, rather than a folder to be read."""
     return path is not None and path.name.lower().endswith(SUFFIXES) and not path.is_dir()
+
+
+def reader_problem(path: Path) -> str | None:
+    """What to install where nothing here reads an archive; None for everything that can be read."""
+    if not is_archive(path) or not path.name.lower().endswith(".rar"):
+        return None
+    if importlib.util.find_spec("rarfile") or shutil.which("bsdtar"):
+        return None
+    return f"nothing here reads rar: {RAR_READERS}"
 
 
 def unpack_archive(archive: Path, folder: Path) -> None:
@@ -178,8 +188,8 @@ def _rar_members(path: Path) -> Iterator[Member]:
     if not (rarfile and _has_tool(rarfile)) and shutil.which("bsdtar"):
         yield from _bsdtar_members(path)
         return
-    if not rarfile:
-        raise ArchiveError(f"nothing here reads rar: {RAR_READERS}")
+    if problem := reader_problem(path):
+        raise ArchiveError(problem)
     with _rar_errors(rarfile), rarfile.RarFile(path) as archive:
         members = archive.infolist()
         if archive.is_solid() and len(members) > SOLID_MEMBERS:
