@@ -36,7 +36,7 @@ def jobs_of(result) -> dict[str, int]:
 
 def plan(project: Project, config: Path | str, *options: str):
     arguments = ["--configfile", config, *(["--config", *options] if options else [])]
-    return project.snakemake("--dry-run", "--quiet", "progress", *arguments, "--", TABLE)
+    return project.snakemake("--dry-run", *arguments, "--", TABLE)
 
 
 def empty_videos(lists: Path, name: str, folder: Path) -> None:
