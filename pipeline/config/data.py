@@ -33,8 +33,12 @@ class Dataset(Section):
 
     label: str = Field("", description="name in tables and figures; empty: its key")
     layout: Literal["ucf101", "hmdb51"] = Field(description="layout of folders and split lists")
-    root: Path | None = Field(None, description="folder of the class folders, or the published archive; null: the demo's")
-    splits: Path | None = Field(None, description="folder of the split lists, or their archive; null: the demo's")
+    root: Path | None = Field(
+        None, description="folder of the class folders, or the published archive; null: the demo's"
+    )
+    splits: Path | None = Field(
+        None, description="folder of the split lists, or their archive; null: the demo's"
+    )
     split: Literal[1, 2, 3] = Field(1, description="official split; the paper uses 1")
     classes: list[str] | None = Field(None, description="subset of classes; null: all")
     shards: Shards = Field(default_factory=Shards, description="jobs per split")

@@ -37,6 +37,9 @@ SUFFIXES = (".rar", ".zip", *TARS)
 SOLID_MEMBERS = 500
 """Members of the largest solid rar that is read: each one is reached by decompressing all before it."""
 
+RAR_TOOLS = ("unrar", "unar", "7z", "7zz")
+"""Programs that rarfile calls for compressed members; it reads stored ones itself."""
+
 RAR_READERS = (
     "install the Python package rarfile (pip install rarfile) and one of unrar, unar or 7-Zip with rar "
     "support (apt-get install unar, or conda install -c conda-forge unrar), or bsdtar alone (apt-get install "
@@ -68,7 +71,7 @@ def reader_problem(path: Path) -> str | None:
     """What to install where nothing here reads an archive; None for everything that can be read."""
     if not is_archive(path) or not path.name.lower().endswith(".rar"):
         return None
-    if importlib.util.find_spec("rarfile") or shutil.which("bsdtar"):
+    if shutil.which("bsdtar") or (importlib.util.find_spec("rarfile") and any(map(shutil.which, RAR_TOOLS))):
         return None
     return f"nothing here reads rar: {RAR_READERS}"
 
@@ -188,8 +191,8 @@ def _rar_members(path: Path) -> Iterator[Member]:
     if not (rarfile and _has_tool(rarfile)) and shutil.which("bsdtar"):
         yield from _bsdtar_members(path)
         return
-    if problem := reader_problem(path):
-        raise ArchiveError(problem)
+    if not rarfile:
+        raise ArchiveError(f"nothing here reads rar: {RAR_READERS}")
     with _rar_errors(rarfile), rarfile.RarFile(path) as archive:
         members = archive.infolist()
         if archive.is_solid() and len(members) > SOLID_MEMBERS:

@@ -199,7 +199,6 @@ def test_what_to_install_is_said_where_nothing_reads_rar(tmp_path, target, monke
         raise ModuleNotFoundError(name)
 
     monkeypatch.setattr(archive.importlib, "import_module", missing)
-    monkeypatch.setattr(archive.importlib.util, "find_spec", lambda name: None)
     monkeypatch.setenv("PATH", str(tmp_path))
     refused(write_rar(tmp_path / "a.rar", {"a": b""}), target, "pip install rarfile.*unar.*bsdtar")
 
