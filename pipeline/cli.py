@@ -1,4 +1,4 @@
-"""``python -m pipeline STAGE --argument value``: one sub-command a rule, and the import of weights.
+"""``python -m pipeline STAGE --argument value``: one sub-command a rule, import-weights and preflight.
 
 The arguments are those of the stage's function: paths and text as they are, everything else as JSON,
 checked against the function's types before the stage starts.
@@ -22,6 +22,7 @@ from pipeline.errors import PipelineError
 
 STAGES = {
     "generate-demo": "pipeline.data.demo.generate:generate_demo",
+    "unpack-archive": "pipeline.data.archive:unpack_archive",
     "list-clips": "pipeline.data.listing:list_clips",
     "list-videos": "pipeline.data.listing:list_videos",
     "prepare-clips": "pipeline.data.prepare:prepare_clips",
@@ -44,7 +45,9 @@ STAGES = {
     "tabulate-mixtures": "pipeline.report.mixtures:tabulate_mixtures",
     "tabulate-quality": "pipeline.report.quality:tabulate_quality",
     "draw-comparison": "pipeline.report.picture:draw_comparison",
+    # No rule's: the one prepares what a run is given, the Snakefile calls the other before it plans.
     "import-weights": "pipeline.import_weights:import_weights",
+    "preflight": "pipeline.preflight.report:preflight",
 }
 
 

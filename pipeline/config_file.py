@@ -10,9 +10,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from pipeline.config import SCALE, Config, Dataset, STResNet
+from pipeline.config import SCALE, Config, STResNet
 from pipeline.config.tables import table_problems
 from pipeline.errors import PipelineError
+from pipeline.preflight.needs import find_needs
 from pipeline.weights import WeightsError
 from pipeline.weights.provenance import check_split
 
@@ -21,8 +22,12 @@ class ConfigError(PipelineError, ValueError):
     """A configuration that cannot be run; the message names each key and what to do."""
 
 
-def load_config(raw: Mapping[str, Any]) -> Config:
+def load_config(raw: Mapping[str, Any], data_must_exist: bool = True) -> Config:
     """Check a configuration and resolve its data paths against ``data_root``.
+
+    Args:
+        raw: what Snakemake or a YAML reader made of the file.
+        data_must_exist: False where the run is only planned: data and weights may still be missing.
 
     Raises:
         ConfigError: with one line for each unknown key, wrong type, impossible value, missing path
@@ -34,14 +39,17 @@ def load_config(raw: Mapping[str, Any]) -> Config:
     except ValidationError as error:
         raise ConfigError(_message([_line(e) for e in error.errors()])) from None
     config = _resolve_paths(config)
-    problems = [*_cross_checks(config), *_missing_paths(config)] or [*_split_problems(config)]
-    if problems:
+    if problems := list(_cross_checks(config)):
+        raise ConfigError(_message(problems))
+    if data_must_exist and (lacking := [need.problem for need in find_needs(config) if need.problem]):
+        raise ConfigError(_message(lacking, "data or weights are missing; nothing was started:"))
+    if problems := list(_split_problems(config)):
         raise ConfigError(_message(problems))
     return config
 
 
-def _message(problems: list[str]) -> str:
-    return "\n".join(["the configuration cannot be used:", *(f"  {p}" for p in problems)])
+def _message(problems: list[str], heading: str = "the configuration cannot be used:") -> str:
+    return "\n".join([heading, *(f"  {p}" for p in problems)])
 
 
 def _line(error: Any) -> str:
@@ -160,8 +168,8 @@ def _cross_checks(config: Config) -> Iterator[str]:
 def _training_checks(config: Config, key: str, name: str) -> Iterator[str]:
     training = config.superres.models[name].training
     losses = training.losses
-    if not (losses.pixel or losses.feature or losses.adversarial):
-        yield f"{key}.training.losses: nothing to minimise; give pixel, feature or adversarial"
+    if not (losses.pixel or losses.feature or losses.adversarial or losses.motion):
+        yield f"{key}.training.losses: nothing to minimise; give pixel, feature, adversarial or motion"
     if losses.warp and training.patches != "tosr":
         yield f"{key}.training.patches: a warp loss needs pairs; set it to tosr"
     if training.crop and (training.crop % SCALE or training.crop > config.patches.size):
@@ -212,27 +220,12 @@ def _initial_weights_problem(weights: str | None) -> str | None:
         return None
     package, _, file = weights.rpartition(":")
     if not package:
-        return None if Path(file).exists() else f"{file} does not exist"
+        return None  # a path: one of the needs
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
         return f"the package {package} is not installed; pip install {package.replace('_', '-')}"
     known = Path(spec.submodule_search_locations[0])
     return None if (known / file).exists() else f"{known} has no file {file}"
-
-
-def _missing_paths(config: Config) -> Iterator[str]:
-    """Lines for data and weights that are named but not there. The demo's are made by the run."""
-    if not config.demo:
-        if not config.training_videos.root:
-            yield "training_videos.root: missing; give the folder of the natural videos (CDVL)"
-        for name, dataset in config.datasets.items():
-            for field in ("root", "splits"):
-                if not getattr(dataset, field):
-                    yield f"datasets.{name}.{field}: missing; {_where_to_get(dataset)}"
-    generated = (config.output / "demo").resolve()
-    for key, path in _paths("", config.model_dump(exclude={"output"})):
-        if not path.exists() and not (config.demo and path.resolve().is_relative_to(generated)):
-            yield f"{key}: {path} does not exist; correct it, or set data_root to the folder it starts from"
 
 
 def _split_problems(config: Config) -> Iterator[str]:
@@ -246,17 +239,3 @@ def _split_problems(config: Config) -> Iterator[str]:
                         check_split(path, data.layout, data.split)
                 except WeightsError as error:
                     yield f"recognition.recognizers.{name}.weights.{stream}: {error}"
-
-
-def _where_to_get(dataset: Dataset) -> str:
-    if dataset.layout == "ucf101":
-        return "give the folders of UCF101.rar and UCF101TrainTestSplits-RecognitionTask.zip, unpacked"
-    return "give the folders of hmdb51_org.rar and test_train_splits.rar, unpacked"
-
-
-def _paths(key: str, value: Any) -> Iterator[tuple[str, Path]]:
-    if isinstance(value, Path):
-        yield key, value
-    elif isinstance(value, dict):
-        for name, item in value.items():
-            yield from _paths(f"{key}.{name}" if key else str(name), item)

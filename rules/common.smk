@@ -3,15 +3,24 @@ import hashlib
 import json
 import os
 import re
+import sys
 
 from snakemake.exceptions import WorkflowError
 
-from pipeline.config_file import ConfigError, load_config
+from pipeline.config_file import load_config
+from pipeline.data.archive import is_archive
+from pipeline.errors import PipelineError
 from pipeline.fingerprint import fingerprint
+from pipeline.preflight.report import check
+
+# A dry run plans without data and weights and says what is missing; any other run stops before its first job.
+PLANNING = workflow.output_settings.dryrun
 
 try:
-    CONFIG = load_config(config)
-except ConfigError as error:
+    CONFIG = load_config(config, data_must_exist=not PLANNING)
+    if workflow.is_main_process:
+        print(check(CONFIG), end="", file=sys.stderr)
+except PipelineError as error:
     raise WorkflowError(str(error))
 
 OUT = str(CONFIG.output)
@@ -79,6 +88,7 @@ wildcard_constraints:
     shard=r"\d+",
     engine="tvl1|flownet2",
     kind="sosr|tosr",
+    part="videos|splits",
 
 
 def one_of(names):
@@ -155,19 +165,30 @@ def training_modules(model):
     if losses.adversarial:
         modules.append(network_module("superres", losses.adversarial.discriminator))
     init = MODELS[model].init
-    return modules + importer(init and MODELS[init].weights, *feature_weights(model))
+    features = losses.feature and CONFIG.superres.feature_network.weights
+    return modules + importer(init and MODELS[init].weights, features)
+
+
+def given(path):
+    """A file that the config names, as an input; nothing where it is missing and this run only plans."""
+    return [] if PLANNING and not os.path.exists(path) else [str(path)]
 
 
 def weights_of(model):
     """Weights of a model: published, trained here, or none for a network without parameters."""
     if MODELS[model].weights:
-        return [str(MODELS[model].weights)]
+        return given(MODELS[model].weights)
     return [f"{OUT}/superres/models/{model}.pt"] if MODELS[model].training else []
 
 
 def feature_weights(model):
     weights = CONFIG.superres.feature_network.weights
-    return [str(weights)] if weights and MODELS[model].training.losses.feature else []
+    return given(weights) if weights and MODELS[model].training.losses.feature else []
+
+
+def flow_weights(engine):
+    weights = CONFIG.flow.flownet2.weights
+    return given(weights) if weights and engine == "flownet2" else []
 
 
 def streams_of(recognizer):
@@ -190,10 +211,19 @@ def published_stream(dataset, recognizer, stream):
     return RECOGNIZERS[recognizer].weights_for(stream, dataset)
 
 
-def recognizer_weights(dataset, recognizer, stream):
-    """Weights of a stream: published, or trained here."""
-    published = published_stream(dataset, recognizer, stream)
-    return str(published or f"{OUT}/recognition/{dataset}/{recognizer}/{stream}.pt")
+def recognizer_weights(dataset, recognizer, streams):
+    """Weights of some streams: published, or trained here."""
+    files = []
+    for stream in streams:
+        published = published_stream(dataset, recognizer, stream)
+        made = f"{OUT}/recognition/{dataset}/{recognizer}/{stream}.pt"
+        files += given(published) if published else [made]
+    return files
+
+
+def first_streams(stream):
+    """Streams whose weights the training of a stream starts from."""
+    return ["spatial", "temporal"] if stream == "joint" else []
 
 
 def recognizer_importer(dataset, recognizer, streams, initial=None):
@@ -213,20 +243,29 @@ def recognizer_spec(recognizer, stream, dataset):
     )
 
 
-def generated(name, root):
-    """Folder that the demo generates for a data set, if its videos are the generated ones."""
+def made_folder(name, part):
+    """Folder that a job makes for the videos or lists of a data set: the demo's, or an archive's content."""
+    data = CONFIG.datasets.get(name, CONFIG.training_videos)
+    root = data.root if part == "videos" else data.splits
+    if is_archive(root):
+        return [f"{OUT}/unpacked/{name}/{part}"]
     folder = f"{OUT}/demo/{name}"
-    return [folder] if str(root) in (folder, f"{folder}/videos") else []
+    return [folder] if str(root) in (folder, f"{folder}/{part}") else []
 
 
-def inventory(data):
-    """Hash of names and sizes of all files of given data: what a listing depends on.
+def below(root, folder):
+    """What a path adds to the folder that a job makes for it; all of the path where none does."""
+    return "" if is_archive(root) else str(root).removeprefix("".join(folder))
+
+
+def inventory(*roots):
+    """Hash of names and sizes of all files of given folders: what a listing depends on.
 
     A folder cannot be an input: its time stamp misses what changes further down, and the
     between-workflow cache fails on it.
     """
     digest = hashlib.sha256()
-    for root in filter(None, (data.root, getattr(data, "splits", None))):
+    for root in roots:
         for folder, folders, files in os.walk(root):
             folders.sort()
             for name in sorted(files):

@@ -22,9 +22,33 @@ rule generate_demo:
         " --seed {params.seed} --folder {output:q} 2> {log:q}"
 
 
+rule unpack_archive:
+    input:
+        lambda w: given(
+            CONFIG.training_videos.root
+            if w.name == "training_videos"
+            else getattr(
+                CONFIG.datasets[w.name], "root" if w.part == "videos" else "splits"
+            )
+        ),
+    output:
+        directory(f"{OUT}/unpacked/{{name}}/{{part}}"),
+    log:
+        f"{OUT}/logs/unpack_archive/{{name}}-{{part}}.log",
+    benchmark:
+        f"{OUT}/benchmarks/unpack_archive/{{name}}-{{part}}.tsv"
+    conda:
+        ENVIRONMENT
+    params:
+        code=fingerprint("pipeline.data.archive"),
+    shell:
+        "python -m pipeline unpack-archive --archive {input:q} --folder {output:q} 2> {log:q}"
+
+
 rule list_clips:
     input:
-        lambda w: generated(w.dataset, CONFIG.datasets[w.dataset].root),
+        root=lambda w: made_folder(w.dataset, "videos"),
+        splits=lambda w: made_folder(w.dataset, "splits"),
     output:
         manifest=f"{OUT}/data/{{dataset}}/manifest.csv",
         left_out=f"{OUT}/data/{{dataset}}/left_out.csv",
@@ -34,20 +58,19 @@ rule list_clips:
         ENVIRONMENT
     params:
         # Below the input where it is generated: a path of the output folder would part the caches of runs.
-        root=lambda w, input: str(CONFIG.datasets[w.dataset].root).removeprefix(
-            "".join(input)
+        root=lambda w, input: below(CONFIG.datasets[w.dataset].root, input.root),
+        splits=lambda w, input: below(CONFIG.datasets[w.dataset].splits, input.splits),
+        files=lambda w, input: inventory(
+            *([] if input.root else [CONFIG.datasets[w.dataset].root]),
+            *([] if input.splits else [CONFIG.datasets[w.dataset].splits]),
         ),
-        splits=lambda w, input: str(CONFIG.datasets[w.dataset].splits).removeprefix(
-            "".join(input)
-        ),
-        files=lambda w, input: None if input else inventory(CONFIG.datasets[w.dataset]),
         dataset=lambda w: as_json(
             CONFIG.datasets[w.dataset], "layout", "split", "classes", "shards"
         ),
         code=fingerprint("pipeline.data.listing"),
     shell:
-        "python -m pipeline list-clips --dataset {params.dataset:q} --root {input:q}{params.root:q}"
-        " --splits {input:q}{params.splits:q} --out {output.manifest:q} --left-out {output.left_out:q} 2> {log:q}"
+        "python -m pipeline list-clips --dataset {params.dataset:q} --root {input.root:q}{params.root:q}"
+        " --splits {input.splits:q}{params.splits:q} --out {output.manifest:q} --left-out {output.left_out:q} 2> {log:q}"
 
 
 rule prepare_clips:
@@ -71,7 +94,7 @@ rule prepare_clips:
 
 rule list_videos:
     input:
-        generated("training_videos", CONFIG.training_videos.root),
+        made_folder("training_videos", "videos"),
     output:
         manifest=f"{OUT}/data/training_videos/manifest.csv",
         left_out=f"{OUT}/data/training_videos/left_out.csv",
@@ -80,10 +103,10 @@ rule list_videos:
     conda:
         ENVIRONMENT
     params:
-        root=lambda w, input: str(CONFIG.training_videos.root).removeprefix(
-            "".join(input)
+        root=lambda w, input: below(CONFIG.training_videos.root, input),
+        files=lambda w, input: inventory(
+            *([] if input else [CONFIG.training_videos.root])
         ),
-        files=lambda w, input: None if input else inventory(CONFIG.training_videos),
         videos=as_json(CONFIG.training_videos, "size", "max_frames", "shards"),
         code=fingerprint("pipeline.data.listing"),
     shell:

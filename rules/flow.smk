@@ -30,6 +30,7 @@ rule extract_training_flow:
     input:
         manifest=f"{OUT}/data/training_videos/manifest.csv",
         frames=f"{OUT}/data/training_videos/train-{{shard}}/hr.h5",
+        weights=lambda w: flow_weights(w.engine),
     output:
         f"{OUT}/flow/training_videos/{{engine}}-gap{{gap}}/{{shard}}.h5",
     log:
@@ -48,7 +49,9 @@ rule extract_training_flow:
         seed=CONFIG.seed,
         device=lambda w: CONFIG.compute.device if w.engine == "flownet2" else "cpu",
         code=lambda w: fingerprint(
-            "pipeline.flow.extract_training", f"pipeline.flow.{w.engine}"
+            "pipeline.flow.extract_training",
+            f"pipeline.flow.{w.engine}",
+            *importer(*flow_weights(w.engine)),
         ),
     shell:
         "python -m pipeline extract-training-flow --frames {input.frames:q} --manifest {input.manifest:q}"

@@ -29,11 +29,9 @@ rule train_recognizer:
         manifest=f"{OUT}/data/{{dataset}}/manifest.csv",
         frames=lambda w: all_frames(w.dataset, "hr", "train"),
         flow=lambda w: flow_of(w.dataset, "hr", "train"),
-        init=lambda w: [
-            recognizer_weights(w.dataset, w.recognizer, stream)
-            for stream in ("spatial", "temporal")
-            if w.stream == "joint"
-        ],
+        init=lambda w: recognizer_weights(
+            w.dataset, w.recognizer, first_streams(w.stream)
+        ),
     output:
         f"{OUT}/recognition/{{dataset}}/{{recognizer}}/{{stream}}.pt",
     log:
@@ -62,7 +60,7 @@ rule train_recognizer:
             *recognizer_importer(
                 w.dataset,
                 w.recognizer,
-                ["spatial", "temporal"] * (w.stream == "joint"),
+                first_streams(w.stream),
                 RECOGNIZERS[w.recognizer].initial_weights,
             ),
         ),
@@ -81,11 +79,9 @@ rule train_mixed_recognizer:
         flow=lambda w: flow_of(w.dataset, "hr", "train"),
         low_frames=lambda w: all_frames(w.dataset, BASELINE, "train"),
         low_flow=lambda w: flow_of(w.dataset, BASELINE, "train"),
-        init=lambda w: [
-            recognizer_weights(w.dataset, w.recognizer, stream)
-            for stream in ("spatial", "temporal")
-            if w.stream == "joint"
-        ],
+        init=lambda w: recognizer_weights(
+            w.dataset, w.recognizer, first_streams(w.stream)
+        ),
     output:
         f"{OUT}/recognition/{{dataset}}/{{recognizer}}/{{stream}}.pt",
     log:
@@ -127,10 +123,9 @@ rule score_clips:
         manifest=f"{OUT}/data/{{dataset}}/manifest.csv",
         frames=scored_frames,
         flow=scored_flow,
-        weights=lambda w: [
-            recognizer_weights(w.dataset, w.recognizer, stream)
-            for stream in scored_streams(w.recognizer, w.method)
-        ],
+        weights=lambda w: recognizer_weights(
+            w.dataset, w.recognizer, scored_streams(w.recognizer, w.method)
+        ),
     output:
         f"{OUT}/recognition/{{dataset}}/{{recognizer}}/scores/{{method}}/{{shard}}.npz",
     log:

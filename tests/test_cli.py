@@ -22,8 +22,8 @@ def test_every_stage_documents_its_arguments(stage, capsys):
         assert f"--{argument.replace('_', '-')}" in shown
 
 
-NO_RULE = {"import-weights"}
-"""Sub-commands that prepare what a run is given."""
+NO_RULE = {"import-weights", "preflight"}
+"""Sub-commands for what a run is given, and for what it takes."""
 
 
 def test_every_stage_is_called_by_a_rule(root):

@@ -212,6 +212,7 @@ CODE = {
     "pipeline/import_weights.py": set(),
     "pipeline/cli.py": set(),
     "pipeline/networks_docs.py": set(),
+    "pipeline/preflight/report.py": set(),
 }
 
 CONFIG = {
@@ -337,5 +338,5 @@ def test_every_rule_is_covered(finished):
         for p in (finished[0].folder / "rules").glob("*.smk")
         for r in re.findall(r"^rule (\w+):", p.read_text(), re.M)
     }
-    # Targets of their own, without a command.
-    assert covered == rules - {"figures", "tables"}
+    # Targets of their own, without a command; and archives, which the demo has none of (tests/test_paper.py).
+    assert covered == rules - {"figures", "tables", "unpack_archive"}

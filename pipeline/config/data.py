@@ -33,8 +33,12 @@ class Dataset(Section):
 
     label: str = Field("", description="name in tables and figures; empty: its key")
     layout: Literal["ucf101", "hmdb51"] = Field(description="layout of folders and split lists")
-    root: Path | None = Field(None, description="folder of the class folders; null: the demo's")
-    splits: Path | None = Field(None, description="folder of the split lists; null: the demo's")
+    root: Path | None = Field(
+        None, description="folder of the class folders, or the published archive; null: the demo's"
+    )
+    splits: Path | None = Field(
+        None, description="folder of the split lists, or their archive; null: the demo's"
+    )
     split: Literal[1, 2, 3] = Field(1, description="official split; the paper uses 1")
     classes: list[str] | None = Field(None, description="subset of classes; null: all")
     shards: Shards = Field(default_factory=Shards, description="jobs per split")
@@ -46,7 +50,7 @@ class Dataset(Section):
 class TrainingVideos(Section):
     """The natural videos that SR networks are trained on (CDVL-134 in the paper)."""
 
-    root: Path | None = Field(None, description="folder of videos; null: the demo's")
+    root: Path | None = Field(None, description="folder of videos, or an archive of them; null: the demo's")
     size: Pair = Field(
         [320, 240],
         description="width and height in pixels whose area each video is resized to, keeping its aspect",

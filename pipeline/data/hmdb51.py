@@ -28,13 +28,18 @@ def find_clips(root: Path, splits: Path, split: int, classes: list[str] | None) 
 
     Source: docs/facts.md, section 1 ("name.avi 0|1|2": unused, train, test; names hold [ ] ! ; ( ) & #).
     """
+    chosen, entries = read_lists(splits, split, classes)
+    return match_files(root, chosen, entries, f"not in the lists of split {split}")
+
+
+def read_lists(splits: Path, split: int, classes: list[str] | None) -> tuple[list[str], list[Entry]]:
+    """Classes and clips that the official lists name, as ``find_clips`` orders them; raises DataError."""
     ending = f"_test_split{split}.txt"
     known = sorted(path.name.removesuffix(ending) for path in splits.glob(f"*{ending}"))
     if not known:
         raise DataError(f"{splits}: no lists *{ending}; put HMDB51's official split lists there")
     chosen = choose_classes(known, classes)
-    entries = [entry for name in chosen for entry in _read_list(splits / f"{name}{ending}", name)]
-    return match_files(root, chosen, entries, f"not in the lists of split {split}")
+    return chosen, [entry for name in chosen for entry in _read_list(splits / f"{name}{ending}", name)]
 
 
 def _read_list(path: Path, class_name: str) -> Iterator[Entry]:

@@ -15,6 +15,9 @@ VIDEO_SUFFIXES = frozenset(
 )
 """Files that are taken for videos, whatever their codec."""
 
+NO_FILE = "listed, but no such file"
+"""Reason for a clip whose file is not there."""
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -89,7 +92,7 @@ def match_files(root: Path, classes: list[str], entries: Iterable[Entry], unlist
         paths = files.get(key, [])
         if not paths:
             if entry.split is not None:
-                listing.left_out.append((entry.id, "listed, but no such file"))
+                listing.left_out.append((entry.id, NO_FILE))
         elif entry.split is None:
             listing.left_out.append((entry.id, "listed as unused in this split"))
         else:

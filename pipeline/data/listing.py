@@ -9,13 +9,11 @@ from collections import Counter
 from pathlib import Path
 
 from pipeline import config
-from pipeline.data import folder, hmdb51, ucf101
+from pipeline.data import folder
 from pipeline.data.manifest import Clip, DataError, assign_shards, write_manifest
+from pipeline.data.readers import READERS
 from pipeline.files import atomic_path
 from pipeline.video.frames import VideoError, read_frames
-
-READERS = {"ucf101": ucf101.find_clips, "hmdb51": hmdb51.find_clips}
-"""Reader of each layout."""
 
 NAMED = 10
 """Clips left out for one reason that are named on the terminal; the CSV names all."""
@@ -38,7 +36,7 @@ def list_clips(dataset: config.Dataset, root: Path, splits: Path, out: Path, lef
         DataError: nothing is left, a class lacks training or test clips, or the lists are not as
             the layout says.
     """
-    listing = READERS[dataset.layout](root, splits, dataset.split, dataset.classes)
+    listing = READERS[dataset.layout].find_clips(root, splits, dataset.split, dataset.classes)
     labels = {name: label for label, name in enumerate(listing.classes)}
     clips, skipped = [], list(listing.left_out)
     for candidate in listing.candidates:

@@ -27,14 +27,19 @@ def find_clips(root: Path, splits: Path, split: int, classes: list[str] | None) 
     Source: docs/facts.md, section 1 (names match without regard to case: folder HandstandPushups holds
     v_HandStandPushups_...).
     """
+    chosen, entries = read_lists(splits, split, classes)
+    return match_files(root, chosen, entries, f"not in the lists of split {split}")
+
+
+def read_lists(splits: Path, split: int, classes: list[str] | None) -> tuple[list[str], list[Entry]]:
+    """Classes and clips that the official lists name, as ``find_clips`` orders them; raises DataError."""
     known = _read_classes(splits / "classInd.txt")
     chosen = choose_classes([name for name, _ in known], classes)
     entries = [
         *_read_list(splits / f"trainlist{split:02d}.txt", "train", dict(known)),
         *_read_list(splits / f"testlist{split:02d}.txt", "test", dict(known)),
     ]
-    wanted = [entry for entry in entries if entry.class_name in chosen]
-    return match_files(root, chosen, wanted, f"not in the lists of split {split}")
+    return chosen, [entry for entry in entries if entry.class_name in chosen]
 
 
 def _read_classes(path: Path) -> list[tuple[str, int]]:

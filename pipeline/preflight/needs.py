@@ -1,0 +1,121 @@
+"""The data and weights that a configuration needs: what is there, where to get the rest, where to put it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.config import Config
+from pipeline.data.archive import reader_problem
+
+SOURCES = {
+    r"training_videos\.root": (
+        "the natural videos: the paper chose 134 of the Consumer Digital Video Library (www.cdvl.org, free "
+        "account), 480x360 to 1920x1080; their list was not published, any varied set serves"
+    ),
+    r"ucf101 root": "UCF101.rar from https://www.crcv.ucf.edu/data/UCF101.php, as it comes or unpacked",
+    r"ucf101 splits": (
+        "UCF101TrainTestSplits-RecognitionTask.zip from https://www.crcv.ucf.edu/data/UCF101.php, as it "
+        "comes or unpacked"
+    ),
+    r"hmdb51 root": (
+        "hmdb51_org.rar from https://serre-lab.clps.brown.edu/resource/"
+        "hmdb-a-large-human-motion-database/, as it comes or unpacked"
+    ),
+    r"hmdb51 splits": (
+        "test_train_splits.rar from https://serre-lab.clps.brown.edu/resource/"
+        "hmdb-a-large-human-motion-database/, as it comes or unpacked"
+    ),
+    r"flow\.flownet2\.weights": (
+        "FlowNet2_checkpoint.pth.tar, linked from the README of https://github.com/NVIDIA/flownet2-pytorch"
+    ),
+    r"superres\.feature_network\.weights": (
+        "torchvision's ImageNet weights of VGG19, https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"
+    ),
+    r".*resnet50 initial_weights": (
+        "ImageNet weights of ResNet-50: MatConvNet's for args: {caffe: true}, https://www.vlfeat.org/matconvnet/"
+        "models/imagenet-resnet-50-dag.mat; else torchvision's, https://download.pytorch.org/models/"
+        "resnet50-0676ba61.pth"
+    ),
+    r".*bn_inception initial_weights": (
+        "ImageNet weights of BN-Inception, bn_inception-52deb4733.pth, linked from "
+        "https://github.com/Cadene/pretrained-models.pytorch"
+    ),
+    r"superres\.models\..*\.weights": "the checkpoint that the network's authors published",
+    r"recognition\.recognizers\..*\.weights\..*": "the checkpoint that the recogniser's authors published",
+}
+"""Where things come from; the pattern is matched against a need's key, or its kind and field."""
+
+
+@dataclass(frozen=True)
+class Need:
+    """One folder or file that the configuration names.
+
+    Attributes:
+        key: key of the configuration.
+        path: where the configuration says that it lies; None where it says nothing.
+        source: what it is and where it comes from; empty where that is not known.
+    """
+
+    key: str
+    path: Path | None
+    source: str
+
+    @property
+    def problem(self) -> str | None:
+        """One line for what is missing or unreadable: key, path, what to do; None where all is well."""
+        if self.path is None:
+            return f"{self.key}: missing; give the path of {self.source}"
+        if self.path.exists():
+            unreadable = reader_problem(self.path)
+            return unreadable and f"{self.key}: {self.path}: {unreadable}"
+        get = f"; put there {self.source}" if self.source else ""
+        return f"{self.key}: {self.path} does not exist{get}"
+
+
+def find_needs(config: Config) -> list[Need]:
+    """All data and weights that the configuration names or lacks, without what a demo generates."""
+    needs = []
+    if not config.demo:
+        if not config.training_videos.root:
+            needs.append(_need("training_videos.root", None))
+        for name, dataset in config.datasets.items():
+            needs += [
+                _need(f"datasets.{name}.{field}", None, f"{dataset.layout} {field}")
+                for field in ("root", "splits")
+                if not getattr(dataset, field)
+            ]
+    generated = (config.output / "demo").resolve()
+    for key, path in _paths("", config.model_dump(exclude={"output"})):
+        if not (config.demo and path.resolve().is_relative_to(generated)):
+            needs.append(_need(key, path, _kind(config, key)))
+    for name, recognizer in config.recognition.recognizers.items():
+        if (weights := recognizer.initial_weights) and ":" not in weights:
+            key = f"recognition.recognizers.{name}.initial_weights"
+            needs.append(_need(key, Path(weights), f"{recognizer.network} initial_weights"))
+    return needs
+
+
+def _need(key: str, path: Path | None, kind: str = "") -> Need:
+    found = (source for pattern, source in SOURCES.items() if re.fullmatch(pattern, kind or key))
+    return Need(key, path, next(found, ""))
+
+
+def _kind(config: Config, key: str) -> str:
+    """For a data set's paths its layout and the field: its name is the user's choice."""
+    section, _, rest = key.partition(".")
+    if section != "datasets":
+        return ""
+    name, field = rest.split(".")
+    return f"{config.datasets[name].layout} {field}"
+
+
+def _paths(key: str, value: Any) -> Iterator[tuple[str, Path]]:
+    if isinstance(value, Path):
+        yield key, value
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            yield from _paths(f"{key}.{name}" if key else str(name), item)

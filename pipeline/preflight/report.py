@@ -1,0 +1,136 @@
+"""Before any job: what a run needs, what is there, and what it will take."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import textwrap
+from pathlib import Path
+
+import yaml
+
+from pipeline.config import Config
+from pipeline.config_file import load_config
+from pipeline.errors import PipelineError
+from pipeline.preflight.cost import GPU_TFLOPS, Estimate, Work, measured_on
+from pipeline.preflight.counts import count_clips, count_videos
+from pipeline.preflight.needs import Need, find_needs
+
+WIDTH = 130
+"""Columns of the report."""
+
+
+class PreflightError(PipelineError):
+    """Data or weights that a run would stop for."""
+
+
+def preflight(config: Path, data_root: Path | None = None, output: Path | None = None) -> None:
+    """Tell what a run of a configuration needs, what is there, where to get the rest, and what it takes.
+
+    Nothing is decoded, and nothing is written.
+
+    Args:
+        config: YAML file, such as config/paper.yaml.
+        data_root: folder of data and weights, in place of the file's.
+        output: folder of results, in place of the file's.
+
+    Raises:
+        ConfigError: the configuration cannot be used.
+        PreflightError: something is missing; the report says what and where to get it.
+        DataError: a split list or a manifest is malformed.
+    """
+    changes = {"data_root": data_root, "output": output}
+    raw = yaml.safe_load(config.read_text(encoding="utf-8"))
+    raw |= {key: str(path) for key, path in changes.items() if path}
+    checked = load_config(raw, data_must_exist=False)
+    report = check(checked)
+    print(report or "preflight: generated data; nothing is needed", end="" if report else "\n")
+    sys.stdout.flush()
+    if lacking := [need for need in find_needs(checked) if need.problem]:
+        raise PreflightError(f"{len(lacking)} of the data and weights are missing; the report names them")
+
+
+def check(config: Config) -> str:
+    """The report, or nothing for a demo, which needs nothing.
+
+    Raises:
+        DataError: a split list or a manifest is malformed.
+    """
+    if config.demo:
+        return ""
+    needs = find_needs(config)
+    clips = {name: count_clips(config, name) for name in config.datasets}
+    videos = count_videos(config)
+    estimate = Estimate(config, clips, videos)
+    work = estimate.work()
+    lines = ["preflight:"]
+    if estimate.graph.trained_models:
+        lines += _entry("training_videos", videos.told)
+    for name, counted in clips.items():
+        lines += _entry(name, counted.told)
+    lines += _weights(needs)
+    lacking = [need.problem for need in needs if need.problem]
+    if lacking:
+        lines.append("  missing; a run stops before its first job:")
+        lines += [line for problem in lacking for line in _wrap(problem, "    ")]
+    lines += _costs(config, work, estimate.unknown)
+    return "\n".join(lines) + "\n"
+
+
+def _entry(name: str, told: str) -> list[str]:
+    return _wrap(told, f"  {name:<17}")
+
+
+def _wrap(text: str, start: str) -> list[str]:
+    inner = " " * len(start) if start.strip() else start + "  "
+    # Paths and addresses stay whole, for copying.
+    wrapper = textwrap.TextWrapper(
+        WIDTH, initial_indent=start, subsequent_indent=inner, break_long_words=False, break_on_hyphens=False
+    )
+    return wrapper.wrap(text)
+
+
+def _weights(needs: list[Need]) -> list[str]:
+    """The weights that are there, with their sizes."""
+    found = [
+        f"{need.path.name} ({_size(need.path.stat().st_size)})"
+        for need in needs
+        if "weights" in need.key and need.path and need.path.is_file()
+    ]
+    total = sum("weights" in need.key for need in needs)
+    told = f"{len(found)} of {total} there{': ' if found else ''}{', '.join(found)}"
+    return _entry("weights", told) if total else []
+
+
+def _costs(config: Config, work: list[Work], unknown: set[str]) -> list[str]:
+    lines = [f"  {'a whole run, table4.csv':<24}{'jobs':>8}{'CPU h':>10}{'GPU h':>10}{'disk':>10}"]
+    for rule in work:
+        lines.append(_row(rule.rule, rule))
+    total = Work("", *(sum(getattr(w, f) for w in work) for f in ("jobs", "cpu_hours", "gpu_hours", "size")))
+    lines.append(_row("together", total))
+    place = next(p for p in (config.output, *config.output.resolve().parents) if p.is_dir())
+    free = shutil.disk_usage(place).free
+    short = "" if free > total.size else "  TOO LITTLE for a whole run"
+    lines += _entry("disk", f"about {_size(total.size)} needed, {_size(free)} free at {place}{short}")
+    source = f"CPU hours are of one core: {measured_on()}"
+    if config.compute.device == "cuda":
+        source += (
+            f" GPU hours are extrapolated: counted operations at {GPU_TFLOPS[config.compute.precision]:g} "
+            "TFLOP/s, a tenth of an A100's peak; no GPU was measured, and reading data is not in them."
+        )
+    if unknown:
+        source += f" Not counted, for want of a figure: {', '.join(sorted(unknown))}."
+    return lines + _entry("estimated from", source)
+
+
+def _row(name: str, work: Work) -> str:
+    hours = [f"{value:.1f}" if value else "" for value in (work.cpu_hours, work.gpu_hours)]
+    return f"    {name:<22}{work.jobs:>8,}{hours[0]:>10}{hours[1]:>10}{_size(work.size):>10}".rstrip()
+
+
+def _size(value: float) -> str:
+    for unit in ("bytes", "KB", "MB", "GB", "TB"):
+        if value < 1000 or unit == "TB":
+            return f"{value:.3g} {unit}" if value else ""
+        value /= 1000
+    raise AssertionError("unreachable")

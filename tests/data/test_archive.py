@@ -1,0 +1,220 @@
+"""Unpacking of archives: the published layouts, and archives that mean harm."""
+
+import importlib.util
+import io
+import shutil
+import struct
+import tarfile
+import zipfile
+import zlib
+from pathlib import Path
+
+import pytest
+
+from pipeline.data import archive, hmdb51
+from pipeline.data.archive import ArchiveError, is_archive, safe_path, unpack_archive
+
+HAS_RARFILE = importlib.util.find_spec("rarfile") is not None
+needs_rar = pytest.mark.skipif(
+    not HAS_RARFILE and not shutil.which("bsdtar"), reason="neither rarfile nor bsdtar is installed"
+)
+LINK, FOLDER = 0o120777, 0o040755
+
+
+def write_zip(path: Path, members: dict[str, bytes], mode: int = 0o100644) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(path, "w") as file:
+        for name, data in members.items():
+            info = zipfile.ZipInfo("x")
+            info.filename = name  # the constructor would tidy the name
+            info.external_attr = mode << 16
+            file.writestr(info, data)
+    return path
+
+
+def write_tar(path: Path, members: dict[str, bytes], kind: bytes = tarfile.REGTYPE) -> Path:
+    with tarfile.open(path, "w") as file:
+        for name, data in members.items():
+            info = tarfile.TarInfo(name)
+            info.type = kind
+            info.linkname = "/etc/passwd" if kind != tarfile.REGTYPE else ""
+            info.size = len(data) if kind == tarfile.REGTYPE else 0
+            file.addfile(info, io.BytesIO(data))
+    return path
+
+
+def write_rar(path: Path, members: dict[str, bytes], mode: int = 0o100644) -> Path:
+    """A RAR 3 archive of stored (uncompressed) files, from the format's published description.
+
+    Blocks: CRC-16 of the header, type, flags, size of the header; a file's header goes on with both sizes,
+    system (3: Unix), CRC-32 of the data, time, version (20), method (0x30: stored), name, mode.
+    """
+
+    def block(kind: int, flags: int, rest: bytes) -> bytes:
+        body = struct.pack("<BHH", kind, flags, 7 + len(rest)) + rest
+        return struct.pack("<H", zlib.crc32(body) & 0xFFFF) + body
+
+    content = b"Rar!\x1a\x07\x00" + block(0x73, 0, bytes(6))
+    for name, data in members.items():
+        encoded = name.encode()
+        fields = struct.pack(
+            *["<IIBIIBBHI", len(data), len(data), 3, zlib.crc32(data), 0x5A21_0000, 20, 0x30],
+            *[len(encoded), mode],
+        )
+        content += block(0x74, 0x8000, fields + encoded) + data
+    path.write_bytes(content + block(0x7B, 0x4000, b""))
+    return path
+
+
+WRITERS = [
+    pytest.param(write_zip, ".zip", id="zip"),
+    pytest.param(write_tar, ".tar", id="tar"),
+    pytest.param(write_rar, ".rar", id="rar", marks=needs_rar),
+]
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+@pytest.fixture
+def target(tmp_path) -> Path:
+    return tmp_path / "out" / "videos"
+
+
+def refused(path: Path, target: Path, words: str) -> None:
+    """The archive is refused with a message, and nothing of it is left anywhere."""
+    before = {p for p in target.parent.parent.rglob("*") if target.parent not in p.parents}
+    with pytest.raises(ArchiveError, match=words) as caught:
+        unpack_archive(path, target)
+    assert path.name in str(caught.value)
+    assert not list(target.parent.iterdir())
+    assert {p for p in target.parent.parent.rglob("*")} == before | {target.parent}
+
+
+@pytest.mark.parametrize(("write", "suffix"), WRITERS)
+def test_the_folder_around_everything_is_left_out(write, suffix, tmp_path, target):
+    clip = "ApplyEyeMakeup/v_ApplyEyeMakeup_g01_c01.avi"
+    path = write(tmp_path / f"UCF101{suffix}", {f"UCF-101/{clip}": b"one", "UCF-101/YoYo/v_YoYo.avi": b""})
+    unpack_archive(path, target)
+    assert files(target) == {clip: b"one", "YoYo/v_YoYo.avi": b""}
+    assert [p.name for p in target.parent.iterdir()] == ["videos"]
+
+
+@pytest.mark.parametrize(("write", "suffix"), WRITERS)
+def test_an_archive_of_archives_gives_class_folders(write, suffix, tmp_path, target):
+    """As hmdb51_org.rar: one rar a class, each with the class folder inside; odd names stay as they are."""
+    odd = "#2_(Gum)_[x]!;&_a b_jump_f_cm_np1_fr_med_0"
+    for name, clip in (("jump", odd), ("clap", "e")):
+        write(tmp_path / f"{name}{suffix}", {f"{name}/{clip}.avi": name.encode()})
+    inner = {p.name: p.read_bytes() for p in tmp_path.iterdir() if p.is_file()}
+    unpack_archive(write(tmp_path / f"hmdb51_org{suffix}", inner), target)
+    assert files(target) == {f"jump/jump/{odd}.avi": b"jump", "clap/clap/e.avi": b"clap"}
+
+    splits = tmp_path / "splits"
+    splits.mkdir()
+    (splits / "jump_test_split1.txt").write_text(f"{odd}.avi 1\n")
+    (splits / "clap_test_split1.txt").write_text("e.avi 2\n")
+    listing = hmdb51.find_clips(target, splits, 1, None)
+    assert [c.entry.split for c in listing.candidates] == ["test", "train"]
+
+
+def test_split_lists_come_out_of_their_folder(tmp_path, target):
+    lists = {"ucfTrainTestlist/classInd.txt": b"1 A", "ucfTrainTestlist/trainlist01.txt": b"A/a.avi 1"}
+    unpack_archive(write_zip(tmp_path / "UCF101TrainTestSplits-RecognitionTask.zip", lists), target)
+    assert sorted(files(target)) == ["classInd.txt", "trainlist01.txt"]
+
+
+def test_a_single_class_folder_is_kept(tmp_path, target):
+    unpack_archive(write_zip(tmp_path / "a.zip", {"hmdb51_org/golf/a.avi": b""}), target)
+    assert sorted(files(target)) == ["golf/a.avi"]
+
+
+BAD_NAMES = ["../evil", "a/../../evil", "/evil", "\\evil", "..\\evil", "C:\\evil", "C:evil", "a\0b/../.."]
+
+
+@pytest.mark.parametrize("name", BAD_NAMES)
+def test_paths_that_leave_are_refused(name):
+    with pytest.raises(ArchiveError, match="leave the folder"):
+        safe_path(name)
+
+
+@pytest.mark.parametrize("name", ["a/b.avi", "./a/b.avi", "a\\b.avi", "a//b.avi"])
+def test_paths_that_stay_are_kept(name):
+    assert safe_path(name).as_posix() == "a/b.avi"
+
+
+@pytest.mark.parametrize(("write", "suffix"), WRITERS)
+@pytest.mark.parametrize("name", ["../evil", "a/../../evil", "..\\evil"])
+def test_an_archive_with_such_a_path_is_refused_whole(write, suffix, name, tmp_path, target):
+    refused(write(tmp_path / f"a{suffix}", {"good.avi": b"x", name: b"x"}), target, "evil|leave")
+
+
+def test_an_inner_archive_is_checked_as_well(tmp_path, target):
+    inner = write_zip(tmp_path / "x" / "jump.zip", {"../../evil": b"x"}).read_bytes()
+    refused(write_zip(tmp_path / "a.zip", {"jump.zip": inner}), target, "leave")
+
+
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE])
+def test_links_and_devices_of_a_tar_are_refused(kind, tmp_path, target):
+    refused(write_tar(tmp_path / "a.tar", {"a": b""}, kind), target, "link or a device")
+
+
+def test_links_of_a_zip_are_refused(tmp_path, target):
+    refused(write_zip(tmp_path / "a.zip", {"a": b"/etc"}, LINK), target, "link or a device")
+
+
+@needs_rar
+def test_links_of_a_rar_are_refused(tmp_path, target):
+    refused(write_rar(tmp_path / "a.rar", {"a": b"/etc"}, LINK), target, "link or a device")
+
+
+@pytest.mark.parametrize("names", [["a", "a"], ["a", "a/b"], ["a/b", "a/./b"]])
+def test_two_members_of_one_path_are_refused(names, tmp_path, target):
+    path = tmp_path / "a.tar"
+    with tarfile.open(path, "w") as file:
+        for name in names:
+            file.addfile(tarfile.TarInfo(name), io.BytesIO())
+    refused(path, target, "two members")
+
+
+@pytest.mark.parametrize("suffix", [".zip", ".tar", pytest.param(".rar", marks=needs_rar)])
+def test_broken_archives_are_named(suffix, tmp_path, target):
+    path = tmp_path / f"a{suffix}"
+    path.write_bytes(b"no archive at all" * 100)
+    refused(path, target, "download it again|cannot read")
+
+
+@pytest.mark.skipif(not HAS_RARFILE, reason="rarfile is not installed, and bsdtar checks no sums here")
+def test_a_damaged_rar_is_noticed(tmp_path, target):
+    path = write_rar(tmp_path / "a.rar", {"a.avi": b"x" * 5000})
+    data = bytearray(path.read_bytes())
+    data[-2000] ^= 1
+    path.write_bytes(data)
+    refused(path, target, "download it again|cannot read")
+
+
+def test_what_to_install_is_said_where_nothing_reads_rar(tmp_path, target, monkeypatch):
+    def missing(name):
+        raise ModuleNotFoundError(name)
+
+    monkeypatch.setattr(archive.importlib, "import_module", missing)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    refused(write_rar(tmp_path / "a.rar", {"a": b""}), target, "pip install rarfile.*unar.*bsdtar")
+
+
+def test_a_folder_in_use_is_not_touched(tmp_path, target):
+    target.mkdir(parents=True)
+    (target / "mine").touch()
+    with pytest.raises(ArchiveError, match="holds files already"):
+        unpack_archive(write_zip(tmp_path / "a.zip", {"a": b""}), target)
+    assert files(target) == {"mine": b""}
+
+
+def test_what_is_taken_for_an_archive(tmp_path):
+    (tmp_path / "folder.zip").mkdir()
+    assert is_archive(Path("UCF101.rar"))
+    assert is_archive(Path("a.TAR.GZ"))
+    assert not is_archive(Path("UCF-101"))
+    assert not is_archive(tmp_path / "folder.zip")
+    assert not is_archive(None)

@@ -1,0 +1,256 @@
+"""Preflight: what is missing, what is there, and what a run takes."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pipeline.config_file import load_config
+from pipeline.data.archive import RAR_READERS
+from pipeline.preflight import cost, needs
+from pipeline.preflight.cost import Estimate, Work
+from pipeline.preflight.counts import Clips, count_clips, count_videos
+from pipeline.preflight.graph import Graph, views
+from pipeline.preflight.needs import find_needs
+from pipeline.preflight.report import PreflightError, check, preflight
+
+
+@pytest.fixture
+def raw(root: Path, tmp_path: Path) -> dict:
+    """The paper's configuration, with nothing of its data there."""
+    raw = yaml.safe_load((root / "config/paper.yaml").read_text())
+    return raw | {"data_root": str(tmp_path / "data"), "output": str(tmp_path / "results")}
+
+
+def load(raw: dict, **datasets):
+    for name, changes in datasets.items():
+        raw["datasets"][name] |= changes
+    return load_config(raw, data_must_exist=False)
+
+
+def touch(*paths: Path) -> None:
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+
+def constant(frames: int, train: int, test: int, pixels: float = 320 * 240) -> Clips:
+    return Clips({"train": Counter({frames: train}), "test": Counter({frames: test})}, pixels, "")
+
+
+@pytest.fixture
+def small(tmp_path) -> Path:
+    """UCF101's layout with two classes, a listed clip without a file, and a file that no list names."""
+    lists = tmp_path / "lists"
+    lists.mkdir()
+    (lists / "classInd.txt").write_text("1 Archery\n2 YoYo\n")
+    (lists / "trainlist01.txt").write_text("Archery/v_Archery_g08_c01.avi 1\nYoYo/v_YoYo_g08_c01.avi 2\n")
+    (lists / "testlist01.txt").write_text("Archery/v_Archery_g01_c01.avi\nYoYo/v_YoYo_g01_c01.avi\n")
+    names = ["Archery/v_Archery_g08_c01", "YoYo/v_YoYo_g08_c01", "Archery/v_Archery_g01_c01", "YoYo/other"]
+    touch(*(tmp_path / "videos" / f"{name}.avi" for name in names))
+    return tmp_path
+
+
+def test_the_papers_configuration_is_valid_once_its_data_are_there(raw, tmp_path, monkeypatch):
+    monkeypatch.setattr(needs, "reader_problem", lambda path: None)
+    config = load(raw)
+    (tmp_path / "data" / "CDVL-134").mkdir(parents=True)
+    for need in find_needs(config):
+        if not need.path.exists():
+            touch(need.path)
+    assert load_config(raw) == config
+
+
+def test_everything_that_is_missing_is_told_with_its_source(raw):
+    config = load(raw)
+    problems = [need.problem for need in find_needs(config)]
+    text = "\n".join(problems)
+    assert all(problems)
+    for words in (
+        *["UCF101.rar from https://www.crcv.ucf.edu", "hmdb51_org.rar from https://serre-lab", "cdvl.org"],
+        *["UCF101TrainTestSplits-RecognitionTask.zip", "test_train_splits.rar", "vgg19-dcbb9e9d.pth"],
+        *["FlowNet2_checkpoint.pth.tar", "bn_inception-52deb4733.pth", "imagenet-resnet-50-dag.mat"],
+    ):
+        assert words in text
+    report = check(config)
+    assert all(need.key in report for need in find_needs(config))
+
+
+def test_a_rar_without_a_reader_is_told_before_the_run(raw, tmp_path, monkeypatch):
+    config = load(raw)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    touch(tmp_path / "data" / "UCF101.rar")
+    need = next(n for n in find_needs(config) if n.key == "datasets.ucf101.root")
+    assert RAR_READERS in need.problem
+
+
+def test_files_are_counted_against_the_lists_and_the_published_numbers(raw, small):
+    config = load(raw, ucf101={"root": str(small / "videos"), "splits": str(small / "lists")})
+    clips = count_clips(config, "ucf101")
+    assert (clips.clips("train"), clips.clips("test")) == (2, 1)
+    assert clips.frames("train") == 2 * 186
+    for words in (
+        "4 video files, 13,320 are published",
+        "2 classes, 101 are published",
+        "1 test clips, 2 are listed",
+    ):
+        assert words in clips.told
+
+
+def test_lists_alone_are_enough_to_count(raw, small):
+    config = load(raw, ucf101={"root": str(small / "none"), "splits": str(small / "lists")})
+    clips = count_clips(config, "ucf101")
+    assert (clips.clips("train"), clips.clips("test")) == (2, 2)
+    assert "no videos yet" in clips.told
+
+
+def test_a_manifest_gives_the_frames(raw, small):
+    config = load(raw, ucf101={"root": str(small / "videos"), "splits": str(small / "lists")})
+    manifest = config.output / "data" / "ucf101" / "manifest.csv"
+    manifest.parent.mkdir(parents=True)
+    manifest.write_text(
+        "id,path,class_name,label,split,frames,height,width,shard\n"
+        "Archery/a,a.avi,Archery,0,train,100,240,320,0\nArchery/b,b.avi,Archery,0,test,50,240,160,0\n"
+    )
+    clips = count_clips(config, "ucf101")
+    assert (clips.frames("train"), clips.frames("test")) == (100, 50)
+    assert clips.pixels == pytest.approx((100 * 320 + 50 * 160) * 240 / 150)
+
+
+def test_official_lists_have_the_published_counts(raw, real_data):
+    splits = {n: {"splits": str(real_data / "splits" / n), "root": "none"} for n in ("ucf101", "hmdb51")}
+    config = load(raw, **splits)
+    for name in splits:
+        assert "BUT" not in count_clips(config, name).told
+
+
+def test_what_the_rows_need(raw):
+    graph = Graph(load(raw))
+    trained = {
+        "vdsr",
+        "rcan",
+        "srresnet",
+        "srgan",
+        "rrdb",
+        "esrgan",
+        "sosr",
+        "spmc_motion",
+        "spmc_fusion",
+        "spmc",
+        "vsr_duf_16",
+        "vsr_duf_52",
+        "tosr",
+    }
+    assert set(graph.trained_models) == trained
+    assert set(graph.sources) == {"bicubic", "hr", *trained} - {
+        *("srresnet", "rrdb"),
+        *("spmc_motion", "spmc_fusion"),
+    }
+    assert graph.training_flows == [("flownet2", 1), ("tvl1", 1)]
+    # Of a clip of 7 frames both recognisers read everything.
+    assert graph.reads(Counter({7: 3})) == (21, 18)
+
+
+def test_published_weights_take_trainings_away(raw):
+    for name in raw["superres"]["models"]:
+        if name != "bicubic":
+            raw["superres"]["models"][name] = raw["superres"]["models"][name] | {"weights": "w", "init": None}
+            del raw["superres"]["models"][name]["training"]
+    for spec in raw["recognition"]["recognizers"].values():
+        spec["weights"] = {stream: "w" for stream in ("spatial", "temporal")}
+    del raw["recognition"]["recognizers"]["st_resnet"]
+    config = load(raw)
+    work = {w.rule: w for w in Estimate(config, *_counts(config)).work()}
+    assert not {"train_sr", "train_recognizer", "crop_patches", "list_videos"} & set(work)
+    assert work["prepare_clips"].jobs == 24 + 8
+
+
+def test_weights_of_one_data_set_leave_the_others_training(raw):
+    spec = raw["recognition"]["recognizers"]
+    spec["tsn"]["weights"] = {stream: {"hmdb51": "w"} for stream in ("spatial", "temporal")}
+    spec["st_resnet"]["weights"] = {stream: {"hmdb51": "w"} for stream in ("spatial", "temporal", "joint")}
+    config = load(raw)
+    work = {w.rule: w for w in Estimate(config, *_counts(config)).work()}
+    assert work["train_recognizer"].jobs == 5
+    # Nobody learns from HMDB51's training clips.
+    assert work["prepare_clips"].jobs == 64 + 24 + 8
+
+
+def test_both_stages_of_the_joint_network_count(raw, monkeypatch):
+    raw["compute"] = {"device": "cpu"}
+    spec = raw["recognition"]["recognizers"]["st_resnet"]
+    spec["weights"] = {stream: "w" for stream in ("spatial", "temporal")}
+    del raw["datasets"]["hmdb51"], raw["tables"], spec["spatial"], spec["temporal"]
+    for stage in spec["joint"].values():
+        del stage["per_dataset"]
+    raw["recognition"]["recognizers"] = {"st_resnet": spec}
+    config = load(raw)
+    table = {op: {"float32": 1.0} for op in cost.throughput()}
+    monkeypatch.setattr(cost, "throughput", lambda: table)
+    work = {w.rule: w for w in Estimate(config, *_counts(config)).work()}
+    # Both streams see 5 and then 11 frames of each clip of a batch of 128, forward and back.
+    assert work["train_recognizer"].cpu_hours == pytest.approx(2 * 3 * 128 * (5961 * 5 + 149 * 11) / 3600)
+
+
+def _counts(config):
+    return {name: count_clips(config, name) for name in config.datasets}, count_videos(config)
+
+
+def test_views_of_a_clip(raw):
+    recognizers = load(raw).recognition.recognizers
+    assert views(recognizers["tsn"], ["spatial", "temporal"], [340, 256]) == {"spatial": 250, "temporal": 250}
+    whole = 2 * 25 * 340 * 256 / 224**2
+    both = views(recognizers["st_resnet"], ["spatial", "temporal", "joint"], [340, 256])
+    assert both == pytest.approx({"spatial": 2 * whole, "temporal": 2 * whole})
+    assert views(recognizers["st_resnet"], ["joint"], [340, 256])["spatial"] == pytest.approx(whole)
+
+
+def test_hours_by_hand(raw, monkeypatch):
+    """One operation a second for each unit, on one core: hours are amounts over 3600."""
+    table = {op: {"gflop": 1.0, "float32": 1.0} for op in cost.throughput()}
+    monkeypatch.setattr(cost, "throughput", lambda: table)
+    raw["compute"] = {"device": "cpu"}
+    raw["methods"] = {"rcan": {"model": "rcan"}}
+    raw["report"]["pictured"] = ["rcan"]
+    raw["recognition"]["recognizers"] = {"tsn": raw["recognition"]["recognizers"]["tsn"]}
+    for stream in ("spatial", "temporal"):
+        raw["recognition"]["recognizers"]["tsn"][stream].pop("per_dataset", None)
+    del raw["datasets"]["hmdb51"], raw["tables"]
+    config = load(raw)
+    work = {w.rule: w for w in Estimate(config, {"ucf101": constant(31, 10, 5)}, constant(40, 3, 0)).work()}
+    assert work["list_clips"].cpu_hours == pytest.approx(15 * 31 / 3600)
+    # A million steps of 16 patches of 128x128, forward and back.
+    assert work["train_sr"].cpu_hours == pytest.approx(1_000_000 * 16 * 3 * 128**2 / (320 * 240) / 3600)
+    # All fields of training clips; of 31 frames at test the starts 0 to 24 and the four fields behind each.
+    assert work["extract_flow"].cpu_hours == pytest.approx((10 * 30 + 5 * 29) / 3600)
+    assert work["super_resolve"].cpu_hours == pytest.approx(5 * 30 / 3600)
+    assert work["score_clips"].cpu_hours == pytest.approx(5 * 2 * 250 / 3600)
+    assert work["train_recognizer"].cpu_hours == pytest.approx((3500 + 18000) * 128 * 3 * 3 / 3600)
+    assert [work[r].jobs for r in ("extract_flow", "super_resolve", "score_clips")] == [64 + 24, 24, 24]
+
+
+def test_unknown_networks_are_named(raw):
+    raw["superres"]["models"]["rcan"]["network"] = "json:JSONDecoder"
+    assert "sr/json:JSONDecoder" in check(load(raw))
+
+
+def test_a_demo_is_quiet(root):
+    assert check(load_config(yaml.safe_load((root / "config.yaml").read_text()))) == ""
+
+
+def test_the_command_reports_and_fails_where_something_is_missing(root, tmp_path, capsys):
+    with pytest.raises(PreflightError, match="9 of the data"):
+        preflight(root / "config/paper.yaml", tmp_path, tmp_path / "out")
+    told = capsys.readouterr().out
+    assert "together" in told
+    assert "no GPU was measured" in told
+    assert not (tmp_path / "out").exists()
+
+
+def test_every_network_of_the_paper_has_a_figure(raw):
+    config = load(raw)
+    estimate = Estimate(config, *_counts(config))
+    assert all(isinstance(rule, Work) for rule in estimate.work())
+    assert not estimate.unknown
