@@ -61,7 +61,7 @@ def test_same_table_as_a_local_run(slurm, profile, small_config, micro_project, 
     with log.open("w") as output:
         run = subprocess.Popen(command, cwd=micro_project.folder, stdout=output, stderr=subprocess.STDOUT)
     try:
-        wait_for(lambda: (results / "logs/train_sr/vdsr.log").exists() or run.poll() is not None, 240)
+        wait_for(lambda: (results / "logs/train_sr/vdsr.log").exists() or run.poll() is not None, 900)
         assert run.poll() is None, log.read_text()
         cancel("train_sr")
         assert not (results / "superres/models/vdsr.pt").exists()
