@@ -30,13 +30,13 @@ include: "rules/report.smk"
 include: "rules/tables.smk"
 
 
-# Every GPU job takes the first GPU that it sees, so a machine runs one at a time, whatever the flags.
-# Scope local: on a cluster nothing is held back here, because its scheduler gives each job a GPU.
+# GPU jobs take the first GPUs that they see, so a machine runs one at a time, whatever the flags. Scope local:
+# on a cluster no turns are taken, because its scheduler gives each job the GPUs (resource gpu) that it asks for.
 resource_scopes:
-    gpu="local",
+    gpu_turn="local",
 
 
-workflow.register_resource("gpu", 1)
+workflow.register_resource("gpu_turn", 1)
 
 
 rule all:

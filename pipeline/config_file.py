@@ -158,6 +158,7 @@ def _cross_checks(config: Config) -> Iterator[str]:
                 f"{key}.crop: {recognizer.crop} does not fit into "
                 f"recognition.frame_size {config.recognition.frame_size}"
             )
+    yield from _device_checks(config)
     if config.patches.spatial_flow == "flownet2" and not config.flow.flownet2.weights:
         yield (
             "flow.flownet2.weights: missing, but patches.spatial_flow is flownet2; give the path of NVIDIA's "
@@ -190,6 +191,32 @@ def _training_checks(config: Config, key: str, name: str) -> Iterator[str]:
             f"superres.feature_network.weights: missing, but {key} has a feature loss; give the path of "
             "torchvision's vgg19 weights, or set superres.feature_network.network to random_features"
         )
+
+
+def _device_checks(config: Config) -> Iterator[str]:
+    """Lines for batches that cannot be shared by the devices of a training in equal parts."""
+    models = config.superres.models.items()
+    sizes = {
+        f"superres.models.{name}.training": model.training.batch_size
+        for name, model in models
+        if model.training
+    }
+    for name, recognizer in config.recognition.recognizers.items():
+        joint = getattr(recognizer, "joint", None)
+        stages = joint.stages if joint else []
+        parts = {"spatial": recognizer.spatial, "temporal": recognizer.temporal}
+        parts |= {f"joint.stage{number}": stage for number, stage in enumerate(stages, 1)}
+        for part, section in parts.items():
+            if section is None:
+                continue
+            key = f"recognition.recognizers.{name}.{part}"
+            sizes[key] = section.batch_size
+            for dataset in section.per_dataset:
+                sizes[f"{key}.per_dataset.{dataset}"] = section.for_dataset(dataset).batch_size
+    devices = config.compute.devices
+    for key, size in sizes.items():
+        if size % devices:
+            yield f"{key}.batch_size: {size} cannot be shared equally by compute.devices, {devices}"
 
 
 def _ancestors(config: Config, name: str) -> list[str]:

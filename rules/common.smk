@@ -26,6 +26,8 @@ except PipelineError as error:
 OUT = str(CONFIG.output)
 ENVIRONMENT = f"{workflow.basedir}/envs/{'gpu' if CONFIG.compute.device == 'cuda' else 'cpu'}.yaml"
 GPUS = int(CONFIG.compute.device == "cuda")
+TRAINING_GPUS = GPUS * CONFIG.compute.devices
+TRAINING_THREADS = CONFIG.compute.threads * CONFIG.compute.devices
 MODELS = CONFIG.superres.models
 METHODS = CONFIG.methods
 RECOGNIZERS = CONFIG.recognition.recognizers
@@ -102,6 +104,10 @@ def as_json(section, *keys, **changes):
         section.model_dump(mode="json", include=set(keys) if keys else None) | changes
     )
     return json.dumps(values, sort_keys=True)
+
+
+# What inference reads of the compute section: one device.
+INFERENCE = as_json(CONFIG.compute, "device", "threads", "precision")
 
 
 def as_map(sections, *keys):

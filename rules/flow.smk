@@ -40,6 +40,7 @@ rule extract_training_flow:
         ENVIRONMENT
     resources:
         gpu=lambda w: GPUS if w.engine == "flownet2" else 0,
+        gpu_turn=lambda w: GPUS if w.engine == "flownet2" else 0,
     params:
         engine="{engine}",
         gap="{gap}",

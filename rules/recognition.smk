@@ -42,9 +42,10 @@ rule train_recognizer:
     priority: 5
     conda:
         ENVIRONMENT
-    threads: CONFIG.compute.threads
+    threads: TRAINING_THREADS
     resources:
-        gpu=GPUS,
+        gpu=TRAINING_GPUS,
+        gpu_turn=GPUS,
     params:
         spec=lambda w: recognizer_spec(w.recognizer, w.stream, w.dataset),
         stream="{stream}",
@@ -91,9 +92,10 @@ rule train_mixed_recognizer:
     cache: True
     conda:
         ENVIRONMENT
-    threads: CONFIG.compute.threads
+    threads: TRAINING_THREADS
     resources:
-        gpu=GPUS,
+        gpu=TRAINING_GPUS,
+        gpu_turn=GPUS,
     params:
         spec=lambda w: recognizer_spec(w.recognizer, w.stream, w.dataset),
         stream="{stream}",
@@ -137,6 +139,7 @@ rule score_clips:
     threads: CONFIG.compute.threads
     resources:
         gpu=GPUS,
+        gpu_turn=GPUS,
     params:
         spec=lambda w: as_json(
             spec_of(w.recognizer),
@@ -146,7 +149,7 @@ rule score_clips:
         layout=lambda w: CONFIG.datasets[w.dataset].layout,
         split=lambda w: CONFIG.datasets[w.dataset].split,
         size=json.dumps(CONFIG.recognition.frame_size),
-        compute=as_json(CONFIG.compute),
+        compute=INFERENCE,
         code=lambda w: fingerprint(
             "pipeline.recognition.scoring",
             *recognizer_modules(w.recognizer, scored_streams(w.recognizer, w.method)),

@@ -15,9 +15,10 @@ rule train_sr:
     priority: 10
     conda:
         ENVIRONMENT
-    threads: CONFIG.compute.threads
+    threads: TRAINING_THREADS
     resources:
-        gpu=GPUS,
+        gpu=TRAINING_GPUS,
+        gpu_turn=GPUS,
     params:
         name="{model}",
         model=lambda w: as_json(MODELS[w.model], "network", "args", "training"),
@@ -52,9 +53,10 @@ rule super_resolve:
     threads: CONFIG.compute.threads
     resources:
         gpu=GPUS,
+        gpu_turn=GPUS,
     params:
         model=lambda w: as_json(MODELS[w.model], "network", "args"),
-        compute=as_json(CONFIG.compute),
+        compute=INFERENCE,
         batch=CONFIG.superres.batch_pixels,
         code=lambda w: fingerprint(
             "pipeline.superres.inference",

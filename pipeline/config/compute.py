@@ -10,10 +10,13 @@ from pipeline.config.section import PositiveInt, Section
 
 
 class Compute(Section):
-    """Where tensors live. Results are the same for any number of cores, not for any threads."""
+    """Where tensors live. Results are the same for any number of cores, not for any threads or devices."""
 
     device: Literal["cpu", "cuda"] = Field("cpu", description="device of training and inference")
-    threads: PositiveInt = Field(1, description="CPU threads of each torch job")
+    devices: PositiveInt = Field(
+        1, description="devices that a training is spread over, on one machine; batch_size is that of all"
+    )
+    threads: PositiveInt = Field(1, description="CPU threads of each torch process")
     precision: Literal["float32", "bfloat16"] = Field(
         "float32", description="of the forward pass (autocast); weights stay float32"
     )

@@ -18,7 +18,7 @@ from pipeline.recognition.reading import ClipReader
 class Batches:
     """Shuffled passes over ``clips``; ``names`` tells the seeds of two trainings apart.
 
-    ``stage`` is the stage of a joint network's training.
+    ``stage`` is the stage of a joint network's training; of each batch only ``part`` is read and returned.
     """
 
     def __init__(
@@ -32,8 +32,9 @@ class Batches:
         seed: int,
         names: Sequence[str],
         stage: config.JointStage1 | None = None,
+        part: slice = slice(None),
     ):
-        self.stage = stage
+        self.stage, self._part = stage, part
         self.spec, self.stream, self.clips, self.reader = spec, stream, list(clips), reader
         self.normalisation, self.batch_size = normalisation, batch_size
         self._seed, self._names = seed, tuple(names)
@@ -56,7 +57,7 @@ class Batches:
         (B, T, 3, h, w) and their flow (B, T, 2 x stack, h, w).
         """
         samples, labels = [], []
-        for position in range(step * self.batch_size, (step + 1) * self.batch_size):
+        for position in range(step * self.batch_size, (step + 1) * self.batch_size)[self._part]:
             clip = self._clip(position)
             samples.append(self.sample(clip, self._rng("sample", str(position))))
             labels.append(clip.label)
@@ -64,7 +65,7 @@ class Batches:
 
     def step_seed(self, step: int) -> int:
         """The seed of everything else that is random in a step."""
-        return seed_for(self._seed, *self._names, "step", str(step))
+        return seed_for(self._seed, *self._names, "step", str(step)) + (self._part.start or 0)
 
     def sample(self, clip: Clip, rng: np.random.Generator) -> list[torch.Tensor]:
         """One clip's augmented input; one crop and one mirroring for all its snippets."""

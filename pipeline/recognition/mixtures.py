@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -13,7 +14,7 @@ from pipeline import config
 from pipeline.data.manifest import Clip
 from pipeline.files import seed_for
 from pipeline.recognition.reading import ClipReader
-from pipeline.recognition.training import train_stream
+from pipeline.recognition.training import open_clips, train_stream
 
 
 def low_clips(clips: Sequence[Clip], ratio: float, seed: int) -> set[str]:
@@ -48,6 +49,18 @@ class MixedReader:
 
     def _reader(self, clip: Clip) -> ClipReader:
         return self._low if clip.id in self._low_clips else self._high
+
+
+@contextmanager
+def _open_mixed(
+    open_high: Callable[[Sequence[Clip]], ClipReader],
+    open_low: Callable[[Sequence[Clip]], ClipReader],
+    ratio: float,
+    seed: int,
+    clips: Sequence[Clip],
+) -> Iterator[MixedReader]:
+    with open_high(clips) as high, open_low(clips) as low:
+        yield MixedReader(high, low, low_clips(clips, ratio, seed))
 
 
 def train_mixed_recognizer(
@@ -87,16 +100,9 @@ def train_mixed_recognizer(
         ReadingError: a clip is not in its stores.
     """
 
-    @contextmanager
-    def open_reader(clips: Sequence[Clip]) -> Iterator[MixedReader]:
-        high = (frames if stream != "temporal" else [], flow if stream != "spatial" else [])
-        low = (low_frames if stream != "temporal" else [], low_flow if stream != "spatial" else [])
-        with (
-            ClipReader(clips, *high, frame_size, keep=True) as high_reader,
-            ClipReader(clips, *low, frame_size, keep=True) as low_reader,
-        ):
-            yield MixedReader(high_reader, low_reader, low_clips(clips, ratio, seed))
-
+    open_high = partial(open_clips, stream, frames, flow, frame_size)
+    open_low = partial(open_clips, stream, low_frames, low_flow, frame_size)
+    open_reader = partial(_open_mixed, open_high, open_low, ratio, seed)
     # The ratio is no part of the specification, so the state of an unfinished training carries it here.
     about = (spec, stream, dataset, manifest, init, frame_size, compute, seed, f"{code} {ratio}")
     train_stream(open_reader, *about, out, layout=layout, split=split)

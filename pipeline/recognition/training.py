@@ -6,12 +6,14 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 import torch
 import torch.nn.functional as F
+from lightning_fabric import Fabric
 from torch import nn
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
@@ -19,6 +21,7 @@ from tqdm import tqdm
 from pipeline import config
 from pipeline.checkpoint import load_resume, log_folder, resume_path, save_resume
 from pipeline.data.manifest import Clip, count_classes, read_manifest, select
+from pipeline.engine import launch, share
 from pipeline.errors import PipelineError
 from pipeline.files import seed_for
 from pipeline.recognition.batches import Batches
@@ -65,13 +68,17 @@ def train_recognizer(
 
     Raises TrainingError for missing sections, checkpoints or clips.
     """
-    stores = (frames if stream != "temporal" else [], flow if stream != "spatial" else [])
-
-    def open_reader(clips: Sequence[Clip]) -> ClipReader:
-        return ClipReader(clips, *stores, frame_size, keep=True)
-
+    open_reader = partial(open_clips, stream, frames, flow, frame_size)
     about = (spec, stream, dataset, manifest, init, frame_size, compute, seed, code)
     train_stream(open_reader, *about, out, checkpoint_seconds, layout, split)
+
+
+def open_clips(
+    stream: str, frames: list[Path], flow: list[Path], frame_size: list[int], clips: Sequence[Clip]
+) -> ClipReader:
+    """A reader of ``clips`` from all shards; a stream that reads no frames or no flow opens none."""
+    stores = (frames if stream != "temporal" else [], flow if stream != "spatial" else [])
+    return ClipReader(clips, *stores, frame_size, keep=True)
 
 
 def train_stream(
@@ -90,7 +97,32 @@ def train_stream(
     layout: str | None = None,
     split: int | None = None,
 ) -> None:
-    """``train_recognizer`` with frames and flow of the training clips from ``open_reader(clips)``."""
+    """``train_recognizer`` with frames and flow of the training clips from ``open_reader(clips)``.
+
+    With several devices each process opens its own: ``open_reader`` can be pickled.
+    """
+    about = (spec, stream, dataset, manifest, init, frame_size, compute, seed, code)
+    launch(compute, _train_stream, open_reader, *about, out, checkpoint_seconds, layout, split)
+
+
+def _train_stream(
+    fabric: Fabric,
+    open_reader: Callable[[Sequence[Clip]], AbstractContextManager[ClipReader]],
+    spec: config.TSN | config.STResNet,
+    stream: Literal["spatial", "temporal", "joint"],
+    dataset: str,
+    manifest: Path,
+    init: list[Path],
+    frame_size: list[int],
+    compute: config.Compute,
+    seed: int,
+    code: str,
+    out: Path,
+    checkpoint_seconds: float,
+    layout: str | None,
+    split: int | None,
+) -> None:
+    """``train_stream`` in one process; only the first of several shows and writes."""
     trainings = _trainings(spec, stream, dataset)
     everything = read_manifest(manifest)
     clips, classes = select(everything, "train"), count_classes(everything)
@@ -109,8 +141,12 @@ def train_stream(
             for number, training in enumerate(trainings):
                 own = (*names, f"stage{number + 1}") if number else names
                 joint = training if stream == "joint" else None
-                stages.append((training, Batches(*common, training.batch_size, seed, own, joint)))
-            _train(network, stages, compute, device, key, out, checkpoint_seconds)
+                size = training.batch_size
+                batches = Batches(*common, size, seed, own, joint, share(fabric, size))
+                stages.append((training, batches))
+            _train(fabric, network, stages, compute, device, key, out, checkpoint_seconds)
+    if not fabric.is_global_zero:
+        return
     metadata = {
         "protocol": spec.protocol,
         "stream": stream,
@@ -245,13 +281,26 @@ def _enter(network: nn.Module, number: int, training: config.StreamTraining) -> 
     train_mode(network, training.partial_bn)
 
 
+class _Step(nn.Module):
+    """From a batch to the loss and the scores, in one call: what devices share is in here."""
+
+    def __init__(self, network: nn.Module, compute: config.Compute) -> None:
+        super().__init__()
+        self.network, self.compute = network, compute
+
+    def forward(self, tensors: list[torch.Tensor], labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        with autocast(self.compute):
+            loss, scores = loss_and_scores(self.network, tensors, labels)
+        return loss, scores.detach()
+
+
 def _step(
-    network: nn.Module,
+    fabric: Fabric,
+    forward: nn.Module,
     optimizer: torch.optim.SGD,
     training: config.StreamTraining,
     batches: Batches,
     step: int,
-    compute: config.Compute,
     device: torch.device,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Step ``step`` of a stage, from 0; its loss and the share of clips that were right before it."""
@@ -262,17 +311,17 @@ def _step(
     tensors, labels = [tensor.to(device) for tensor in tensors], labels.to(device)
     # Dropout depends on the step alone, so a resumed training draws the same masks.
     torch.manual_seed(batches.step_seed(step))
-    with autocast(compute):
-        loss, scores = loss_and_scores(network, tensors, labels)
+    loss, scores = forward(tensors, labels)
     optimizer.zero_grad(set_to_none=True)
-    loss.backward()
+    fabric.backward(loss)
     if training.clip_gradient:
-        nn.utils.clip_grad_norm_(network.parameters(), training.clip_gradient)
+        nn.utils.clip_grad_norm_(forward.parameters(), training.clip_gradient)
     optimizer.step()
-    return loss.detach(), (scores.detach().argmax(1) == labels).float().mean()
+    return loss.detach(), (scores.argmax(1) == labels).float().mean()
 
 
 def _train(
+    fabric: Fabric,
     network: nn.Module,
     stages: list[tuple[config.StreamTraining, Batches]],
     compute: config.Compute,
@@ -281,7 +330,11 @@ def _train(
     out: Path,
     checkpoint_seconds: float,
 ) -> None:
-    """Train the stages one after the other; the steps of all of them are counted through."""
+    """Train the stages one after the other; the steps of all of them are counted through.
+
+    With several devices losses and accuracies are shown for the first one's part of the batches.
+    """
+    shown = fabric.is_global_zero
     resume = resume_path(out)
     state = load_resume(resume, key)
     done = 0 if state is None else state["step"]
@@ -290,30 +343,34 @@ def _train(
     total = sum(training.iterations for training, _ in stages)
     saved, first, losses, hits = time.monotonic(), 0, [], []
     with (
-        SummaryWriter(str(log_folder(out)), purge_step=done) as log,
-        tqdm(initial=done, total=total, desc=stages[0][1].stream, mininterval=2.0) as progress,
+        SummaryWriter(str(log_folder(out)), purge_step=done) if shown else nullcontext() as log,
+        tqdm(
+            initial=done, total=total, desc=stages[0][1].stream, mininterval=2.0, disable=not shown
+        ) as progress,
     ):
         for number, (training, batches) in enumerate(stages):
             last = first + training.iterations
             if done < last:
                 _enter(network, number, training)
                 optimizer = make_optimizer(network, training)
+                # After _enter: devices average the gradients of what it left to be trained.
+                forward = fabric.setup_module(_Step(network, compute), move_to_device=False)
                 if done > first:  # in the middle of this stage; at its start it has a new optimiser
                     optimizer.load_state_dict(state["optimizer"])
             while done < last:
-                loss, hit = _step(network, optimizer, training, batches, done - first, compute, device)
+                loss, hit = _step(fabric, forward, optimizer, training, batches, done - first, device)
                 done += 1
                 losses.append(loss)
                 hits.append(hit)
                 progress.update()
-                if done % LOG_EVERY == 0 or done == last:
+                if shown and (done % LOG_EVERY == 0 or done == last):
                     mean_loss, accuracy = torch.stack(losses).mean().item(), torch.stack(hits).mean().item()
                     log.add_scalar("loss", mean_loss, done)
                     log.add_scalar("accuracy/train", accuracy, done)
                     log.add_scalar("learning_rate", optimizer.param_groups[0]["lr"], done)
                     progress.set_postfix(loss=f"{mean_loss:.3f}", accuracy=f"{accuracy:.2f}", refresh=False)
                     losses, hits = [], []
-                if time.monotonic() - saved >= checkpoint_seconds and done < total:
+                if shown and time.monotonic() - saved >= checkpoint_seconds and done < total:
                     content = {"network": network.state_dict(), "optimizer": optimizer.state_dict()}
                     save_resume(resume, {"step": done, **content}, key)
                     saved = time.monotonic()

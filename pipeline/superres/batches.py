@@ -18,6 +18,8 @@ from pipeline.files import seed_for
 
 MEMORY_LIMIT = 1_000_000_000
 """Bytes of patches that are kept in memory; larger files are read sample by sample."""
+WHOLE = slice(None)
+"""All samples of a batch."""
 
 
 class PatchFileError(PipelineError, ValueError):
@@ -144,10 +146,13 @@ def orient_flow(flow: np.ndarray, turn: int) -> np.ndarray:
     return flow[..., ::-1] if turn & 4 else flow
 
 
-def training_batch(patches: PatchFile, training: SRTraining, seed: int, step: int) -> Batch:
+def training_batch(
+    patches: PatchFile, training: SRTraining, seed: int, step: int, part: slice = WHOLE
+) -> Batch:
     """The batch of a step: drawn without replacement, cropped, mirrored and turned at random, on the CPU.
 
-    It depends on ``seed`` and ``step`` alone, so a resumed training sees what an unbroken one does.
+    It depends on ``seed`` and ``step`` alone, so a resumed training sees what an unbroken one does; of its
+    samples only ``part`` is read and returned.
     """
     rng = np.random.default_rng([seed, seed_for(seed, "augment"), step])
     indices = draw_indices(len(patches), training.batch_size, seed, step)
@@ -156,7 +161,8 @@ def training_batch(patches: PatchFile, training: SRTraining, seed: int, step: in
     corners = rng.integers(0, (patches.size - crop) // SCALE + 1, (len(indices), 2))
     turns = rng.integers(0, 8, len(indices))
     samples = []
-    for index, (y, x), turn in zip(indices.tolist(), corners.tolist(), turns.tolist(), strict=True):
+    drawn = zip(indices.tolist(), corners.tolist(), turns.tolist(), strict=True)
+    for index, (y, x), turn in list(drawn)[part]:
         hr, lr, flow = patches.sample(index)
         small = (slice(y, y + crop // SCALE), slice(x, x + crop // SCALE))
         large = (slice(y * SCALE, y * SCALE + crop), slice(x * SCALE, x * SCALE + crop))
@@ -186,17 +192,25 @@ def _image(array: np.ndarray) -> torch.Tensor:
 
 
 def training_batches(
-    patches: PatchFile, training: SRTraining, seed: int, steps: range, device: torch.device
+    patches: PatchFile,
+    training: SRTraining,
+    seed: int,
+    steps: range,
+    device: torch.device,
+    part: slice = WHOLE,
 ) -> Iterator[Batch]:
-    """The batches of ``steps`` on ``device``; on a GPU the next one is made while it works on this one."""
+    """The batches of ``steps`` on ``device``, ``part`` of each (``training_batch``).
+
+    On a GPU the next one is made while it works on this one.
+    """
     if device.type == "cpu":
         for step in steps:
-            yield training_batch(patches, training, seed, step)
+            yield training_batch(patches, training, seed, step, part)
         return
     with ThreadPoolExecutor(1) as worker:
-        ahead = [worker.submit(training_batch, patches, training, seed, step) for step in steps[:1]]
+        ahead = [worker.submit(training_batch, patches, training, seed, step, part) for step in steps[:1]]
         for step in steps:
             batch = ahead.pop().result()
             if step + 1 in steps:
-                ahead.append(worker.submit(training_batch, patches, training, seed, step + 1))
+                ahead.append(worker.submit(training_batch, patches, training, seed, step + 1, part))
             yield Batch(batch.lr.to(device), batch.hr.to(device), batch.flow.to(device))

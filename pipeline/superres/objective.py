@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from pipeline.config import Compute, FeatureNetwork, SRTraining
@@ -19,7 +20,12 @@ class Objective:
     """
 
     def __init__(
-        self, training: SRTraining, feature_network: FeatureNetwork, compute: Compute, network: nn.Module
+        self,
+        training: SRTraining,
+        feature_network: FeatureNetwork,
+        compute: Compute,
+        network: nn.Module,
+        fabric: Fabric,
     ) -> None:
         self.terms = load_terms(training, feature_network, compute)
         if not self.terms:
@@ -27,6 +33,8 @@ class Objective:
         for term in self.terms.values():
             if hasattr(term, "attach"):
                 term.attach(network)
+            if hasattr(term, "set_up"):
+                term.set_up(fabric)
         self.trained = {name: term for name, term in self.terms.items() if hasattr(term, "train")}
 
     def generator_terms(self, sr: Tensor, batch: Batch) -> dict[str, Tensor]:

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from lightning_fabric import Fabric
+from torch import Tensor, nn
 
 from pipeline.checkpoint import load_resume, log_folder, resume_path, save_resume
 from pipeline.config import Compute, FeatureNetwork, SRModel
+from pipeline.engine import launch, share
 from pipeline.files import seed_for
-from pipeline.superres.batches import PatchFile, training_batches
+from pipeline.superres.batches import Batch, PatchFile, training_batches
 from pipeline.superres.checkpoint import load_trained, save_network
 from pipeline.superres.layout import image_layout
 from pipeline.superres.networks import load_network
@@ -46,9 +48,39 @@ def train_sr(
     finite, PatchFileError for patches that do not fit the recipe, and CheckpointError for an ``init`` of
     another network.
     """
-    training = model.training
-    if training is None:
+    if model.training is None:
         raise TrainingError(f"{name} has no training section; give it one, or weights")
+    launch(compute, _train, name, model, feature_network, compute, seed, patches, init, code, out)
+
+
+class _Step(nn.Module):
+    """From a batch to SR (detached) and the terms of the loss, in one call: what devices share is in here."""
+
+    def __init__(self, network: nn.Module, objective: Objective, compute: Compute) -> None:
+        super().__init__()
+        self.network, self.objective, self.compute = network, objective, compute
+
+    def forward(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        with autocast(self.compute):
+            sr = self.network(batch.lr.flatten(0, 1))  # (B K, 3, 4s, 4s)
+        sr = sr.float().unflatten(0, batch.lr.shape[:2])  # (B, K, 3, 4s, 4s)
+        return sr.detach(), self.objective.generator_terms(sr, batch)
+
+
+def _train(
+    fabric: Fabric,
+    name: str,
+    model: SRModel,
+    feature_network: FeatureNetwork | None,
+    compute: Compute,
+    seed: int,
+    patches: Path,
+    init: Path | None,
+    code: str,
+    out: Path,
+) -> None:
+    """``train_sr`` in one process; only the first of several shows, validates and writes."""
+    training = model.training
     resume = resume_path(out)
     run_seed = seed_for(seed, "train_sr", name)
     with torch_settings(compute) as device:
@@ -60,38 +92,39 @@ def train_sr(
         _freeze(network, training.frozen)
         read = (training, network.frames, network.temporal_padding)
         train, held_out = PatchFile(patches, "train", *read), PatchFile(patches, "validation", *read)
-        objective = Objective(training, feature_network, compute, network)
+        objective = Objective(training, feature_network, compute, network, fabric)
+        forward = fabric.setup_module(_Step(network, objective, compute), move_to_device=False)
         optimiser = torch.optim.Adam(network.parameters(), training.lr, tuple(training.betas), fused=True)
         schedule = torch.optim.lr_scheduler.MultiStepLR(optimiser, training.milestones, training.gamma)
         parts = {"network": network, "optimiser": optimiser, "schedule": schedule, "objective": objective}
         key = _run_key(name, model, feature_network, compute, seed, train.attributes, init, code)
         start = _restore(parts, resume, key)
 
-        steps = range(start, training.iterations)
-        with TrainingLog(name, log_folder(out), training.iterations, start) as log:
+        first = fabric.is_global_zero
+        steps, part = range(start, training.iterations), share(fabric, training.batch_size)
+        with TrainingLog(name, log_folder(out), training.iterations, start, shown=first) as log:
             log.say(f"{len(train)} training and {len(held_out)} validation patches, from step {start}")
             for step, batch in enumerate(
-                training_batches(train, training, run_seed, steps, device), start + 1
+                training_batches(train, training, run_seed, steps, device, part), start + 1
             ):
-                with autocast(compute):
-                    sr = network(batch.lr.flatten(0, 1))  # (B K, 3, 4s, 4s)
-                sr = sr.float().unflatten(0, batch.lr.shape[:2])  # (B, K, 3, 4s, 4s)
-                terms = objective.generator_terms(sr, batch)
+                sr, terms = forward(batch)
                 loss = torch.stack(list(terms.values())).sum()
                 optimiser.zero_grad(set_to_none=True)
-                loss.backward()
+                fabric.backward(loss)
                 if training.clip_gradient is not None:
                     nn.utils.clip_grad_norm_(network.parameters(), training.clip_gradient)
                 optimiser.step()
-                terms |= {"total": loss, **objective.train_discriminator(sr.detach(), batch)}
+                terms |= {"total": loss, **objective.train_discriminator(sr, batch)}
                 log.step(step, terms, schedule.get_last_lr()[0])
                 schedule.step()
-                if step % training.validate_every == 0 or step == training.iterations:
+                if first and (step % training.validate_every == 0 or step == training.iterations):
                     validation = validate(network, held_out, training.batch_size, compute)
                     log.validation(step, validation)
-                if step % training.checkpoint_every == 0 and step < training.iterations:
+                if first and step % training.checkpoint_every == 0 and step < training.iterations:
                     log.check(step)
                     save_resume(resume, _state(parts, step), key)
+        if not first:
+            return
         metadata = {
             "name": name, "seed": seed, "steps": training.iterations, "run": key,
             "torch": str(torch.__version__), "recipe": model.model_dump_json(), "patches": train.attributes,

@@ -21,20 +21,22 @@ class TrainingError(PipelineError, RuntimeError):
 class TrainingLog:
     """The log of one training, of ``iterations`` steps, of which ``start`` were done before.
 
-    Losses are written as means over 1/1000 of the training, at least 10 steps.
+    Losses are written as means over 1/1000 of the training, at least 10 steps; with several devices they are
+    those of the first one's part of the batches. A log that is not ``shown`` only checks them.
     """
 
-    def __init__(self, name: str, folder: Path, iterations: int, start: int) -> None:
+    def __init__(self, name: str, folder: Path, iterations: int, start: int, shown: bool = True) -> None:
         self.name, self.iterations = name, iterations
         self.every = max(10, iterations // 1000)
         self.since = start
         self.sums: dict[str, torch.Tensor] = {}
         # Events after the checkpoint, written by a run that was then killed, are hidden by purge_step.
-        self.writer = SummaryWriter(str(folder), purge_step=start)
+        self.writer = SummaryWriter(str(folder), purge_step=start) if shown else None
         interactive = sys.stderr.isatty()
         self.progress = tqdm(
             total=iterations, initial=start, desc=f"train_sr {name}", unit="step", dynamic_ncols=interactive,
             file=sys.stderr if interactive else _Lines(), mininterval=0.5 if interactive else 30,
+            disable=not shown,
         )  # fmt: skip
 
     def __enter__(self) -> TrainingLog:
@@ -44,7 +46,8 @@ class TrainingLog:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.progress.close()
-        self.writer.close()
+        if self.writer:
+            self.writer.close()
 
     def step(self, step: int, terms: dict[str, torch.Tensor], learning_rate: float) -> None:
         """Take the loss terms of step ``step`` (from 1), on any device; raises as ``check``."""
@@ -54,9 +57,10 @@ class TrainingLog:
         self.progress.update()
         if step % self.every == 0 or step == self.iterations:
             self.check(step)
-            for term, value in self.sums.items():
-                self.writer.add_scalar(f"loss/{term}", float(value) / (step - self.since), step)
-            self.writer.add_scalar("learning_rate", learning_rate, step)
+            if self.writer:
+                for term, value in self.sums.items():
+                    self.writer.add_scalar(f"loss/{term}", float(value) / (step - self.since), step)
+                self.writer.add_scalar("learning_rate", learning_rate, step)
             mean = float(self.sums["total"]) / (step - self.since)
             self.progress.set_postfix_str(f"loss {mean:.4g}", refresh=False)
             self.sums, self.since = {}, step
@@ -76,7 +80,7 @@ class TrainingLog:
 
     def validation(self, step: int, validation: Validation | None) -> None:
         """Write the validation of step ``step``."""
-        if validation is None:
+        if validation is None or not self.writer:
             return
         self.writer.add_scalar("psnr/validation", validation.psnr, step)
         self.writer.add_scalar("psnr/bicubic", validation.bicubic_psnr, step)
@@ -87,7 +91,8 @@ class TrainingLog:
 
     def say(self, message: str) -> None:
         """Print a line that does not run into the progress bar."""
-        tqdm.write(f"train_sr {self.name}: {message}", file=sys.stderr)
+        if self.writer:
+            tqdm.write(f"train_sr {self.name}: {message}", file=sys.stderr)
 
 
 class _Lines:

@@ -11,7 +11,7 @@ from pipeline import config
 from pipeline.data.manifest import read_manifest, select
 from pipeline.recognition import models
 from pipeline.recognition.batches import Batches
-from pipeline.recognition.models import ModelError, build_model, load_model
+from pipeline.recognition.models import ModelError, build_model, join_streams, load_model
 from pipeline.recognition.networks.backbone import CAFFE
 from pipeline.recognition.networks.st_resnet import STResNet
 from pipeline.recognition.reading import ClipReader, ReadingError
@@ -272,3 +272,32 @@ def test_checkpoints_of_other_recognisers_are_refused(tsn, tmp_path):
         load_model(out, tsn, "temporal", 2)
     with pytest.raises(ModelError, match="no joint network"):
         load_model(out, tsn, "joint", 2)
+
+
+@pytest.mark.slow
+def test_two_devices_share_every_batch_of_both_stages(st_resnet, toy, tmp_path):
+    """BN sees a device's part: close to one device's weights, not equal."""
+    init = [train(st_resnet, name, toy, tmp_path / f"{name}.pt") for name in ("spatial", "temporal")]
+    one = state(train(st_resnet, "joint", toy, tmp_path / "one.pt", init=init))
+    two = state(
+        train(st_resnet, "joint", toy, tmp_path / "two.pt", init=init, compute=config.Compute(devices=2))
+    )
+    start = join_streams(
+        st_resnet, *(load_model(path, st_resnet, path.stem, 2) for path in init)
+    ).state_dict()
+    moved = sum((one[name] - start[name]).float().norm() for name in one)
+    apart = sum((two[name] - one[name]).float().norm() for name in one)
+    assert 0 < apart < moved
+
+
+def test_parts_of_a_batch_are_those_of_the_whole(tsn, toy):
+    clips = select(read_manifest(toy.manifest), "train")
+    with ClipReader(clips, [toy.frames["train"]], [], toy.frame_size) as reader:
+        common = (tsn, "spatial", clips, reader, CAFFE, 4, 1, ("check",))
+        whole, halves = Batches(*common), [Batches(*common, part=slice(at, at + 2)) for at in (0, 2)]
+        (images,), labels = whole.at(3)
+        parts = [half.at(3) for half in halves]
+        assert len({half.step_seed(3) for half in halves}) == 2  # dropout differs
+        assert halves[0].step_seed(3) == whole.step_seed(3)
+    assert torch.equal(images, torch.cat([tensors[0] for tensors, _ in parts]))
+    assert torch.equal(labels, torch.cat([labels for _, labels in parts]))

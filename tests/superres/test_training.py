@@ -21,6 +21,7 @@ from pipeline.config import (
     SRTraining,
     WarpLoss,
 )
+from pipeline.engine import EngineError
 from pipeline.patches.store import PatchWriter
 from pipeline.superres import batches
 from pipeline.superres.checkpoint import CheckpointError, load_model
@@ -102,10 +103,10 @@ def stopped(patches, folder, model, monkeypatch, at=8, **options):
     """Run a training that dies when it asks for the batch of step ``at`` (from 0)."""
     original = batches.training_batch
 
-    def dying(patch_file, training, seed, step):
+    def dying(patch_file, training, seed, step, part):
         if step == at:
             raise KeyboardInterrupt
-        return original(patch_file, training, seed, step)
+        return original(patch_file, training, seed, step, part)
 
     with monkeypatch.context() as patch:
         patch.setattr(batches, "training_batch", dying)
@@ -270,3 +271,58 @@ def test_a_training_leaves_torch_as_it_was(patches, tmp_path):
     train(patches, tmp_path, MODELS["mse"])
     assert torch.get_num_threads() == threads
     assert not torch.are_deterministic_algorithms_enabled()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("recipe", ["mse", "siamese_image"])
+def test_two_devices_train_the_same_weights_as_one(patches, tmp_path, monkeypatch, recipe):
+    # Fabric would take a job on SLURM for one of two that srun had started, and wait for the other.
+    monkeypatch.setenv("SLURM_NTASKS", "1")
+    monkeypatch.setenv("SLURM_JOB_NAME", "train_sr")
+    one = train(patches, tmp_path / "one", MODELS[recipe])
+    two = train(patches, tmp_path / "two", MODELS[recipe], compute=Compute(devices=2))
+    assert one.keys() == two.keys()
+    for name in one:
+        torch.testing.assert_close(two[name], one[name], rtol=1e-3, atol=1e-5, msg=name)
+    assert (tmp_path / "two" / "tensorboard" / "out").is_dir()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("recipe", ["gan", "warp"])
+def test_two_devices_train_what_depends_on_their_parts_of_a_batch(patches, tmp_path, recipe):
+    """BN and the relativistic means see a device's part: close to one device's, not equal."""
+    model = MODELS[recipe]
+
+    def changed(**recipe) -> SRModel:
+        training = model.training.model_copy(update={"batch_size": 4} | recipe)
+        return model.model_copy(update={"training": training})
+
+    start = train(patches, tmp_path / "start", changed(iterations=1))
+    model = changed()
+    two = train(patches, tmp_path / "two", model, compute=Compute(devices=2))
+    one = train(patches, tmp_path / "one", model)
+    moved = sum((one[name] - start[name]).float().norm() for name in one)
+    apart = sum((two[name] - one[name]).float().norm() for name in one)
+    assert 0 < apart < moved
+
+
+@pytest.mark.slow
+def test_two_devices_train_the_motion_network_alone(patches, tmp_path):
+    losses = Losses(pixel=None, motion=MotionLoss())
+    model = SRModel(
+        network="spmc",
+        args={"features": 8, "motion_features": 8},
+        training=SRTraining(**RECIPE, patches="tosr", losses=losses),
+    )
+    one = train(patches, tmp_path / "one", model)
+    two = train(patches, tmp_path / "two", model, compute=Compute(devices=2))
+    for name in one:
+        torch.testing.assert_close(two[name], one[name], rtol=1e-3, atol=1e-5, msg=name)
+
+
+@pytest.mark.slow
+def test_what_one_of_two_devices_cannot_do_ends_in_one_line(patches, tmp_path):
+    model = SRModel(**VDSR, training=SRTraining(**RECIPE, frozen=["nothing"]))
+    with pytest.raises(EngineError, match=r"TrainingError: training.frozen: no parameter") as error:
+        train(patches, tmp_path, model, compute=Compute(devices=2))
+    assert "\n" not in str(error.value)

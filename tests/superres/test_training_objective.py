@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from lightning_fabric import Fabric
 from torch.nn.functional import huber_loss
 
 from pipeline.config import (
@@ -22,13 +23,14 @@ from pipeline.superres.networks.luma import luma
 from pipeline.superres.objective import Objective
 
 FEATURES = FeatureNetwork(network="random_features")
+FABRIC = Fabric(accelerator="cpu", devices=1)
 DISCRIMINATOR = {"size": 32, "features": 4}
 
 
 def objective(network: torch.nn.Module | None = None, **terms) -> Objective:
     torch.manual_seed(0)
     network = network or torch.nn.Identity()
-    return Objective(SRTraining(losses=Losses(**terms)), FEATURES, Compute(), network)
+    return Objective(SRTraining(losses=Losses(**terms)), FEATURES, Compute(), network, FABRIC)
 
 
 def pair(sides: int) -> tuple[torch.Tensor, Batch]:

@@ -2,8 +2,9 @@
 
 Each file has its formulas as functions and a ``Term(training, feature_network, compute)`` that maps SR
 (B, K, 3, 4s, 4s) and its batch to the weighted scalar; K is 2 for a siamese pair. A term that trains
-something of its own (a discriminator) also has ``train``, ``state_dict`` and ``load_state_dict``; one that
-looks into the network has ``attach``, which is given it before the training.
+something of its own (a discriminator) also has ``set_up``, which is given the training's Fabric, ``train``,
+``state_dict`` and ``load_state_dict``; one that looks into the network has ``attach``, which is given it
+before the training.
 Images are RGB in [0, 1], flow is in HR pixels.
 """
 

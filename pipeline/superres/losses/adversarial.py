@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor
+from lightning_fabric import Fabric
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pipeline.config import Compute, FeatureNetwork, SRTraining
@@ -56,6 +57,18 @@ def standard_discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
     return _bce(real, True) + _bce(fake, False)
 
 
+class _Pair(nn.Module):
+    """Logits of HR and of SR in one call: what several devices average is what one call used."""
+
+    def __init__(self, discriminator: nn.Module, compute: Compute) -> None:
+        super().__init__()
+        self.discriminator, self.compute = discriminator, compute
+
+    def forward(self, hr: Tensor, sr: Tensor) -> tuple[Tensor, Tensor]:
+        with autocast(self.compute):
+            return self.discriminator(hr).float(), self.discriminator(sr).float()
+
+
 class Term:
     """The recipe's adversarial term, a mean over all images, and the training of its discriminator.
 
@@ -74,6 +87,11 @@ class Term:
             self.optimiser, training.milestones, training.gamma
         )
 
+    def set_up(self, fabric: Fabric) -> None:
+        """Train with ``fabric`` from now on; the relativistic means are those of a device's part."""
+        self.fabric = fabric
+        self.pair = fabric.setup_module(_Pair(self.discriminator, self.compute), move_to_device=False)
+
     def __call__(self, sr: Tensor, batch: Batch) -> Tensor:
         """The generator's weighted loss for ``sr`` (B, K, 3, 4s, 4s)."""
         # The generator's step needs the gradient through the discriminator, not of its weights.
@@ -89,13 +107,11 @@ class Term:
     def train(self, sr: Tensor, batch: Batch) -> Tensor:
         """One step of the discriminator on the same images, ``sr`` detached; its loss."""
         self.discriminator.requires_grad_(True)
-        with autocast(self.compute):
-            real = self.discriminator(batch.hr.flatten(0, 1)).float()
-            fake = self.discriminator(sr.flatten(0, 1)).float()
+        real, fake = self.pair(batch.hr.flatten(0, 1), sr.flatten(0, 1))
         form = relativistic_discriminator_loss if self.relativistic else standard_discriminator_loss
         loss = form(real, fake)
         self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        self.fabric.backward(loss)
         self.optimiser.step()
         self.schedule.step()
         return loss.detach()
