@@ -14,7 +14,7 @@ from pipeline import config
 from pipeline.data.manifest import Clip
 from pipeline.files import seed_for
 from pipeline.recognition.reading import ClipReader
-from pipeline.recognition.training import open_clips, train_stream
+from pipeline.recognition.training import Run, open_clips, train_stream
 
 
 def low_clips(clips: Sequence[Clip], ratio: float, seed: int) -> set[str]:
@@ -104,5 +104,5 @@ def train_mixed_recognizer(
     open_low = partial(open_clips, stream, low_frames, low_flow, frame_size)
     open_reader = partial(_open_mixed, open_high, open_low, ratio, seed)
     # The ratio is no part of the specification, so the state of an unfinished training carries it here.
-    about = (spec, stream, dataset, manifest, init, frame_size, compute, seed, f"{code} {ratio}")
-    train_stream(open_reader, *about, out, layout=layout, split=split)
+    about = (spec, stream, dataset, manifest, init, frame_size, compute, seed, f"{code} {ratio}", out)
+    train_stream(open_reader, Run(*about, layout=layout, split=split))

@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -39,6 +40,25 @@ class TrainingError(PipelineError):
     """A training that cannot start; the message names the key or file and what to do."""
 
 
+@dataclass  # not frozen: Fabric looks for tensors in all that it hands to processes
+class Run:
+    """One training: what ``train_recognizer`` is given, but for its stores."""
+
+    spec: config.TSN | config.STResNet
+    stream: Literal["spatial", "temporal", "joint"]
+    dataset: str
+    manifest: Path
+    init: list[Path]
+    frame_size: list[int]
+    compute: config.Compute
+    seed: int
+    code: str
+    out: Path
+    checkpoint_seconds: float = 120.0
+    layout: str | None = None
+    split: int | None = None
+
+
 def train_recognizer(
     spec: config.TSN | config.STResNet,
     stream: Literal["spatial", "temporal", "joint"],
@@ -69,8 +89,8 @@ def train_recognizer(
     Raises TrainingError for missing sections, checkpoints or clips.
     """
     open_reader = partial(open_clips, stream, frames, flow, frame_size)
-    about = (spec, stream, dataset, manifest, init, frame_size, compute, seed, code)
-    train_stream(open_reader, *about, out, checkpoint_seconds, layout, split)
+    about = (spec, stream, dataset, manifest, init, frame_size, compute, seed, code, out)
+    train_stream(open_reader, Run(*about, checkpoint_seconds, layout, split))
 
 
 def open_clips(
@@ -82,59 +102,33 @@ def open_clips(
 
 
 def train_stream(
-    open_reader: Callable[[Sequence[Clip]], AbstractContextManager[ClipReader]],
-    spec: config.TSN | config.STResNet,
-    stream: Literal["spatial", "temporal", "joint"],
-    dataset: str,
-    manifest: Path,
-    init: list[Path],
-    frame_size: list[int],
-    compute: config.Compute,
-    seed: int,
-    code: str,
-    out: Path,
-    checkpoint_seconds: float = 120.0,
-    layout: str | None = None,
-    split: int | None = None,
+    open_reader: Callable[[Sequence[Clip]], AbstractContextManager[ClipReader]], run: Run
 ) -> None:
     """``train_recognizer`` with frames and flow of the training clips from ``open_reader(clips)``.
 
     With several devices each process opens its own: ``open_reader`` can be pickled.
     """
-    about = (spec, stream, dataset, manifest, init, frame_size, compute, seed, code)
-    launch(compute, _train_stream, open_reader, *about, out, checkpoint_seconds, layout, split)
+    launch(run.compute, _train_stream, open_reader, run)
 
 
 def _train_stream(
     fabric: Fabric,
     open_reader: Callable[[Sequence[Clip]], AbstractContextManager[ClipReader]],
-    spec: config.TSN | config.STResNet,
-    stream: Literal["spatial", "temporal", "joint"],
-    dataset: str,
-    manifest: Path,
-    init: list[Path],
-    frame_size: list[int],
-    compute: config.Compute,
-    seed: int,
-    code: str,
-    out: Path,
-    checkpoint_seconds: float,
-    layout: str | None,
-    split: int | None,
+    run: Run,
 ) -> None:
     """``train_stream`` in one process; only the first of several shows and writes."""
-    trainings = _trainings(spec, stream, dataset)
-    everything = read_manifest(manifest)
+    spec, stream = run.spec, run.stream
+    trainings = _trainings(spec, stream, run.dataset)
+    everything = read_manifest(run.manifest)
     clips, classes = select(everything, "train"), count_classes(everything)
     if not clips:
-        raise TrainingError(f"{manifest} lists no training clips of {dataset}")
-    names = (dataset, spec.protocol, spec.network, stream)
-    with torch_settings(compute) as device:
-        torch.manual_seed(seed_for(seed, *names, "weights"))
-        network = _start(spec, stream, classes, trainings[0].dropout, init)
+        raise TrainingError(f"{run.manifest} lists no training clips of {run.dataset}")
+    names = (run.dataset, spec.protocol, spec.network, stream)
+    with torch_settings(run.compute) as device:
+        torch.manual_seed(seed_for(run.seed, *names, "weights"))
+        network = _start(spec, stream, classes, trainings[0].dropout, run.init)
         network = network.to(device, memory_format=torch.channels_last)
         normalisation = (network.appearance if stream == "joint" else network).normalisation
-        key = _key(spec, stream, dataset, classes, clips, frame_size, compute, seed, init, code)
         with open_reader(clips) as reader:
             common = (spec, stream, clips, reader, normalisation)
             stages = []
@@ -142,23 +136,23 @@ def _train_stream(
                 own = (*names, f"stage{number + 1}") if number else names
                 joint = training if stream == "joint" else None
                 size = training.batch_size
-                batches = Batches(*common, size, seed, own, joint, share(fabric, size))
+                batches = Batches(*common, size, run.seed, own, joint, share(fabric, size))
                 stages.append((training, batches))
-            _train(fabric, network, stages, compute, device, key, out, checkpoint_seconds)
+            _train(fabric, network, stages, run, device, _key(run, classes, clips))
     if not fabric.is_global_zero:
         return
     metadata = {
         "protocol": spec.protocol,
         "stream": stream,
-        "dataset": dataset,
+        "dataset": run.dataset,
         "classes": classes,
         "clips": len(clips),
         "iterations": sum(training.iterations for training in trainings),
-        "seed": seed,
-        "trained_on": trained_on(layout, split),
+        "seed": run.seed,
+        "trained_on": trained_on(run.layout, run.split),
     }
-    save_model(out, network, spec, metadata)
-    resume_path(out).unlink(missing_ok=True)
+    save_model(run.out, network, spec, metadata)
+    resume_path(run.out).unlink(missing_ok=True)
 
 
 def _trainings(spec: config.TSN | config.STResNet, stream: str, dataset: str) -> list[config.StreamTraining]:
@@ -190,31 +184,20 @@ def _start(
     return join_streams(spec, *streams)
 
 
-def _key(
-    spec: config.TSN | config.STResNet,
-    stream: str,
-    dataset: str,
-    classes: int,
-    clips: list[Clip],
-    frame_size: list[int],
-    compute: config.Compute,
-    seed: int,
-    init: list[Path],
-    code: str,
-) -> str:
+def _key(run: Run, classes: int, clips: list[Clip]) -> str:
     """What must be equal for a training to go on where another stopped."""
     content = [
-        spec.model_dump(mode="json"),
-        stream,
-        dataset,
+        run.spec.model_dump(mode="json"),
+        run.stream,
+        run.dataset,
         classes,
-        frame_size,
-        seed,
-        compute.precision,
-        code,
+        run.frame_size,
+        run.seed,
+        run.compute.model_dump(mode="json"),
+        run.code,
     ]
     content.append([[clip.id, clip.label, clip.frames] for clip in clips])
-    content.append([hashlib.sha256(path.read_bytes()).hexdigest() for path in init])
+    content.append([hashlib.sha256(path.read_bytes()).hexdigest() for path in run.init])
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
@@ -324,18 +307,16 @@ def _train(
     fabric: Fabric,
     network: nn.Module,
     stages: list[tuple[config.StreamTraining, Batches]],
-    compute: config.Compute,
+    run: Run,
     device: torch.device,
     key: str,
-    out: Path,
-    checkpoint_seconds: float,
 ) -> None:
     """Train the stages one after the other; the steps of all of them are counted through.
 
     With several devices losses and accuracies are shown for the first one's part of the batches.
     """
     shown = fabric.is_global_zero
-    resume = resume_path(out)
+    resume = resume_path(run.out)
     state = load_resume(resume, key)
     done = 0 if state is None else state["step"]
     if state is not None:
@@ -343,7 +324,7 @@ def _train(
     total = sum(training.iterations for training, _ in stages)
     saved, first, losses, hits = time.monotonic(), 0, [], []
     with (
-        SummaryWriter(str(log_folder(out)), purge_step=done) if shown else nullcontext() as log,
+        SummaryWriter(str(log_folder(run.out)), purge_step=done) if shown else nullcontext() as log,
         tqdm(
             initial=done, total=total, desc=stages[0][1].stream, mininterval=2.0, disable=not shown
         ) as progress,
@@ -354,7 +335,7 @@ def _train(
                 _enter(network, number, training)
                 optimizer = make_optimizer(network, training)
                 # After _enter: devices average the gradients of what it left to be trained.
-                forward = fabric.setup_module(_Step(network, compute), move_to_device=False)
+                forward = fabric.setup_module(_Step(network, run.compute), move_to_device=False)
                 if done > first:  # in the middle of this stage; at its start it has a new optimiser
                     optimizer.load_state_dict(state["optimizer"])
             while done < last:
@@ -370,7 +351,7 @@ def _train(
                     log.add_scalar("learning_rate", optimizer.param_groups[0]["lr"], done)
                     progress.set_postfix(loss=f"{mean_loss:.3f}", accuracy=f"{accuracy:.2f}", refresh=False)
                     losses, hits = [], []
-                if shown and time.monotonic() - saved >= checkpoint_seconds and done < total:
+                if shown and time.monotonic() - saved >= run.checkpoint_seconds and done < total:
                     content = {"network": network.state_dict(), "optimizer": optimizer.state_dict()}
                     save_resume(resume, {"step": done, **content}, key)
                     saved = time.monotonic()

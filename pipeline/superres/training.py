@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,23 @@ def train_sr(
     """
     if model.training is None:
         raise TrainingError(f"{name} has no training section; give it one, or weights")
-    launch(compute, _train, name, model, feature_network, compute, seed, patches, init, code, out)
+    run = _Run(name, model, feature_network, compute, seed, patches, init, code, out)
+    launch(compute, _train, run)
+
+
+@dataclass  # not frozen: Fabric looks for tensors in all that it hands to processes
+class _Run:
+    """What ``train_sr`` is given."""
+
+    name: str
+    model: SRModel
+    feature_network: FeatureNetwork | None
+    compute: Compute
+    seed: int
+    patches: Path
+    init: Path | None
+    code: str
+    out: Path
 
 
 class _Step(nn.Module):
@@ -67,42 +84,31 @@ class _Step(nn.Module):
         return sr.detach(), self.objective.generator_terms(sr, batch)
 
 
-def _train(
-    fabric: Fabric,
-    name: str,
-    model: SRModel,
-    feature_network: FeatureNetwork | None,
-    compute: Compute,
-    seed: int,
-    patches: Path,
-    init: Path | None,
-    code: str,
-    out: Path,
-) -> None:
+def _train(fabric: Fabric, run: _Run) -> None:
     """``train_sr`` in one process; only the first of several shows, validates and writes."""
-    training = model.training
-    resume = resume_path(out)
-    run_seed = seed_for(seed, "train_sr", name)
+    name, model, compute, training = run.name, run.model, run.compute, run.model.training
+    resume = resume_path(run.out)
+    run_seed = seed_for(run.seed, "train_sr", name)
     with torch_settings(compute) as device:
         torch.manual_seed(run_seed)
         network = load_network(model.network, model.args)
-        if init is not None:
-            load_trained(network, model, init)
+        if run.init is not None:
+            load_trained(network, model, run.init)
         network = image_layout(network.to(device).train())
         _freeze(network, training.frozen)
         read = (training, network.frames, network.temporal_padding)
-        train, held_out = PatchFile(patches, "train", *read), PatchFile(patches, "validation", *read)
-        objective = Objective(training, feature_network, compute, network, fabric)
+        train, held_out = PatchFile(run.patches, "train", *read), PatchFile(run.patches, "validation", *read)
+        objective = Objective(training, run.feature_network, compute, network, fabric)
         forward = fabric.setup_module(_Step(network, objective, compute), move_to_device=False)
         optimiser = torch.optim.Adam(network.parameters(), training.lr, tuple(training.betas), fused=True)
         schedule = torch.optim.lr_scheduler.MultiStepLR(optimiser, training.milestones, training.gamma)
         parts = {"network": network, "optimiser": optimiser, "schedule": schedule, "objective": objective}
-        key = _run_key(name, model, feature_network, compute, seed, train.attributes, init, code)
+        key = _run_key(run, train.attributes)
         start = _restore(parts, resume, key)
 
         first = fabric.is_global_zero
         steps, part = range(start, training.iterations), share(fabric, training.batch_size)
-        with TrainingLog(name, log_folder(out), training.iterations, start, shown=first) as log:
+        with TrainingLog(name, log_folder(run.out), training.iterations, start, shown=first) as log:
             log.say(f"{len(train)} training and {len(held_out)} validation patches, from step {start}")
             for step, batch in enumerate(
                 training_batches(train, training, run_seed, steps, device, part), start + 1
@@ -126,11 +132,11 @@ def _train(
         if not first:
             return
         metadata = {
-            "name": name, "seed": seed, "steps": training.iterations, "run": key,
+            "name": name, "seed": run.seed, "steps": training.iterations, "run": key,
             "torch": str(torch.__version__), "recipe": model.model_dump_json(), "patches": train.attributes,
             "psnr": validation and validation.psnr, "bicubic_psnr": validation and validation.bicubic_psnr,
         }  # fmt: skip
-        save_network(out, network, model, metadata)
+        save_network(run.out, network, model, metadata)
     resume.unlink(missing_ok=True)
 
 
@@ -148,25 +154,17 @@ def _freeze(network: nn.Module, beginnings: list[str]) -> None:
             value.requires_grad_(False)
 
 
-def _run_key(
-    name: str,
-    model: SRModel,
-    feature_network: FeatureNetwork | None,
-    compute: Compute,
-    seed: int,
-    patches: dict[str, Any],
-    init: Path | None,
-    code: str,
-) -> str:
+def _run_key(run: _Run, patches: dict[str, Any]) -> str:
     """A digest of all that decides the trained weights."""
-    recipe = model.model_dump(mode="json")
+    recipe = run.model.model_dump(mode="json")
     for how_often in ("validate_every", "checkpoint_every"):
         del recipe["training"][how_often]
     content = {
-        "name": name, "model": recipe, "compute": compute.model_dump(mode="json"), "seed": seed,
-        "feature_network": feature_network and feature_network.model_dump(mode="json"), "code": code,
-        "patches": patches,
-        "init": init and hashlib.sha256(init.read_bytes()).hexdigest(), "torch": str(torch.__version__),
+        "name": run.name, "model": recipe, "compute": run.compute.model_dump(mode="json"), "seed": run.seed,
+        "feature_network": run.feature_network and run.feature_network.model_dump(mode="json"),
+        "code": run.code, "patches": patches,
+        "init": run.init and hashlib.sha256(run.init.read_bytes()).hexdigest(),
+        "torch": str(torch.__version__),
     }  # fmt: skip
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
