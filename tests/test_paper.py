@@ -115,6 +115,9 @@ def unpacked(root, project, tmp_path_factory):
     raw = yaml.safe_load((root / "config/real-small.yaml").read_text())
     dataset = {"layout": "ucf101", "root": "UCF101.tar", "splits": "lists.zip"}
     raw |= {"data_root": str(folder), "output": "results/archives", "datasets": {"ucf101": dataset}}
+    for recognizer in raw["recognition"]["recognizers"].values():
+        for stream in ("spatial", "temporal"):
+            recognizer[stream].pop("per_dataset", None)
     raw["training_videos"]["root"] = "."
     raw["superres"]["models"] = {"bicubic": {"network": "bicubic"}}
     raw["methods"] = {"bicubic": {"model": "bicubic"}}

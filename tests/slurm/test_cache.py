@@ -68,10 +68,16 @@ def test_key_holds_the_videos_of_a_given_folder(runs):
     shutil.copytree(runs.folder / "demo/demo/training_videos", videos)
     runs.config["demo"] = None
     runs.config["training_videos"]["root"] = str(videos)
+    lists = {
+        "ucf_demo": {"classInd.txt": "1 A", "trainlist01.txt": "A/v_A_g02_c01.avi 1", "testlist01.txt": ""},
+        "hmdb_demo": {"a_test_split1.txt": "a.avi 1"},
+    }
     for name, dataset in runs.config["datasets"].items():
         for key in ("root", "splits"):
             dataset[key] = str(runs.folder / name / key)
             (runs.folder / name / key).mkdir(parents=True)
+        for file, text in lists[name].items():
+            (runs.folder / name / "splits" / file).write_text(text + "\n")
     first = runs.files("first")
     assert runs.files("second") == first
     sorted(path for path in videos.rglob("*") if path.is_file())[0].unlink()
