@@ -230,16 +230,22 @@ def _ancestors(config: Config, name: str) -> list[str]:
 
 
 def _network_problem(stage: str, network: str) -> str | None:
-    module = network.partition(":")[0] if ":" in network else f"pipeline.{stage}.networks.{network}"
-    try:
-        found = importlib.util.find_spec(module) is not None
-    except ModuleNotFoundError:
-        found = False
-    if found:
-        return None
     folder = Path(__file__).parent / stage / "networks"
     known = sorted(p.stem for p in folder.glob("*.py") if p.stem != "__init__")
+    module, _, class_name = network.partition(":")
+    # Ours are looked for as files: find_spec imports the packages around a module, and those import torch.
+    if network in known or (class_name and _is_module(module)):
+        return None
+    if not class_name:
+        module = f"pipeline.{stage}.networks.{network}"
     return f"no module {module}; give package.module:Class or one of {', '.join(known)}"
+
+
+def _is_module(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:
+        return False
 
 
 def _initial_weights_problem(weights: str | None) -> str | None:
