@@ -16,6 +16,7 @@ from torch.multiprocessing import ProcessRaisedException
 
 from pipeline.config import Compute
 from pipeline.errors import PipelineError
+from pipeline.torch_settings import check_devices
 
 
 class EngineError(PipelineError):
@@ -28,8 +29,10 @@ def launch(compute: Compute, train: Callable[..., None], *arguments: object) -> 
     ``train`` is a function of a module, and the arguments can be pickled. ``fabric.setup_module`` of a module
     whose ``forward`` makes the loss averages its gradients in ``fabric.backward``.
 
-    Raises EngineError if a process of several fails; with one device errors come as they are.
+    Raises DeviceError for devices that the machine does not have, and EngineError if a process of several
+    fails; with one device errors come as they are.
     """
+    check_devices(compute, compute.devices)
     fabric = Fabric(
         accelerator=compute.device,
         devices=compute.devices,

@@ -16,6 +16,18 @@ class DeviceError(PipelineError):
     """A device that the config asks for and the machine does not have."""
 
 
+def check_devices(compute: Compute, count: int = 1) -> None:
+    """Raise DeviceError where ``count`` devices are asked for and the machine has fewer."""
+    if compute.device != "cuda":
+        return
+    if not torch.cuda.is_available():
+        raise DeviceError("compute.device is cuda, but torch finds no CUDA device; set it to cpu")
+    if count > torch.cuda.device_count():
+        raise DeviceError(
+            f"compute.devices is {count}, but torch finds {torch.cuda.device_count()} CUDA devices; lower it"
+        )
+
+
 @contextmanager
 def torch_settings(compute: Compute) -> Iterator[torch.device]:
     """Set torch up as ``compute`` says, yield the device, and put everything back at the end.
@@ -23,8 +35,7 @@ def torch_settings(compute: Compute) -> Iterator[torch.device]:
     Operations that have a deterministic form use it; the few without one (on CUDA: the backward pass of
     bilinear sampling) warn. Raises DeviceError where CUDA is asked for and there is none.
     """
-    if compute.device == "cuda" and not torch.cuda.is_available():
-        raise DeviceError("compute.device is cuda, but torch finds no CUDA device; set it to cpu")
+    check_devices(compute)
     # cuBLAS is only deterministic with a fixed workspace, and reads this when it starts.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     threads = torch.get_num_threads()
