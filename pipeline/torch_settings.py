@@ -39,18 +39,18 @@ def torch_settings(compute: Compute) -> Iterator[torch.device]:
     # cuBLAS is only deterministic with a fixed workspace, and reads this when it starts.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     threads = torch.get_num_threads()
-    deterministic = torch.are_deterministic_algorithms_enabled()
-    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    mode = torch.get_deterministic_debug_mode()
     fill = torch.utils.deterministic.fill_uninitialized_memory
     try:
         torch.set_num_threads(compute.threads)
-        torch.use_deterministic_algorithms(True, warn_only=True)
+        # torch.use_deterministic_algorithms does the same, but loads torch's compiler first: a second a job.
+        torch.set_deterministic_debug_mode("warn")
         # Nothing here reads memory before writing it; filling it costs time on every allocation.
         torch.utils.deterministic.fill_uninitialized_memory = False
         yield torch.device(compute.device)
     finally:
         torch.set_num_threads(threads)
-        torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
+        torch.set_deterministic_debug_mode(mode)
         torch.utils.deterministic.fill_uninitialized_memory = fill
 
 
