@@ -164,3 +164,47 @@ rule score_clips:
         " --manifest {input.manifest:q} --shard {wildcards.shard}"
         " --frames {input.frames:q} --flow {input.flow:q} --frame-size {params.size:q}"
         " --compute {params.compute:q} --out {output:q} 2> {log:q}"
+
+
+rule score_pair:
+    input:
+        manifest=f"{OUT}/data/{{dataset}}/manifest.csv",
+        frames=lambda w: all_frames(
+            w.dataset, METHODS[PAIRS[w.pair].spatial].model, "test"
+        ),
+        flow=lambda w: flow_of(w.dataset, METHODS[PAIRS[w.pair].temporal].model, "test"),
+        weights=lambda w: recognizer_weights(w.dataset, w.recognizer, ["joint"]),
+    output:
+        f"{OUT}/recognition/{{dataset}}/{{recognizer}}/pairs/{{pair}}.npz",
+    log:
+        f"{OUT}/logs/score_pair/{{dataset}}-{{recognizer}}-{{pair}}.log",
+    benchmark:
+        f"{OUT}/benchmarks/score_pair/{{dataset}}-{{recognizer}}-{{pair}}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: CONFIG.compute.threads
+    resources:
+        gpu=GPUS,
+        gpu_turn=GPUS,
+    params:
+        spec=lambda w: as_json(
+            spec_of(w.recognizer),
+            *SCORING_KEYS[spec_of(w.recognizer).protocol],
+        ),
+        streams=json.dumps(["joint"]),
+        layout=lambda w: CONFIG.datasets[w.dataset].layout,
+        split=lambda w: CONFIG.datasets[w.dataset].split,
+        size=json.dumps(CONFIG.recognition.frame_size),
+        compute=INFERENCE,
+        code=lambda w: fingerprint(
+            "pipeline.recognition.scoring",
+            *recognizer_modules(w.recognizer, ["joint"]),
+            *recognizer_importer(w.dataset, w.recognizer, ["joint"]),
+        ),
+    shell:
+        "python -m pipeline score-clips --spec {params.spec:q} --streams {params.streams:q}"
+        " --weights {input.weights:q} --dataset {wildcards.dataset} --recognizer {wildcards.recognizer}"
+        " --method {wildcards.pair} --layout {params.layout} --split {params.split}"
+        " --manifest {input.manifest:q}"
+        " --frames {input.frames:q} --flow {input.flow:q} --frame-size {params.size:q}"
+        " --compute {params.compute:q} --out {output:q} 2> {log:q}"

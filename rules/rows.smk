@@ -1,4 +1,6 @@
 # What recognisers train on and score: the rows of Table 4, and what the other tables need beside them.
+from itertools import permutations
+
 from pipeline.config import Method
 
 TABLES = CONFIG.tables
@@ -35,6 +37,13 @@ MIXTURES = {
     for ratio in TABLES.figure8.ratios
     if ratio
 }
+PAIRINGS = TABLES.pairings
+# Pairs that no row shows: a network that sees both streams scores them for their table alone.
+PAIRS = {
+    f"{spatial}+{temporal}": Method(spatial=spatial, temporal=temporal)
+    for spatial, temporal in permutations(PAIRINGS.joint, 2)
+    if (spatial, temporal) not in [(m.spatial, m.temporal) for m in METHODS.values()]
+}
 # Model whose frames stand for LR: the baseline's.
 BASELINE = (
     METHODS[CONFIG.report.baseline].model if CONFIG.report.baseline in METHODS else None
@@ -43,6 +52,7 @@ BASELINE = (
 
 wildcard_constraints:
     method=one_of(SCORED),
+    pair=one_of(PAIRS),
     recognizer=one_of([*RECOGNIZERS, *MIXTURES]),
 
 
@@ -97,6 +107,17 @@ def scores_of(methods, datasets, recognizers):
         for method in methods
         for shard in shards(dataset, "test")
         if scored_streams(recognizer, method)
+    ]
+
+
+def pair_scores(datasets, recognizers):
+    """Score files of the pairs that no row shows, by the networks that see both streams."""
+    return [
+        f"{OUT}/recognition/{dataset}/{recognizer}/pairs/{pair}.npz"
+        for dataset in datasets
+        for recognizer in recognizers
+        if "joint" in streams_of(recognizer)
+        for pair in PAIRS
     ]
 
 

@@ -1,6 +1,5 @@
 # The tables beside Table 4.
 
-PAIRINGS = TABLES.pairings
 SR_ROWS = {n: m for n, m in METHODS.items() if m.model not in (None, "hr")}
 MEASURED = chosen(CONFIG.quality, "datasets", CONFIG.datasets)
 
@@ -105,6 +104,10 @@ rule tabulate_pairings:
             chosen(PAIRINGS, "datasets", CONFIG.datasets),
             chosen(PAIRINGS, "recognizers", RECOGNIZERS),
         ),
+        pairs=pair_scores(
+            chosen(PAIRINGS, "datasets", CONFIG.datasets),
+            chosen(PAIRINGS, "recognizers", RECOGNIZERS),
+        ),
     output:
         csv=f"{OUT}/tables/pairings.csv",
         markdown=f"{OUT}/tables/pairings.md",
@@ -113,13 +116,13 @@ rule tabulate_pairings:
     conda:
         ENVIRONMENT
     params:
-        methods=as_map(METHODS),
+        methods=as_map(METHODS | PAIRS),
         datasets=as_map(chosen(PAIRINGS, "datasets", CONFIG.datasets), "label"),
         recognizers=as_map(chosen(PAIRINGS, "recognizers", RECOGNIZERS), *LABEL_KEYS),
         report=as_json(CONFIG.report, "confidence", "caption"),
         code=fingerprint("pipeline.report.pairings"),
     shell:
-        "python -m pipeline tabulate-pairings --scores {input.scores:q} --methods {params.methods:q}"
+        "python -m pipeline tabulate-pairings --scores {input.scores:q} {input.pairs:q} --methods {params.methods:q}"
         " --datasets {params.datasets:q} --recognizers {params.recognizers:q} --report {params.report:q}"
         " --csv {output.csv:q} --markdown {output.markdown:q} 2> {log:q}"
 

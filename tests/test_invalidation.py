@@ -2,6 +2,7 @@
 
 import json
 import re
+from itertools import permutations
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,13 @@ def scores(*methods: str, datasets=DATASETS, recognizers=tuple(STREAMS)) -> set[
         # Late fusion needs no job of its own for a pairing.
         if not (m == "sosr_tosr" and r == "tsn")
     }
+    if "st_resnet" in recognizers:
+        found |= {
+            job("score_pair", dataset=d, pair=f"{a}+{b}", recognizer="st_resnet")
+            for d in datasets
+            for a, b in permutations(["vdsr", "sosr", "tosr"], 2)
+            if {a, b} & set(methods) and (a, b) != ("sosr", "tosr")
+        }
     if found:
         found |= AGGREGATE | WHOLE
     if "hmdb_demo" in datasets and "tsn" in recognizers:
@@ -229,6 +237,17 @@ CONFIG = {
     "tables.table1.shown": (2, {CLASSES}),
     "tables.table3.rows": ([{"label": "VDSR", "model": "vdsr"}], {WARP}),
     "tables.figure8.rows": (["hr", "sosr"], {MIXTURES, score_hmdb("sosr", MIXED)}),
+    # Pairs with HR are scored, the others stay.
+    "tables.pairings.joint": (
+        ["vdsr", "sosr", "tosr", "hr"],
+        {"tabulate_pairings"}
+        | {
+            job("score_pair", dataset=d, pair=pair, recognizer="st_resnet")
+            for d in DATASETS
+            for row in ("vdsr", "sosr", "tosr")
+            for pair in (f"{row}+hr", f"hr+{row}")
+        },
+    ),
     "quality.border": (0, quality(*ROWS)),
     "methods.tosr.label": ("Temporal SR", AGGREGATE | WHOLE | {MIXTURES, "tabulate_quality"} | pictures()),
     "superres.models.tosr.training.losses.warp.sr": (0.5, trainings("tosr")),

@@ -35,6 +35,8 @@ def test_all_tables_are_planned(project, arguments):
     assert jobs["measure_quality"] == 2 * 10
     # Four ablations with both recognisers, three rows of figure 8 with two mixtures, on HMDB51.
     assert jobs["score_clips"] == 2 * (11 + 12) + 2 * 4 + 2 * 3
+    # ST-ResNet's pairs of eleven rows, but for SoSR+ToSR, which is a row.
+    assert jobs["score_pair"] == 2 * (11 * 10 - 1)
     assert jobs["train_mixed_recognizer"] == 2 * 2
     assert jobs["tabulate_ablation"] == 2
 

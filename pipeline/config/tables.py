@@ -61,6 +61,15 @@ class Mixtures(Columns):
         return ratios
 
 
+class Pairings(Columns):
+    """All pairs of a spatial with a temporal row, as in the paper's supplement."""
+
+    joint: list[Name] = Field(
+        [],
+        description="rows whose pairs ST-ResNet's joint network scores, each in a pass over the clips",
+    )
+
+
 class Tables(Section):
     """The paper's other tables; what is null is left out of the target ``tables``."""
 
@@ -68,8 +77,8 @@ class Tables(Section):
     table2: Ablation | None = Field(None, description="losses of the spatial stream's SR")
     table3: Ablation | None = Field(None, description="warp loss of the temporal stream's SR")
     figure8: Mixtures | None = Field(None, description="recognisers trained on HR and LR")
-    pairings: Columns = Field(
-        default_factory=Columns, description="every spatial row with every temporal row"
+    pairings: Pairings = Field(
+        default_factory=Pairings, description="every spatial row with every temporal row"
     )
 
 
@@ -93,6 +102,10 @@ def _row_problems(config: Config) -> Iterator[str]:
         for row in table.rows if table else ():
             if row not in methods:
                 yield f"tables.{name}.rows: {row!r} is no row of methods; known: {', '.join(methods)}"
+    single = [name for name, row in methods.items() if row.model]
+    for row in tables.pairings.joint:
+        if row not in single:
+            yield f"tables.pairings.joint: {row!r} is no row with a model; known: {', '.join(single)}"
     for name, table in {"table2": tables.table2, "table3": tables.table3}.items():
         for row in table.rows if table else ():
             if row.model not in models:

@@ -37,22 +37,22 @@ def score_clips(
     streams: list[str],
     weights: list[Path],
     manifest: Path,
-    shard: int,
-    frames: Path | None,
-    flow: Path | None,
+    frames: list[Path],
+    flow: list[Path],
     frame_size: list[int],
     compute: config.Compute,
     dataset: str,
     recognizer: str,
     method: str,
     out: Path,
+    shard: int | None = None,
     layout: str | None = None,
     split: int | None = None,
 ) -> None:
-    """Score the test clips of a shard with each of ``streams`` and write them to ``out`` (.npz).
+    """Score the test clips of a shard, or all of them, with each of ``streams``; write to ``out`` (.npz).
 
     ``weights``: a checkpoint for each of ``streams``, of train_recognizer or published. ``frames`` and
-    ``flow``: the method's stores of this shard, None where no stream reads them. ``layout`` and ``split``:
+    ``flow``: the method's stores of these clips, none where no stream reads them. ``layout`` and ``split``:
     the data set's, which weights must not have been trained on another split of. The file holds ``dataset``,
     ``recognizer``, ``method``, ``clips`` (N,), ``labels`` (N,), and (N, classes) float32 scores before
     softmax under each stream's name.
@@ -67,9 +67,8 @@ def score_clips(
             check_split(path, layout, split)
     everything = read_manifest(manifest)
     clips, classes = select(everything, "test", shard), count_classes(everything)
-    stores = ([frames] if frames else [], [flow] if flow else [])
     content = {}
-    with torch_settings(compute) as device, ClipReader(clips, *stores, frame_size) as reader:
+    with torch_settings(compute) as device, ClipReader(clips, frames, flow, frame_size) as reader:
         for stream, path in zip(streams, weights, strict=True):
             network = load_model(path, spec, stream, classes).eval()
             network = network.to(device, memory_format=torch.channels_last)

@@ -25,12 +25,12 @@ def tabulate_pairings(
     """Compute the accuracy of fused pairings, spatial scores of one row with temporal ones of another.
 
     TSN fuses scores, so every pair of rows is had from the scores that there are. ST-ResNet's joint network
-    sees both streams at once: it would have to score each pair anew, so only pairs that are rows of Table 4
-    stand here, each row with itself among them.
+    sees both streams at once and scores each pair anew, so only those of ``methods`` stand here, each row
+    with itself among them.
 
     Args:
-        scores: files of ``score_clips`` of all rows.
-        methods: rows in order.
+        scores: files of ``score_clips`` of all of ``methods``.
+        methods: rows, and pairs of them, in order.
         datasets: ``label`` of each data set, in order.
         recognizers: ``label``, ``protocol`` and, for TSN, the ``fusion`` weights, in order.
         report: level of the intervals and caption.
@@ -73,8 +73,7 @@ def _pairs(rows: Rows, dataset: str, recognizer: str) -> Iterator[tuple]:
 
 def _lines(table: pd.DataFrame) -> list[str]:
     lines = [
-        "Top-1 accuracy in percent after fusion: spatial stream of the row, temporal stream of the column. "
-        "ST-ResNet's joint network has scored only the pairs that are rows of Table 4.",
+        "Top-1 accuracy in percent after fusion: spatial stream of the row, temporal stream of the column."
     ]
     for (dataset, recognizer), cells in table.groupby(["dataset", "recognizer"], sort=False):
         order = list(dict.fromkeys([*cells["spatial"], *cells["temporal"]]))
@@ -83,5 +82,7 @@ def _lines(table: pd.DataFrame) -> list[str]:
         ]
         shown = grid.map(lambda value: "" if pd.isna(value) else f"{value:.2f}")
         lines += ["", f"## {dataset}, {recognizer} ({cells['clips'].iloc[0]} test clips)", ""]
+        if grid.isna().any(axis=None):
+            lines += ["The joint network has scored only pairs that are rows (`tables.pairings.joint`).", ""]
         lines.append(shown.rename_axis("spatial \\ temporal").to_markdown(disable_numparse=True))
     return lines

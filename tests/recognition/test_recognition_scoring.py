@@ -32,15 +32,14 @@ def save(spec, stream: str, folder: Path) -> Path:
 
 def score(spec, weights: dict[str, Path], toy, out: Path, **keys) -> dict[str, np.ndarray]:
     arguments = {
-        "frames": toy.frames["test"],
-        "flow": toy.flow["test"],
+        "frames": [toy.frames["test"]],
+        "flow": [toy.flow["test"]],
         "streams": list(weights),
         "weights": list(weights.values()),
     } | keys
     score_clips(
         spec,
         manifest=toy.manifest,
-        shard=0,
         frame_size=list(toy.frame_size),
         compute=COMPUTE,
         dataset="toy",
@@ -131,15 +130,32 @@ def test_planned_frames_are_enough(tsn, st_resnet, toy, tmp_path):
         streams = ["spatial", "temporal"] + ["joint"] * (name == "st_resnet")
         weights = {stream: save(spec, stream, tmp_path) for stream in streams}
         full = score(spec, weights, toy, tmp_path / "full.npz")
-        stores = {"frames": tmp_path / "frames.h5", "flow": tmp_path / "fields.h5"}
+        stores = {"frames": [tmp_path / "frames.h5"], "flow": [tmp_path / "fields.h5"]}
         planned = score(spec, weights, toy, tmp_path / "planned.npz", **stores)
         for stream in streams:
             assert np.array_equal(full[stream], planned[stream])
 
 
+def test_all_clips_are_scored_out_of_the_stores_of_several_shards(st_resnet, toy, tmp_path):
+    weights = {"joint": save(st_resnet, "joint", tmp_path)}
+    stores = {"frames": [], "flow": []}
+    for kind, stored in (("frames", toy.frames["test"]), ("flow", toy.flow["test"])):
+        with ShardReader(stored) as reader:
+            for number, names in enumerate((reader.clips[:1], reader.clips[1:])):
+                stores[kind].append(tmp_path / f"{kind}-{number}.h5")
+                with ShardWriter(stores[kind][-1]) as writer:
+                    for name in names:
+                        writer.add(name, reader.read(name, list(range(reader.shape(name)[0]))))
+    apart = score(st_resnet, weights, toy, tmp_path / "apart.npz", **stores)
+    whole = score(st_resnet, weights, toy, tmp_path / "whole.npz")
+    of_shard = score(st_resnet, weights, toy, tmp_path / "shard.npz", shard=0)
+    assert np.array_equal(apart["joint"], whole["joint"])
+    assert np.array_equal(whole["clips"], of_shard["clips"])
+
+
 def test_a_stream_needs_only_its_own_store_and_weights(tsn, toy, tmp_path):
     weights = {"spatial": save(tsn, "spatial", tmp_path)}
-    found = score(tsn, weights, toy, tmp_path / "scores.npz", flow=None)
+    found = score(tsn, weights, toy, tmp_path / "scores.npz", flow=[])
     assert "temporal" not in found
     with pytest.raises(ScoringError, match=r"2 streams .* but 1 weights"):
         score(tsn, weights, toy, tmp_path / "none.npz", streams=["spatial", "temporal"])
