@@ -7,15 +7,20 @@ from workflow import Project
 
 ROOT = Path(__file__).parent.parent
 
-SHARED_RUNS = {"micro_project", "micro_run", "micro_table", "slurm_environment", "slurm"}
-"""Fixtures of one run or cluster that many tests look at: these tests stay in one process."""
+SHARED = ("micro_table", "slurm_environment")
+"""Fixtures of a run and of a cluster that many tests look at: each one's tests stay in one process."""
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With several processes (`pytest -n 2 --dist loadgroup`) no shared run is made twice."""
+    """With several processes (`pytest -n 2 --dist loadgroup`) nothing shared is made twice.
+
+    First of all such hooks, because xdist's reads the marks.
+    """
     for item in items:
-        if SHARED_RUNS.intersection(getattr(item, "fixturenames", ())):
-            item.add_marker(pytest.mark.xdist_group("shared runs"))
+        for name in SHARED:
+            if name in getattr(item, "fixturenames", ()):
+                item.add_marker(pytest.mark.xdist_group(name))
 
 
 @pytest.fixture(scope="session")
