@@ -23,6 +23,10 @@ from pipeline.files import atomic_path
 OLDEST_VERSION = (5, 1)
 """The first ffmpeg with -fps_mode, which keeps frames from being dropped or repeated."""
 
+QUIET = ("-nostdin", "-loglevel", "error")
+ONE_THREAD = ("-filter_threads", "1", "-filter_complex_threads", "1")
+"""Threads for the conversion of colours double the time of a clip of a few frames."""
+
 
 class VideoError(PipelineError):
     """A video that cannot be decoded or encoded; ``frames`` is how many came before."""
@@ -80,7 +84,7 @@ def read_frames(path: Path | str, max_frames: int | None = None) -> Iterator[np.
         fps_mode="passthrough",
         **limit,
     )
-    command = stream.global_args("-nostdin", "-loglevel", "error").compile(cmd=find_ffmpeg())
+    command = stream.global_args(*QUIET, *ONE_THREAD).compile(cmd=find_ffmpeg())
     count, torn = 0, False
     # A file takes any number of messages; a pipe that nobody reads would stop ffmpeg.
     with tempfile.TemporaryFile() as messages:
@@ -161,7 +165,7 @@ def write_video(path: Path | str, frames: Iterable[np.ndarray], fps: float, **op
             **{"flags:v": "+bitexact", "threads": 1},
             **chosen,
         )
-        command = stream.global_args("-y", "-loglevel", "error").compile(cmd=find_ffmpeg())
+        command = stream.global_args("-y", *QUIET, *ONE_THREAD).compile(cmd=find_ffmpeg())
         process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=messages, bufsize=1 << 20
         )
