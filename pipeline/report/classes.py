@@ -113,6 +113,9 @@ def _lines(whole: pd.DataFrame, sr: list[str], baseline: str | None, shown: int)
             helped = ordered[ordered[differences] > 0].head(shown)
             harmed = ordered[ordered[differences] < 0].tail(shown)
             lines += ["", f"## {row} against {baseline}: {dataset}, {recognizer}, {stream}", ""]
+            if helped.empty and harmed.empty:
+                lines.append(f"The same on all {len(part)} classes.")
+                continue
             lines.append(
                 f"Better on {(part[differences] > 0).sum()}, worse on {(part[differences] < 0).sum()} of "
                 f"{len(part)} classes; the furthest of both:"

@@ -65,6 +65,7 @@ def test_accuracy_of_classes_and_what_sr_does_to_them(write_scores, tmp_path):
         "c",
         "b",
     ]
+    assert "The same on all 3 classes." in text.split("TSN, temporal")[1].split("##")[0]
     assert "HR against" not in text
 
 
