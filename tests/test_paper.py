@@ -1,6 +1,7 @@
 """The paper's experiment, planned at its full size without its data; and data given as archives."""
 
 import collections
+import copy
 import io
 import re
 import tarfile
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from snakemake.utils import update_config
 from workflow import Project
 
 from pipeline.config_file import load_config
@@ -60,6 +62,33 @@ def test_the_whole_experiment_is_planned_without_data(project, root):
     assert 1_000 < jobs["total"] < 3_000
     assert "a run stops before its first job" in result.stderr
     assert "UCF101.rar from https://www.crcv.ucf.edu" in result.stderr
+
+
+def test_the_rehearsal_is_the_same_graph_with_all_trainings_short(project, root):
+    files = [root / "config/paper.yaml", root / "config/rehearsal.yaml"]
+    raw, short = (yaml.safe_load(path.read_text()) for path in files)
+    before = load_config(copy.deepcopy(raw), data_must_exist=False)
+    update_config(raw, short)
+    config = load_config(raw, data_must_exist=False)
+    trainings = {n: m.training for n, m in config.superres.models.items() if m.training}
+    for dataset in config.datasets:
+        for name, spec in config.recognition.recognizers.items():
+            for stream in ("spatial", "temporal"):
+                trainings[dataset, name, stream] = getattr(spec, stream).for_dataset(dataset)
+        for stage in config.recognition.recognizers["st_resnet"].joint.for_dataset(dataset).stages:
+            trainings[dataset, stage.frames] = stage
+    assert len(trainings) == 16 + 2 * 4 + 2 * 2
+    assert {training.iterations for training in trainings.values()} == {4}
+    for name, model in before.superres.models.items():
+        now = config.superres.models[name]
+        assert (now.network, now.args, now.init) == (model.network, model.args, model.init)
+        assert not model.training or now.training.losses == model.training.losses
+    jobs, whole = (
+        jobs_of(project.snakemake("--dry-run", "--configfile", *chosen, "--", "tables"))
+        for chosen in (files, files[:1])
+    )
+    assert jobs.keys() == whole.keys()
+    assert jobs["total"] < whole["total"] / 5
 
 
 def test_it_is_planned_from_the_official_lists_and_named_files(project, root, real_data, tmp_path):
