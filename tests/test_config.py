@@ -70,6 +70,12 @@ def test_demo_is_valid_and_its_data_lie_under_its_output(raw):
         ("recognition.recognizers.tsn.spatial", None, ["recognizers.tsn.spatial", "weights.spatial"]),
         ("recognition.recognizers.tsn.initial_weights", "nopackage:f", ["initial_weights", "pip install"]),
         ("datasets.ucf_demo.split", 4, ["datasets.ucf_demo.split", "4"]),
+        (
+            "datasets.ucf_demo",
+            {"layout": "ucf101", "classes": ["Globe"], "published": "UCF101"},
+            ["datasets.ucf_demo", "published", "leave out classes"],
+        ),
+        ("tables.pairings.joint", ["sosr_tosr"], ["tables.pairings.joint", "'sosr_tosr'", "tosr"]),
         ("demo", None, ["datasets.ucf_demo.root", "UCF101", "training_videos.root"]),
         ("superres.models.tosr.training.patches", "sosr", ["superres.models.tosr", "pairs"]),
         ("superres.models.srgan.training.crop", 32, ["superres.models.srgan", "args.size: 48", "32"]),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from pipeline.config.section import Pair, PositiveInt, Section
 
@@ -45,6 +45,14 @@ class Dataset(Section):
     published: Literal["UCF101", "HMDB51"] | None = Field(
         None, description="whose published Table 4 stands beside ours; null: none"
     )
+
+    @model_validator(mode="after")
+    def _check(self) -> Dataset:
+        if self.classes and self.published:
+            raise ValueError(
+                "published numbers are of all classes: set published to null, or leave out classes"
+            )
+        return self
 
 
 class TrainingVideos(Section):
