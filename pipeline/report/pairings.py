@@ -83,6 +83,6 @@ def _lines(table: pd.DataFrame) -> list[str]:
         shown = grid.map(lambda value: "" if pd.isna(value) else f"{value:.2f}")
         lines += ["", f"## {dataset}, {recognizer} ({cells['clips'].iloc[0]} test clips)", ""]
         if grid.isna().any(axis=None):
-            lines += ["The joint network has scored only pairs that are rows (`tables.pairings.joint`).", ""]
+            lines += ["Empty: pairs that the joint network did not score (`tables.pairings.joint`).", ""]
         lines.append(shown.rename_axis("spatial \\ temporal").to_markdown(disable_numparse=True))
     return lines

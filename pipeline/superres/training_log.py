@@ -75,7 +75,7 @@ class TrainingLog:
         if broken:
             raise TrainingError(
                 f"{self.name}: the loss ({', '.join(broken)}) is not finite between steps {self.since + 1} "
-                f"and {step}; lower training.lr, set training.clip_gradient, or leave bfloat16"
+                f"and {step}; lower training.lr, set training.clip_gradient, or use float32 precision"
             )
 
     def validation(self, step: int, validation: Validation | None) -> None:

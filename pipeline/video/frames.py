@@ -25,7 +25,7 @@ OLDEST_VERSION = (5, 1)
 
 QUIET = ("-nostdin", "-loglevel", "error")
 ONE_THREAD = ("-filter_threads", "1", "-filter_complex_threads", "1")
-"""Threads for the conversion of colours double the time of a clip of a few frames."""
+"""Of the conversion of colours: more cost time on a busy machine (benchmarks/short_jobs.py)."""
 
 
 class VideoError(PipelineError):

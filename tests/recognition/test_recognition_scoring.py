@@ -1,5 +1,6 @@
 """Scoring against direct computations from the stores, plans, fusion and accuracy."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 import torch
 
 from pipeline import config
-from pipeline.data.manifest import read_manifest, select
+from pipeline.data.manifest import read_manifest, select, write_manifest
 from pipeline.data.plan import read_plan
 from pipeline.recognition import models, scoring
 from pipeline.recognition.plan import plan_frames
@@ -32,6 +33,7 @@ def save(spec, stream: str, folder: Path) -> Path:
 
 def score(spec, weights: dict[str, Path], toy, out: Path, **keys) -> dict[str, np.ndarray]:
     arguments = {
+        "manifest": toy.manifest,
         "frames": [toy.frames["test"]],
         "flow": [toy.flow["test"]],
         "streams": list(weights),
@@ -39,7 +41,6 @@ def score(spec, weights: dict[str, Path], toy, out: Path, **keys) -> dict[str, n
     } | keys
     score_clips(
         spec,
-        manifest=toy.manifest,
         frame_size=list(toy.frame_size),
         compute=COMPUTE,
         dataset="toy",
@@ -138,19 +139,26 @@ def test_planned_frames_are_enough(tsn, st_resnet, toy, tmp_path):
 
 def test_all_clips_are_scored_out_of_the_stores_of_several_shards(st_resnet, toy, tmp_path):
     weights = {"joint": save(st_resnet, "joint", tmp_path)}
+    clips = select(read_manifest(toy.manifest), "test")
     stores = {"frames": [], "flow": []}
     for kind, stored in (("frames", toy.frames["test"]), ("flow", toy.flow["test"])):
         with ShardReader(stored) as reader:
-            for number, names in enumerate((reader.clips[:1], reader.clips[1:])):
+            for number, part in enumerate((clips[:1], clips[1:])):
                 stores[kind].append(tmp_path / f"{kind}-{number}.h5")
                 with ShardWriter(stores[kind][-1]) as writer:
-                    for name in names:
-                        writer.add(name, reader.read(name, list(range(reader.shape(name)[0]))))
+                    for clip in part:
+                        writer.add(clip.id, reader.read(clip.id, list(range(reader.shape(clip.id)[0]))))
     apart = score(st_resnet, weights, toy, tmp_path / "apart.npz", **stores)
     whole = score(st_resnet, weights, toy, tmp_path / "whole.npz")
-    of_shard = score(st_resnet, weights, toy, tmp_path / "shard.npz", shard=0)
     assert np.array_equal(apart["joint"], whole["joint"])
-    assert np.array_equal(whole["clips"], of_shard["clips"])
+    shards = [replace(clip, shard=min(number, 1)) for number, clip in enumerate(clips)]
+    write_manifest(tmp_path / "shards.csv", shards)
+    second = {"frames": stores["frames"][1:], "flow": stores["flow"][1:]}
+    part = score(
+        st_resnet, weights, toy, tmp_path / "1.npz", manifest=tmp_path / "shards.csv", shard=1, **second
+    )
+    assert part["clips"].tolist() == whole["clips"][1:].tolist()
+    np.testing.assert_allclose(part["joint"], whole["joint"][1:], rtol=1e-3, atol=1e-4)
 
 
 def test_a_stream_needs_only_its_own_store_and_weights(tsn, toy, tmp_path):
