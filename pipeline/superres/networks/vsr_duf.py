@@ -26,7 +26,7 @@ channel, parameters, as the authors' ToSR has them.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -49,17 +49,24 @@ class DebiasedBatchNorm3d(nn.BatchNorm3d):
     initial 0 and 1, as with ``zero_debias`` of the release's framework.
     """
 
+    steps: int | None = None
+    """``num_batches_tracked``, kept here as well, because reading it from a GPU waits for the GPU."""
+
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, t, h, w) to the same."""
         if not self.training:
             return super().forward(x)
         momentum = self.momentum
-        step = int(self.num_batches_tracked) + 1
-        self.momentum = momentum / (1 - (1 - momentum) ** step)
+        self.steps = (int(self.num_batches_tracked) if self.steps is None else self.steps) + 1
+        self.momentum = momentum / (1 - (1 - momentum) ** self.steps)
         try:
             return super().forward(x)
         finally:
             self.momentum = momentum
+
+    def _load_from_state_dict(self, *arguments: Any) -> None:
+        super()._load_from_state_dict(*arguments)
+        self.steps = None
 
 
 class DenseUnit(nn.Sequential):
