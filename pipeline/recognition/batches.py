@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import torch
+from torch.utils.data import DataLoader
 
 from pipeline import config
 from pipeline.data.manifest import Clip
 from pipeline.files import seed_for
 from pipeline.recognition import inputs, sampling
-from pipeline.recognition.networks.backbone import Normalisation
 from pipeline.recognition.reading import ClipReader
+
+Batch = tuple[list[torch.Tensor], torch.Tensor]
+"""Inputs and labels."""
 
 
 class Batches:
@@ -27,7 +30,6 @@ class Batches:
         stream: str,
         clips: Sequence[Clip],
         reader: ClipReader,
-        normalisation: Normalisation,
         batch_size: int,
         seed: int,
         names: Sequence[str],
@@ -36,7 +38,7 @@ class Batches:
     ):
         self.stage, self._part = stage, part
         self.spec, self.stream, self.clips, self.reader = spec, stream, list(clips), reader
-        self.normalisation, self.batch_size = normalisation, batch_size
+        self.batch_size = batch_size
         self._seed, self._names = seed, tuple(names)
         self._order: tuple[int, np.ndarray] | None = None
 
@@ -50,27 +52,50 @@ class Batches:
             self._order = (epoch, order)
         return self.clips[self._order[1][place]]
 
-    def at(self, step: int) -> tuple[list[torch.Tensor], torch.Tensor]:
-        """The batch of a step: inputs and labels (B,).
+    def steps(self, steps: range, device: torch.device, workers: int = 0) -> Iterator[Batch]:
+        """The batches of ``steps`` on ``device``, made when asked for, or ahead by ``workers`` processes.
 
-        Inputs are one tensor (B, S, C, h, w) of a stream's S snippets, or for the joint network the frames
-        (B, T, 3, h, w) and their flow (B, T, 2 x stack, h, w).
+        Each process opens the stores itself, and has two batches ready.
+        """
+        batches: Iterable[Batch] = map(self.at, steps)
+        if workers:
+            batches = DataLoader(
+                self,
+                batch_size=None,  # an item is a batch
+                sampler=steps,
+                num_workers=workers,
+                multiprocessing_context="spawn",
+                pin_memory=device.type == "cuda",
+                generator=torch.Generator(),  # leaves the training's own random numbers alone
+            )
+        for raw, labels in batches:
+            yield [part.to(device, non_blocking=True) for part in raw], labels.to(device)
+
+    def __getitem__(self, step: int) -> Batch:
+        return self.at(step)
+
+    def at(self, step: int) -> Batch:
+        """The batch of a step: raw inputs and labels (B,).
+
+        Inputs are one uint8 tensor (B, S, h, w, C) of a stream's S snippets, or for the joint network the
+        frames (B, T, h, w, 3) and their flow (B, T, h, w, 2 x stack).
         """
         samples, labels = [], []
         for position in range(step * self.batch_size, (step + 1) * self.batch_size)[self._part]:
             clip = self._clip(position)
             samples.append(self.sample(clip, self._rng("sample", str(position))))
             labels.append(clip.label)
-        return [torch.stack(tensors) for tensors in zip(*samples, strict=True)], torch.tensor(labels)
+        stacked = [torch.from_numpy(np.stack(arrays)) for arrays in zip(*samples, strict=True)]
+        return stacked, torch.tensor(labels)
 
     def step_seed(self, step: int) -> int:
         """The seed of everything else that is random in a step."""
         return seed_for(self._seed, *self._names, "step", str(step)) + (self._part.start or 0)
 
-    def sample(self, clip: Clip, rng: np.random.Generator) -> list[torch.Tensor]:
-        """One clip's augmented input; one crop and one mirroring for all its snippets."""
+    def sample(self, clip: Clip, rng: np.random.Generator) -> list[np.ndarray]:
+        """One clip's augmented raw input; one crop and one mirroring for all its snippets."""
         frames, fields = self._indices(clip, rng)
-        tensors, box = [], None
+        arrays, box = [], None
         crop, stack = self.spec.crop, self.spec.flow_stack
         for flow, numbers in ((False, frames), (True, fields)):
             if not numbers:
@@ -78,10 +103,8 @@ class Batches:
             raw = self.reader.fields(clip, numbers) if flow else self.reader.frames(clip, numbers)
             box = box or self._box(*raw.shape[1:3], rng)
             cropped = inputs.cut_resized(raw, box, crop, flow)
-            if flow:
-                cropped = inputs.stack_fields(cropped, stack)
-            tensors.append(inputs.to_tensor(cropped, self.normalisation, flow))
-        return tensors
+            arrays.append(inputs.stack_fields(cropped, stack) if flow else cropped)
+        return arrays
 
     def _box(self, height: int, width: int, rng: np.random.Generator) -> inputs.Box:
         if self.spec.protocol == "tsn":

@@ -127,16 +127,17 @@ def stack_fields(fields: np.ndarray, stack: int) -> np.ndarray:
     return grouped.reshape(-1, height, width, 2 * stack)
 
 
-def to_tensor(raw: np.ndarray, normalisation: Normalisation, flow: bool) -> torch.Tensor:
-    """Raw uint8 (n, h, w, c) -> normalised float32 (n, c, h, w); flow: (value - 128) / flow_std.
+def normalise(raw: torch.Tensor, normalisation: Normalisation, flow: bool) -> torch.Tensor:
+    """Raw uint8 (..., h, w, c) -> normalised float32 (..., c, h, w), where ``raw`` is.
 
-    The tensor stays channels-last in memory, which halves the CPU's time for these networks.
+    Frames become (value - mean) / std, flow (value - 128) / flow_std. The tensor stays channels-last in
+    memory, which halves the CPU's time for these networks.
     """
-    tensor = torch.from_numpy(np.ascontiguousarray(raw)).permute(0, 3, 1, 2).float()
+    tensor = raw.movedim(-1, -3).float()
     if flow:
         return tensor.sub_(128.0).div_(normalisation.flow_std)
     if normalisation.order == "bgr":
-        tensor = tensor.flip(1)
-    mean = torch.tensor(normalisation.mean)[:, None, None]
-    std = torch.tensor(normalisation.std)[:, None, None]
+        tensor = tensor.flip(-3)
+    mean = torch.tensor(normalisation.mean, device=raw.device)[:, None, None]
+    std = torch.tensor(normalisation.std, device=raw.device)[:, None, None]
     return tensor.sub_(mean).div_(std)

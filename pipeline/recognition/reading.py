@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -26,7 +27,8 @@ class ClipReader:
     """Frames and fields of ``clips`` out of all the given shards.
 
     With ``keep``, whole clips are kept in memory after the first use, if all of them fit into
-    PRELOAD_BYTES. Example: ``with ClipReader(clips, [hr], [flow], (340, 256)) as reader: ...``
+    PRELOAD_BYTES. A pickled reader opens its stores again where it arrives, and keeps nothing there.
+    Example: ``with ClipReader(clips, [hr], [flow], (340, 256)) as reader: ...``
     """
 
     def __init__(
@@ -58,6 +60,13 @@ class ClipReader:
 
     def __exit__(self, *error: object) -> None:
         self._stack.close()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_keep": False, "_kept": {}, "_readers": {}, "_stack": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.__enter__()
 
     @property
     def size(self) -> tuple[int, int]:

@@ -133,8 +133,9 @@ def _score_stream(
     scores = np.zeros((len(clips), classes))
     for batch in _batches(_views(spec, stream, clips, reader)):
         numbers, shares, views = zip(*batch, strict=True)
-        tensor = inputs.to_tensor(np.stack(views), network.normalisation, stream == "temporal")
-        out = network(tensor.to(device)).float().cpu().numpy()
+        raw = torch.from_numpy(np.stack(views)).to(device)
+        out = network(inputs.normalise(raw, network.normalisation, stream == "temporal"))
+        out = out.float().cpu().numpy()
         np.add.at(scores, list(numbers), np.array(shares)[:, None] * out)
     return scores.astype(np.float32)
 
@@ -176,9 +177,9 @@ def _score_joint(
             pair = []
             for flow in (False, True):
                 backbone = network.motion if flow else network.appearance
-                cut = [inputs.cut(item[flow], box, flow) for item in raw]
-                tensors = [inputs.to_tensor(part, backbone.normalisation, flow) for part in cut]
-                pair.append(torch.stack(tensors).to(device))  # (B, T, C, H, W)
+                cut = np.stack([inputs.cut(item[flow], box, flow) for item in raw])
+                seen = torch.from_numpy(cut).to(device)
+                pair.append(inputs.normalise(seen, backbone.normalisation, flow))  # (B, T, C, H, W)
             appearance, motion = network(*pair)
             scores[numbers] += (appearance + motion).float().cpu().numpy() / 4
     return scores.astype(np.float32)

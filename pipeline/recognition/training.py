@@ -25,7 +25,8 @@ from pipeline.data.manifest import Clip, count_classes, read_manifest, select
 from pipeline.engine import launch, share
 from pipeline.errors import PipelineError
 from pipeline.files import seed_for
-from pipeline.recognition.batches import Batches
+from pipeline.recognition import inputs
+from pipeline.recognition.batches import Batch, Batches
 from pipeline.recognition.models import build_backbone, join_streams, load_model, save_model
 from pipeline.recognition.networks.backbone import Backbone
 from pipeline.recognition.reading import ClipReader
@@ -128,9 +129,8 @@ def _train_stream(
         torch.manual_seed(seed_for(run.seed, *names, "weights"))
         network = _start(spec, stream, classes, trainings[0].dropout, run.init)
         network = network.to(device, memory_format=torch.channels_last)
-        normalisation = (network.appearance if stream == "joint" else network).normalisation
         with open_reader(clips) as reader:
-            common = (spec, stream, clips, reader, normalisation)
+            common = (spec, stream, clips, reader)
             stages = []
             for number, training in enumerate(trainings):
                 own = (*names, f"stage{number + 1}") if number else names
@@ -201,6 +201,11 @@ def _key(run: Run, classes: int, clips: list[Clip]) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
+def workers(compute: config.Compute) -> int:
+    """Processes that make batches ahead: a GPU waits for one, and on the CPU they would take its cores."""
+    return compute.threads if compute.device == "cuda" else 0
+
+
 def make_optimizer(network: nn.Module, training: config.StreamTraining) -> torch.optim.SGD:
     """SGD with TSN's multipliers: biases learn twice as fast, biases and BN do not decay.
 
@@ -267,11 +272,18 @@ def _enter(network: nn.Module, number: int, training: config.StreamTraining) -> 
 class _Step(nn.Module):
     """From a batch to the loss and the scores, in one call: what devices share is in here."""
 
-    def __init__(self, network: nn.Module, compute: config.Compute) -> None:
+    def __init__(self, network: nn.Module, stream: str, compute: config.Compute) -> None:
         super().__init__()
         self.network, self.compute = network, compute
+        joint, flows = stream == "joint", (False, True) if stream == "joint" else (stream == "temporal",)
+        backbones = (network.appearance, network.motion) if joint else (network,)
+        self.normalised = [
+            partial(inputs.normalise, normalisation=backbone.normalisation, flow=flow)
+            for backbone, flow in zip(backbones, flows, strict=True)
+        ]
 
-    def forward(self, tensors: list[torch.Tensor], labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def forward(self, raw: list[torch.Tensor], labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        tensors = [normalised(part) for normalised, part in zip(self.normalised, raw, strict=True)]
         with autocast(self.compute):
             loss, scores = loss_and_scores(self.network, tensors, labels)
         return loss, scores.detach()
@@ -282,19 +294,15 @@ def _step(
     forward: nn.Module,
     optimizer: torch.optim.SGD,
     training: config.StreamTraining,
-    batches: Batches,
+    batch: Batch,
     step: int,
-    device: torch.device,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Step ``step`` of a stage, from 0; its loss and the share of clips that were right before it."""
     drops = sum(milestone <= step for milestone in training.milestones)
     for group in optimizer.param_groups:
         group["lr"] = training.lr * group["rate"] * training.gamma**drops
-    tensors, labels = batches.at(step)
-    tensors, labels = [tensor.to(device) for tensor in tensors], labels.to(device)
-    # Dropout depends on the step alone, so a resumed training draws the same masks.
-    torch.manual_seed(batches.step_seed(step))
-    loss, scores = forward(tensors, labels)
+    raw, labels = batch
+    loss, scores = forward(raw, labels)
     optimizer.zero_grad(set_to_none=True)
     fabric.backward(loss)
     if training.clip_gradient:
@@ -329,17 +337,22 @@ def _train(
             initial=done, total=total, desc=stages[0][1].stream, mininterval=2.0, disable=not shown
         ) as progress,
     ):
-        for number, (training, batches) in enumerate(stages):
+        for stage, (training, batches) in enumerate(stages):
             last = first + training.iterations
             if done < last:
-                _enter(network, number, training)
+                _enter(network, stage, training)
                 optimizer = make_optimizer(network, training)
                 # After _enter: devices average the gradients of what it left to be trained.
-                forward = fabric.setup_module(_Step(network, run.compute), move_to_device=False)
+                step = _Step(network, batches.stream, run.compute)
+                forward = fabric.setup_module(step, move_to_device=False)
+                ahead = batches.steps(range(done - first, training.iterations), device, workers(run.compute))
                 if done > first:  # in the middle of this stage; at its start it has a new optimiser
                     optimizer.load_state_dict(state["optimizer"])
             while done < last:
-                loss, hit = _step(fabric, forward, optimizer, training, batches, done - first, device)
+                number, batch = done - first, next(ahead)
+                # Dropout depends on the step alone, so a resumed training draws the same masks.
+                torch.manual_seed(batches.step_seed(number))
+                loss, hit = _step(fabric, forward, optimizer, training, batch, number)
                 done += 1
                 losses.append(loss)
                 hits.append(hit)

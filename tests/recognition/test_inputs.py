@@ -109,11 +109,13 @@ def test_st_boxes_at_paper_scale():
 
 
 def test_normalisation():
-    raw = np.array([[[[10, 20, 30]]]], np.uint8)
-    assert inputs.to_tensor(raw, CAFFE, flow=False).flatten().tolist() == [30 - 104, 20 - 117, 10 - 123]
+    raw = torch.tensor([[[[10, 20, 30]]]], dtype=torch.uint8)
+    assert inputs.normalise(raw, CAFFE, flow=False).flatten().tolist() == [30 - 104, 20 - 117, 10 - 123]
     expected = (torch.tensor([10, 20, 30]) / 255 - torch.tensor([0.485, 0.456, 0.406])) / torch.tensor(
         [0.229, 0.224, 0.225]
     )
-    torch.testing.assert_close(inputs.to_tensor(raw, IMAGENET, flow=False).flatten(), expected)
-    flow = np.array([[[[128, 0, 255, 127]]]], np.uint8)
-    assert inputs.to_tensor(flow, CAFFE, flow=True).flatten().tolist() == [0, -128, 127, -1]
+    torch.testing.assert_close(inputs.normalise(raw, IMAGENET, flow=False).flatten(), expected)
+    flow = torch.tensor([[[[128, 0, 255, 127]]]], dtype=torch.uint8)
+    assert inputs.normalise(flow, CAFFE, flow=True).flatten().tolist() == [0, -128, 127, -1]
+    batch = torch.zeros(2, 5, 8, 9, 4, dtype=torch.uint8)
+    assert inputs.normalise(batch, CAFFE, flow=True).shape == (2, 5, 4, 8, 9)

@@ -9,10 +9,9 @@ from torch import nn
 
 from pipeline import config
 from pipeline.data.manifest import read_manifest, select
-from pipeline.recognition import models
+from pipeline.recognition import inputs, models, training
 from pipeline.recognition.batches import Batches
 from pipeline.recognition.models import ModelError, build_model, join_streams, load_model
-from pipeline.recognition.networks.backbone import CAFFE
 from pipeline.recognition.networks.st_resnet import STResNet
 from pipeline.recognition.reading import ClipReader, ReadingError
 from pipeline.recognition.training import (
@@ -24,6 +23,7 @@ from pipeline.recognition.training import (
 )
 
 COMPUTE = config.Compute()
+CPU = torch.device("cpu")
 
 
 def train(spec, stream: str, toy, out: Path, **keys) -> Path:
@@ -66,9 +66,10 @@ def test_training_learns_logs_and_leaves_a_checkpoint(tsn, toy, tmp_path, stream
     network = load_model(out, tsn, stream, 2).eval()
     clips = select(read_manifest(toy.manifest), "train")
     with ClipReader(clips, [toy.frames["train"]], [toy.flow["train"]], toy.frame_size) as reader:
-        batches = Batches(tsn, stream, clips, reader, CAFFE, 16, 1, ("check",))
-        tensors, labels = batches.at(0)
+        batches = Batches(tsn, stream, clips, reader, 16, 1, ("check",))
+        (raw,), labels = batches.at(0)
     with torch.inference_mode():
+        tensors = [inputs.normalise(raw, network.normalisation, stream == "temporal")]
         _, scores = loss_and_scores(network, tensors, labels)
     assert (scores.argmax(1) == labels).float().mean() >= 0.9
 
@@ -240,14 +241,35 @@ def test_batches_depend_on_seed_and_step_alone(tsn, toy):
         ClipReader(clips, [toy.frames["train"]], [], toy.frame_size, keep=True) as kept,
         ClipReader(clips, [toy.frames["train"]], [], toy.frame_size) as read,
     ):
-        first = Batches(tsn, "spatial", clips, kept, CAFFE, 6, 0, ("a",))
-        second = Batches(tsn, "spatial", clips, read, CAFFE, 6, 0, ("a",))
-        inputs = [first.at(step) for step in range(8)]
+        first = Batches(tsn, "spatial", clips, kept, 6, 0, ("a",))
+        second = Batches(tsn, "spatial", clips, read, 6, 0, ("a",))
+        batches = [first.at(step) for step in range(8)]
         (tensor,), labels = second.at(5)
-        assert torch.equal(tensor, inputs[5][0][0])
-        assert torch.equal(labels, inputs[5][1])
+        assert torch.equal(tensor, batches[5][0][0])
+        assert torch.equal(labels, batches[5][1])
     # 8 batches of 6 are three passes over 16 clips: 24 of each class.
-    assert torch.cat([labels for _, labels in inputs]).sum() == 24
+    assert torch.cat([labels for _, labels in batches]).sum() == 24
+
+
+@pytest.mark.slow
+def test_batches_made_ahead_are_the_same(st_resnet, toy):
+    clips = select(read_manifest(toy.manifest), "train")
+    stores, stage = ([toy.frames["train"]], [toy.flow["train"]]), st_resnet.joint.stage1
+    with ClipReader(clips, *stores, toy.frame_size, keep=True) as reader:
+        batches = Batches(st_resnet, "joint", clips, reader, 3, 0, ("a",), stage)
+        random = torch.get_rng_state()
+        for step, (raw, labels) in zip(range(2, 9), batches.steps(range(2, 9), CPU, 2), strict=True):
+            expected = batches.at(step)
+            assert all(map(torch.equal, raw, expected[0]))
+            assert torch.equal(labels, expected[1])
+        assert torch.equal(torch.get_rng_state(), random)
+
+
+@pytest.mark.slow
+def test_training_on_batches_made_ahead_ends_with_the_same_weights(tsn, toy, tmp_path, monkeypatch):
+    expected = train(tsn, "temporal", toy, tmp_path / "here.pt", frames=[])
+    monkeypatch.setattr(training, "workers", lambda compute: 1)
+    assert same(expected, train(tsn, "temporal", toy, tmp_path / "ahead.pt", frames=[]))
 
 
 def test_errors_name_what_is_missing(tsn, toy, tmp_path):
@@ -293,7 +315,7 @@ def test_two_devices_share_every_batch_of_both_stages(st_resnet, toy, tmp_path):
 def test_parts_of_a_batch_are_those_of_the_whole(tsn, toy):
     clips = select(read_manifest(toy.manifest), "train")
     with ClipReader(clips, [toy.frames["train"]], [], toy.frame_size) as reader:
-        common = (tsn, "spatial", clips, reader, CAFFE, 4, 1, ("check",))
+        common = (tsn, "spatial", clips, reader, 4, 1, ("check",))
         whole, halves = Batches(*common), [Batches(*common, part=slice(at, at + 2)) for at in (0, 2)]
         (images,), labels = whole.at(3)
         parts = [half.at(3) for half in halves]
