@@ -194,7 +194,9 @@ def _training_checks(config: Config, key: str, name: str) -> Iterator[str]:
 
 
 def _device_checks(config: Config) -> Iterator[str]:
-    """Lines for batches that cannot be shared by the devices of a training in equal parts."""
+    """Lines for a precision that the device lacks, and for batches that devices cannot share equally."""
+    if config.compute.precision == "tf32" and config.compute.device == "cpu":
+        yield "compute.precision: tf32 is a GPU's, but compute.device is cpu; set float32 or bfloat16"
     models = config.superres.models.items()
     sizes = {
         f"superres.models.{name}.training": model.training.batch_size

@@ -32,6 +32,7 @@ def check_devices(compute: Compute, count: int = 1) -> None:
 def torch_settings(compute: Compute) -> Iterator[torch.device]:
     """Set torch up as ``compute`` says, yield the device, and put everything back at the end.
 
+    Float32 is float32 on a GPU too, where torch's own default multiplies in TF32 within convolutions alone.
     Operations that have a deterministic form use it; the few without one (on CUDA: the backward pass of
     bilinear sampling) warn. Raises DeviceError where CUDA is asked for and there is none.
     """
@@ -41,7 +42,11 @@ def torch_settings(compute: Compute) -> Iterator[torch.device]:
     threads = torch.get_num_threads()
     mode = torch.get_deterministic_debug_mode()
     fill = torch.utils.deterministic.fill_uninitialized_memory
+    products = (torch.backends.cudnn.conv, torch.backends.cuda.matmul)
+    precisions = [kind.fp32_precision for kind in products]
     try:
+        for kind in products:
+            kind.fp32_precision = "tf32" if compute.precision == "tf32" else "ieee"
         torch.set_num_threads(compute.threads)
         # torch.use_deterministic_algorithms does the same, but loads torch's compiler first: a second a job.
         torch.set_deterministic_debug_mode("warn")
@@ -52,6 +57,8 @@ def torch_settings(compute: Compute) -> Iterator[torch.device]:
         torch.set_num_threads(threads)
         torch.set_deterministic_debug_mode(mode)
         torch.utils.deterministic.fill_uninitialized_memory = fill
+        for kind, precision in zip(products, precisions, strict=True):
+            kind.fp32_precision = precision
 
 
 def autocast(compute: Compute) -> AbstractContextManager:

@@ -38,6 +38,7 @@ rule extract_training_flow:
     cache: True
     conda:
         ENVIRONMENT
+    threads: lambda w: CONFIG.compute.threads if w.engine == "flownet2" else 1
     resources:
         gpu=lambda w: GPUS if w.engine == "flownet2" else 0,
         gpu_turn=lambda w: GPUS if w.engine == "flownet2" else 0,
@@ -48,7 +49,11 @@ rule extract_training_flow:
         flow=lambda w: as_json(CONFIG.flow, w.engine),
         patches=as_json(CONFIG.patches, "frames_per_video", "margin"),
         seed=CONFIG.seed,
-        device=lambda w: CONFIG.compute.device if w.engine == "flownet2" else "cpu",
+        compute=lambda w: (
+            as_json(CONFIG.compute, "device", "threads")
+            if w.engine == "flownet2"
+            else "{}"
+        ),
         code=lambda w: fingerprint(
             "pipeline.flow.extract_training",
             f"pipeline.flow.{w.engine}",
@@ -57,5 +62,5 @@ rule extract_training_flow:
     shell:
         "python -m pipeline extract-training-flow --frames {input.frames:q} --manifest {input.manifest:q}"
         " --shard {params.shard} --engine {params.engine} --gap {params.gap} --flow {params.flow:q}"
-        " --patches {params.patches:q} --seed {params.seed} --device {params.device}"
+        " --patches {params.patches:q} --seed {params.seed} --compute {params.compute:q}"
         " --out {output:q} 2> {log:q}"

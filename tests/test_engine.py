@@ -7,7 +7,7 @@ import torch
 
 from pipeline.config import Compute
 from pipeline.engine import EngineError, launch, share
-from pipeline.torch_settings import DeviceError
+from pipeline.torch_settings import DeviceError, torch_settings
 
 
 def test_missing_devices_are_named(monkeypatch):
@@ -18,6 +18,15 @@ def test_missing_devices_are_named(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     with pytest.raises(DeviceError, match=r"compute.devices is 4, but torch finds 2"):
         launch(Compute(device="cuda", devices=4), print)
+
+
+@pytest.mark.parametrize(("precision", "products"), [("float32", "ieee"), ("tf32", "tf32")])
+def test_float32_is_float32_on_a_gpu_unless_tf32_is_asked_for(precision, products):
+    kinds = (torch.backends.cudnn.conv, torch.backends.cuda.matmul)
+    before = [kind.fp32_precision for kind in kinds]
+    with torch_settings(Compute(precision=precision)):
+        assert [kind.fp32_precision for kind in kinds] == [products, products]
+    assert [kind.fp32_precision for kind in kinds] == before
 
 
 def test_one_device_runs_here_and_its_errors_come_as_they_are():

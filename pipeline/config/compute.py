@@ -16,7 +16,13 @@ class Compute(Section):
     devices: PositiveInt = Field(
         1, description="devices that a training is spread over, on one machine; batch_size is that of all"
     )
-    threads: PositiveInt = Field(1, description="CPU threads of each torch process")
-    precision: Literal["float32", "bfloat16"] = Field(
-        "float32", description="of the forward pass (autocast); weights stay float32"
+    threads: PositiveInt = Field(
+        1,
+        description="CPU threads of each torch process; on a GPU also the processes that make a recogniser's "
+        "training batches",
+    )
+    precision: Literal["float32", "tf32", "bfloat16"] = Field(
+        "float32",
+        description="of the forward pass: `tf32` rounds the factors of products to 10 bits (GPUs), "
+        "`bfloat16` is torch's autocast; weights stay float32",
     )

@@ -26,7 +26,7 @@ def extract_training_flow(
     flow: config.Flow,
     patches: config.Patches,
     seed: int,
-    device: str,
+    compute: config.Compute,
     out: Path,
 ) -> None:
     """Write the flow of a shard's training videos at HR size, between drawn frames t and t + gap.
@@ -42,20 +42,24 @@ def extract_training_flow(
         flow: the engine's settings are read.
         patches: ``frames_per_video`` and ``margin`` are read.
         seed: the config's seed.
-        device: where FlowNet2 runs, "cpu" or "cuda".
+        compute: device and threads of FlowNet2.
         out: store of (h, w, 2) float16 flow in pixels, with the first frame's number as index. A video
             that is too short is reported in the log and left out.
 
     Raises:
         FlowError: every video of the shard is too short.
         FileNotFoundError: no weights for FlowNet2.
+        DeviceError: FlowNet2 is to run on a GPU, and there is none.
         StoreError: the frame store lacks a video or a frame.
     """
     # By name, because a torch import costs seconds that a TV-L1 job need not pay.
     load_engine = importlib.import_module(f"pipeline.flow.{engine}").load_engine
-    chosen = load_engine(getattr(flow, engine), device)
     videos = select(read_manifest(manifest), "train", shard)
-    with ShardReader(frames) as reader, ShardWriter(out) as writer:
+    with (
+        load_engine(getattr(flow, engine), compute) as chosen,
+        ShardReader(frames) as reader,
+        ShardWriter(out) as writer,
+    ):
         short = []
         for video in videos:
             rng = np.random.default_rng(seed_for(seed, "draw", video.id))

@@ -22,6 +22,8 @@ the next multiple with bilinear interpolation, flow is brought back and scaled.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +36,7 @@ from pipeline.flow.flownet_networks import FlowNetC, FlowNetFusion, FlowNetS, Fl
 from pipeline.flow.flownet_parts import channel_norm
 from pipeline.flow.pairs import Engine
 from pipeline.flow.warp import warp
+from pipeline.torch_settings import torch_settings
 from pipeline.weights.checkpoint import load_weights
 
 DIV_FLOW = 20.0
@@ -187,15 +190,17 @@ def flownet2_flow(model: nn.Module, frame0: np.ndarray, frame1: np.ndarray) -> n
     return flow[0].cpu().numpy()
 
 
-def load_engine(settings: config.FlowNet2, device: str) -> Engine:
-    """FlowNet2, or a part of it, on colour frames, with the weights of the config."""
+@contextmanager
+def load_engine(settings: config.FlowNet2, compute: config.Compute) -> Iterator[Engine]:
+    """FlowNet2, or a part of it, on colour frames, with the weights of the config; always in float32."""
     if settings.weights is None:
         raise FileNotFoundError(
             "patches.spatial_flow is flownet2, but flow.flownet2.weights is not set; give the published "
             "checkpoint (FlowNet2_checkpoint.pth.tar), or set patches.spatial_flow to tvl1"
         )
-    model = load_flownet2(settings.weights, settings.network).to(device)
-    return Engine(lambda frame: frame, lambda first, second: flownet2_flow(model, first, second))
+    with torch_settings(compute.model_copy(update={"precision": "float32"})) as device:
+        model = load_flownet2(settings.weights, settings.network).to(device)
+        yield Engine(lambda frame: frame, lambda first, second: flownet2_flow(model, first, second))
 
 
 def load_flownet2(path: Path, network: str = "flownet2") -> nn.Module:

@@ -17,7 +17,7 @@ class FlowError(PipelineError):
 
 @dataclass(frozen=True)
 class Engine:
-    """A way to compute flow; an engine's file offers ``load_engine(settings, device) -> Engine``.
+    """A way to compute flow; an engine's file offers a context ``load_engine(settings, compute)`` of one.
 
     Attributes:
         prepare: an RGB frame (h, w, 3) uint8 -> what ``flow`` takes.

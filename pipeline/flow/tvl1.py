@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ctypes
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from pipeline.config import TVL1
+from pipeline.config import TVL1, Compute
 from pipeline.flow.compiler import load_library
 from pipeline.flow.pairs import Engine
 
@@ -79,10 +80,11 @@ def tvl1(frame0: np.ndarray, frame1: np.ndarray, params: TVL1) -> np.ndarray:
     return flow
 
 
-def load_engine(settings: TVL1, device: str) -> Engine:
-    """TV-L1 on grey frames; always on the CPU."""
+@contextmanager
+def load_engine(settings: TVL1, compute: Compute) -> Iterator[Engine]:
+    """TV-L1 on grey frames; always on the CPU, on one thread."""
 
     def grey(frame: np.ndarray) -> np.ndarray:
         return cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
 
-    return Engine(grey, lambda first, second: tvl1(first, second, settings))
+    yield Engine(grey, lambda first, second: tvl1(first, second, settings))

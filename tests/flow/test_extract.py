@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.config import TVL1, Flow, FlowNet2, Patches
+from pipeline.config import TVL1, Compute, Flow, FlowNet2, Patches
 from pipeline.data.manifest import Clip, write_manifest
 from pipeline.data.plan import ClipPlan, write_plan
 from pipeline.files import seed_for
@@ -128,7 +128,7 @@ def training(shard: dict[str, Path], engine="tvl1", gap=1, margin=1, weights=Non
         flow=Flow(flownet2=FlowNet2(weights=weights)),
         patches=Patches(frames_per_video=3, margin=margin),
         seed=5,
-        device="cpu",
+        compute=Compute(),
     )
 
 

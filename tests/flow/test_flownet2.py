@@ -325,11 +325,13 @@ def test_parts_are_engines_of_their_own(name, pair, tmp_path):
     network = drawn(name)
     path = tmp_path / f"{name}.pth.tar"
     torch.save({"state_dict": network.state_dict()}, path)
-    engine = load_engine(config.FlowNet2(network=name, weights=path), "cpu")
     frames = pair[0].permute(1, 2, 3, 0).byte().numpy()  # (2, 64, 128, 3)
     with torch.inference_mode():
         expected = network(pair)[0].numpy()
-    np.testing.assert_array_equal(engine.flow(*map(engine.prepare, frames)), expected)
+    settings = config.FlowNet2(network=name, weights=path)
+    compute = config.Compute(threads=torch.get_num_threads(), precision="bfloat16")
+    with load_engine(settings, compute) as engine:  # float32 all the same
+        np.testing.assert_array_equal(engine.flow(*map(engine.prepare, frames)), expected)
     with pytest.raises(WeightsError, match=r"does not fit FlowNet2: .*missing"):
         load_flownet2(path)
 

@@ -65,7 +65,7 @@ def test_a_real_video_trains_a_network_that_beats_bicubic_where_it_was_not_train
             writer.add("cdvl/vtest", content)
     extract_training_flow(
         tmp_path / "hr.h5", manifest, 0, "tvl1", 1, Flow(tvl1=TVL1(scales=3, warps=2)),
-        Patches(frames_per_video=8, margin=3), 0, "cpu", tmp_path / "flow.h5",
+        Patches(frames_per_video=8, margin=3), 0, Compute(), tmp_path / "flow.h5",
     )  # fmt: skip
     options = Patches(size=48, crops=4, border=6, grid=[24, 20], validation_fraction=0.2)
     stores = ([tmp_path / f"{name}.h5"] for name in ("hr", "lr", "flow"))
