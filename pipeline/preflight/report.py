@@ -25,26 +25,36 @@ class PreflightError(PipelineError):
     """Data or weights that a run would stop for."""
 
 
-def preflight(config: Path, data_root: Path | None = None, output: Path | None = None) -> None:
+def preflight(
+    config: Path, data_root: Path | None = None, output: Path | None = None, measure: bool = False
+) -> None:
     """Tell what a run of a configuration needs, what is there, where to get the rest, and what it takes.
 
-    Nothing is decoded, and nothing is written.
+    Nothing is decoded, and nothing is written but what ``measure`` asks for.
 
     Args:
         config: YAML file, such as config/paper.yaml.
         data_root: folder of data and weights, in place of the file's.
         output: folder of results, in place of the file's.
+        measure: first time the run's networks on this machine, with random weights; the hours of every later
+            report stand on that (OUTPUT/throughput.csv).
 
     Raises:
         ConfigError: the configuration cannot be used.
         PreflightError: something is missing; the report says what and where to get it.
         DataError: a split list or a manifest is malformed.
+        DeviceError: ``measure`` on a device that this machine does not have.
         ThroughputError: OUTPUT/throughput.csv is malformed.
     """
     changes = {"data_root": data_root, "output": output}
     raw = yaml.safe_load(config.read_text(encoding="utf-8"))
     raw |= {key: str(path) for key, path in changes.items() if path}
     checked = load_config(raw, data_must_exist=False)
+    if measure and not checked.demo:
+        # Here, because torch takes a second to load, and the Snakefile imports this module.
+        from pipeline.preflight.measure import measure_operations
+
+        measure_operations(checked)
     report = check(checked)
     print(report or "preflight: generated data; nothing is needed", end="" if report else "\n")
     sys.stdout.flush()
