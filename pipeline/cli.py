@@ -87,6 +87,7 @@ def _parse(stage: str, function: Callable[..., None], arguments: list[str]) -> d
             default=None if required else parameter.default,
             # An input that a rule does not have leaves its argument empty.
             nargs="*" if many else "?",
+            const=True if hints[name] is bool else None,
             type=_Argument(Path | None if many else hints[name]),
             metavar=name.upper(),
         )

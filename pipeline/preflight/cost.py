@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 
-from pipeline.config import Config, JointTraining, SRModel, StreamTraining
-from pipeline.preflight.counts import Clips
+from pipeline.config import Config, JointTraining, Recognizer, SRModel, StreamTraining
+from pipeline.preflight.counts import Clips, count_clips, count_videos
 from pipeline.preflight.graph import STREAMS, Graph, views
-
-TABLE = Path(__file__).parent / "throughput.csv"
-
-GPU_TFLOPS = {"float32": 15.0, "bfloat16": 30.0}
-"""Operations a second on a GPU, in 1e12: about a tenth of the peak that NVIDIA gives for an A100 (TF32 156,
-bfloat16 312). Assumed: no GPU has been measured."""
+from pipeline.preflight.throughput import GPU_TFLOPS, Measured, Operation, throughput
 
 BACKWARD = 3
 """A training step in forward passes: the gradients of inputs and of weights cost one each."""
@@ -37,21 +29,6 @@ class Work:
     size: float = 0.0
 
 
-@cache
-def throughput() -> dict[str, dict[str, float]]:
-    """For each operation: billions of floating-point operations, and seconds on one core by precision."""
-    with TABLE.open(newline="", encoding="utf-8") as file:
-        rows = csv.DictReader(line for line in file if not line.startswith("#"))
-        columns = ("gflop", "float32", "bfloat16")
-        return {row["operation"]: {c: float(row[c]) for c in columns if row[c]} for row in rows}
-
-
-def measured_on() -> str:
-    """Machine and date of the table, as its first lines tell them."""
-    lines = [line for line in TABLE.read_text(encoding="utf-8").splitlines() if line.startswith("#")]
-    return " ".join(line.removeprefix("#").strip() for line in lines)
-
-
 class Estimate:
     """Work of every rule of table4.csv.
 
@@ -59,14 +36,22 @@ class Estimate:
         config: the checked configuration.
         clips: what there is of each action data set.
         videos: the training videos.
+        measured: seconds of this machine, which go before those of throughput.csv.
 
     Attributes:
-        unknown: operations that throughput.csv lacks; they count as nothing.
+        operations: the networks that ``work`` has counted, each once.
+        packaged: names of those that were not measured on this machine.
+        unknown: names of those that throughput.csv lacks as well; they count as nothing.
     """
 
-    def __init__(self, config: Config, clips: dict[str, Clips], videos: Clips) -> None:
+    def __init__(
+        self, config: Config, clips: dict[str, Clips], videos: Clips, measured: Measured | None = None
+    ) -> None:
         self.config, self.clips, self.videos = config, clips, videos
+        self.measured = measured or Measured()
         self.graph = Graph(config)
+        self.operations: dict[tuple[str, str], Operation] = {}
+        self.packaged: set[str] = set()
         self.unknown: set[str] = set()
 
     def work(self) -> list[Work]:
@@ -116,7 +101,9 @@ class Estimate:
             if engine == "tvl1":
                 training.cpu_hours += pairs * self._core_hours("flow") * self.videos.pixels / PAIR
             else:
-                self._add(training, config.flow.flownet2.network, pairs * self.videos.pixels / FLOWNET_PAIR)
+                name = config.flow.flownet2.network
+                flownet = Operation("flow", name, name, "320x256 pair")
+                self._add(training, flownet, pairs * self.videos.pixels / FLOWNET_PAIR)
         return [
             Work("plan_frames", len(config.datasets)),
             Work("extract_flow", jobs, fields * hours, size=fields * bytes_of_field),
@@ -147,10 +134,14 @@ class Estimate:
             self._add(work, operation, images * BACKWARD * side**2 / FRAME)
         if training.losses.feature and self.config.superres.feature_network.network == "vgg19":
             # HR forward, SR forward and back.
-            self._add(work, "features/vgg19", images * (1 + BACKWARD) * (side / 128) ** 2)
+            features = Operation("features", "features/vgg19", "vgg19", "128x128 image")
+            self._add(work, features, images * (1 + BACKWARD) * (side / 128) ** 2)
         if adversarial := training.losses.adversarial:
             # The generator's step: HR forward, SR forward and back; the discriminator's: both and back.
-            self._add(work, f"discriminator/{adversarial.discriminator}", images * (1 + 3 * BACKWARD))
+            name = adversarial.discriminator
+            unit, row = f"{side}x{side} image", f"discriminator/{name}"
+            discriminator = Operation("discriminator", row, name, unit, adversarial.args)
+            self._add(work, discriminator, images * (1 + 3 * BACKWARD))
 
     def _recognition(self) -> list[Work]:
         config, graph = self.config, self.graph
@@ -166,7 +157,7 @@ class Estimate:
                         seen = views(spec, streams, config.recognition.frame_size)
                         for stream, count in seen.items():
                             amount = count * self.clips[dataset].clips("test")
-                            self._add(scoring, f"recognition/{spec.network}/{stream}", amount)
+                            self._add(scoring, stream_operation(spec, stream), amount)
         return [training, scoring, Work("aggregate", 1)]
 
     def _add_stream(
@@ -179,18 +170,30 @@ class Estimate:
             each = spec.train_snippets if spec.protocol == "tsn" else 1
             seen = training.iterations * training.batch_size * each
         for part in STREAMS if stream == "joint" else (stream,):
-            self._add(work, f"recognition/{spec.network}/{part}", seen * BACKWARD)
+            self._add(work, stream_operation(spec, part), seen * BACKWARD)
 
-    def _add(self, work: Work, operation: str, amount: float) -> None:
+    def _add(self, work: Work, operation: Operation, amount: float) -> None:
         """Add the time of an amount of a network's work, on the configuration's device."""
-        compute = self.config.compute
-        known = throughput().get(operation)
-        if known is None:
-            self.unknown.add(operation)
-        elif compute.device == "cuda":
-            work.gpu_hours += amount * known["gflop"] / GPU_TFLOPS[compute.precision] / 1e3 / 3600
+        hours = amount * self._seconds(operation) / 3600
+        if self.config.compute.device == "cuda":
+            work.gpu_hours += hours
         else:
-            work.cpu_hours += amount * known.get(compute.precision, known["float32"]) / 3600
+            work.cpu_hours += hours
+
+    def _seconds(self, operation: Operation) -> float:
+        """Of one pass: as measured on this machine, else as packaged, else none."""
+        self.operations[operation.key] = operation
+        if operation.key in self.measured.seconds:
+            return self.measured.seconds[operation.key]
+        known = throughput().get(operation.name)
+        if known is None:
+            self.unknown.add(operation.name)
+            return 0.0
+        self.packaged.add(operation.name)
+        compute = operation.settings(self.config.compute)
+        if compute.device == "cuda":
+            return known["gflop"] / 1e3 / GPU_TFLOPS[compute.precision]
+        return known.get(compute.precision, known["float32"])
 
     def _of(self, operation: str) -> float:
         return throughput()[operation]["float32"]
@@ -219,9 +222,24 @@ class Estimate:
         return sum(path.stat().st_size for path in paths if path.is_file())
 
 
-def sr_operation(model: SRModel) -> str | None:
-    """A network in throughput.csv, at its published size; None where it takes no time to speak of."""
+def network_operations(config: Config) -> list[Operation]:
+    """The networks that a run passes anything through, each once."""
+    clips = {name: count_clips(config, name) for name in config.datasets}
+    estimate = Estimate(config, clips, count_videos(config))
+    estimate.work()
+    return list(estimate.operations.values())
+
+
+def sr_operation(model: SRModel) -> Operation | None:
+    """An SR network on one frame; None where it takes no time to speak of."""
     if model.network == "bicubic":
         return None
-    depth = f"_{model.args.get('depth', 16)}" if model.network == "vsr_duf" else ""
-    return f"sr/{model.network}{depth}"
+    depth = f"_{model.args.get('depth', 52)}" if model.network == "vsr_duf" else ""
+    return Operation("sr", f"sr/{model.network}{depth}", model.network, "320x240 frame", model.args)
+
+
+def stream_operation(spec: Recognizer, stream: str) -> Operation:
+    """The backbone of a recogniser's stream on one view: 3 channels, or 2 x flow_stack."""
+    args = {**spec.args, "in_channels": 3 if stream == "spatial" else 2 * spec.flow_stack}
+    name = f"recognition/{spec.network}/{stream}"
+    return Operation("recognition", name, spec.network, f"{spec.crop}x{spec.crop} view", args)

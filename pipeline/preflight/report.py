@@ -12,9 +12,10 @@ import yaml
 from pipeline.config import Config
 from pipeline.config_file import load_config
 from pipeline.errors import PipelineError
-from pipeline.preflight.cost import GPU_TFLOPS, Estimate, Work, measured_on
+from pipeline.preflight.cost import Estimate, Work
 from pipeline.preflight.counts import count_clips, count_videos
 from pipeline.preflight.needs import Need, find_needs
+from pipeline.preflight.throughput import GPU_TFLOPS, measured_on, read_measured
 
 WIDTH = 130
 """Columns of the report."""
@@ -24,25 +25,36 @@ class PreflightError(PipelineError):
     """Data or weights that a run would stop for."""
 
 
-def preflight(config: Path, data_root: Path | None = None, output: Path | None = None) -> None:
+def preflight(
+    config: Path, data_root: Path | None = None, output: Path | None = None, measure: bool = False
+) -> None:
     """Tell what a run of a configuration needs, what is there, where to get the rest, and what it takes.
 
-    Nothing is decoded, and nothing is written.
+    Nothing is decoded, and nothing is written but what ``measure`` asks for.
 
     Args:
         config: YAML file, such as config/paper.yaml.
         data_root: folder of data and weights, in place of the file's.
         output: folder of results, in place of the file's.
+        measure: first time the run's networks on this machine, with random weights; the hours of every later
+            report stand on that (OUTPUT/throughput.csv).
 
     Raises:
         ConfigError: the configuration cannot be used.
         PreflightError: something is missing; the report says what and where to get it.
         DataError: a split list or a manifest is malformed.
+        DeviceError: ``measure`` on a device that this machine does not have.
+        ThroughputError: OUTPUT/throughput.csv is malformed.
     """
     changes = {"data_root": data_root, "output": output}
     raw = yaml.safe_load(config.read_text(encoding="utf-8"))
     raw |= {key: str(path) for key, path in changes.items() if path}
     checked = load_config(raw, data_must_exist=False)
+    if measure and not checked.demo:
+        # Here, because torch takes a second to load, and the Snakefile imports this module.
+        from pipeline.preflight.measure import measure_operations
+
+        measure_operations(checked)
     report = check(checked)
     print(report or "preflight: generated data; nothing is needed", end="" if report else "\n")
     sys.stdout.flush()
@@ -55,13 +67,14 @@ def check(config: Config) -> str:
 
     Raises:
         DataError: a split list or a manifest is malformed.
+        ThroughputError: OUTPUT/throughput.csv is malformed.
     """
     if config.demo:
         return ""
     needs = find_needs(config)
     clips = {name: count_clips(config, name) for name in config.datasets}
     videos = count_videos(config)
-    estimate = Estimate(config, clips, videos)
+    estimate = Estimate(config, clips, videos, read_measured(config))
     work = estimate.work()
     lines = ["preflight:"]
     if estimate.graph.trained_models:
@@ -73,7 +86,7 @@ def check(config: Config) -> str:
     if lacking:
         lines.append("  missing; a run stops before its first job:")
         lines += [line for problem in lacking for line in _wrap(problem, "    ")]
-    lines += _costs(config, work, estimate.unknown)
+    lines += _costs(config, work) + _entry("estimated from", _source(estimate))
     return "\n".join(lines) + "\n"
 
 
@@ -102,7 +115,7 @@ def _weights(needs: list[Need]) -> list[str]:
     return _entry("weights", told) if total else []
 
 
-def _costs(config: Config, work: list[Work], unknown: set[str]) -> list[str]:
+def _costs(config: Config, work: list[Work]) -> list[str]:
     lines = [f"  {'a whole run, table4.csv':<24}{'jobs':>8}{'CPU h':>10}{'GPU h':>10}{'disk':>10}"]
     for rule in work:
         lines.append(_row(rule.rule, rule))
@@ -111,16 +124,30 @@ def _costs(config: Config, work: list[Work], unknown: set[str]) -> list[str]:
     place = next(p for p in (config.output, *config.output.resolve().parents) if p.is_dir())
     free = shutil.disk_usage(place).free
     short = "" if free > total.size else "  TOO LITTLE for a whole run"
-    lines += _entry("disk", f"about {_size(total.size)} needed, {_size(free)} free at {place}{short}")
-    source = f"CPU hours are of one core: {measured_on()}"
-    if config.compute.device == "cuda":
-        source += (
-            f" GPU hours are extrapolated: counted operations at {GPU_TFLOPS[config.compute.precision]:g} "
-            "TFLOP/s, a tenth of an A100's peak; no GPU was measured, and reading data is not in them."
-        )
-    if unknown:
-        source += f" Not counted, for want of a figure: {', '.join(sorted(unknown))}."
-    return lines + _entry("estimated from", source)
+    return lines + _entry("disk", f"about {_size(total.size)} needed, {_size(free)} free at {place}{short}")
+
+
+def _source(estimate: Estimate) -> str:
+    """What the hours stand on: what was measured where, and what was not."""
+    compute, measured, rest = estimate.config.compute, estimate.measured, ", ".join(sorted(estimate.packaged))
+    told = [f"CPU hours are of one core: {measured_on()}"]
+    if measured.told:
+        told.append(f"{measured.told}.")
+    if compute.device == "cuda":
+        if rest:
+            which, why = (
+                (f" of {rest}", "") if measured.seconds else ("", "; no GPU was measured (--measure does)")
+            )
+            told.append(
+                f"GPU hours{which} are extrapolated: counted operations at {GPU_TFLOPS[compute.precision]:g} "
+                f"TFLOP/s, assumed of an A100 in {compute.precision}{why}."
+            )
+        told.append("Reading data is not in GPU hours.")
+    elif rest and measured.seconds:
+        told.append(f"Not measured there: {rest}.")
+    if estimate.unknown:
+        told.append(f"Not counted, for want of a figure: {', '.join(sorted(estimate.unknown))}.")
+    return " ".join(told)
 
 
 def _row(name: str, work: Work) -> str:

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from pipeline.config import SRModel
 from pipeline.config_file import load_config
 from pipeline.data.archive import RAR_READERS
 from pipeline.preflight import cost, needs
-from pipeline.preflight.cost import Estimate, Work
+from pipeline.preflight.cost import Estimate, Work, sr_operation
 from pipeline.preflight.counts import Clips, count_clips, count_videos
 from pipeline.preflight.graph import Graph, views
 from pipeline.preflight.needs import find_needs
@@ -229,6 +230,10 @@ def test_hours_by_hand(raw, monkeypatch):
     assert work["score_clips"].cpu_hours == pytest.approx(5 * 2 * 250 / 3600)
     assert work["train_recognizer"].cpu_hours == pytest.approx((3500 + 18000) * 128 * 3 * 3 / 3600)
     assert [work[r].jobs for r in ("extract_flow", "super_resolve", "score_clips")] == [64 + 24, 24, 24]
+
+
+def test_a_depth_that_is_not_given_is_the_networks_own():
+    assert sr_operation(SRModel(network="vsr_duf")).name == "sr/vsr_duf_52"
 
 
 def test_unknown_networks_are_named(raw):

@@ -1,0 +1,126 @@
+"""What one pass of each operation takes: as packaged (throughput.csv), or as measured on this machine."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+from pipeline.config import Compute, Config
+from pipeline.errors import PipelineError
+
+TABLE = Path(__file__).parent / "throughput.csv"
+
+GPU_TFLOPS = {"float32": 8.0, "tf32": 15.0, "bfloat16": 30.0}
+"""Operations a second on a GPU, in 1e12. NVIDIA gives an A100 peaks of 19.5, 156 and 312: two fifths of that
+for float32, a tenth for tf32 and bfloat16. Assumed: no GPU was measured."""
+
+COLUMNS = ["operation", "unit", "device", "precision", "seconds"]
+"""Of OUTPUT/throughput.csv; device and precision are the configuration's."""
+
+
+class ThroughputError(PipelineError):
+    """A file of measured seconds that cannot be read; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One forward pass of a network of a run.
+
+    Attributes:
+        kind: what the network is for.
+        name: its row in throughput.csv, which knows networks at their published sizes.
+        network: a name, or ``package.module:Class``.
+        unit: what the pass is of, such as "320x240 frame".
+        args: the constructor's arguments.
+    """
+
+    kind: Literal["sr", "discriminator", "features", "recognition", "flow"]
+    name: str
+    network: str
+    unit: str
+    args: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """The network at its own size, such as "sr/rcan blocks=2 groups=1", and the unit."""
+        return " ".join([self.name, *(f"{k}={v}" for k, v in sorted(self.args.items()))]), self.unit
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the unit, in pixels."""
+        width, height = self.unit.split()[0].split("x")
+        return int(width), int(height)
+
+    def settings(self, compute: Compute) -> Compute:
+        """How the run computes it: flow in float32 whatever the configuration says."""
+        return compute.model_copy(update={"precision": "float32"}) if self.kind == "flow" else compute
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Seconds of one pass by an operation's key, and a sentence on their file; both empty without one."""
+
+    seconds: dict[tuple[str, str], float] = field(default_factory=dict)
+    told: str = ""
+
+
+@cache
+def throughput() -> dict[str, dict[str, float]]:
+    """For each operation: billions of floating-point operations, and seconds on one core by precision."""
+    columns = ("gflop", "float32", "bfloat16")
+    return {row["operation"]: {c: float(row[c]) for c in columns if row[c]} for row in _rows(TABLE)}
+
+
+def measured_on(table: Path = TABLE) -> str:
+    """Machine and date of a table, as its first lines tell them."""
+    lines = [line for line in table.read_text(encoding="utf-8").splitlines() if line.startswith("#")]
+    return " ".join(line.removeprefix("#").strip() for line in lines)
+
+
+def measured_path(config: Config) -> Path:
+    """Where ``preflight --measure`` writes and preflight reads."""
+    return config.output / "throughput.csv"
+
+
+def read_measured(config: Config) -> Measured:
+    """What was measured for a configuration, as far as it is of the configuration's device and precision.
+
+    Raises:
+        ThroughputError: the file is not as ``preflight --measure`` writes it.
+    """
+    path = measured_path(config)
+    if not path.is_file():
+        return Measured()
+    wanted = (config.compute.device, config.compute.precision)
+    seconds, others = {}, set()
+    row: Any = "no rows"
+    try:
+        told = measured_on(path)
+        for row in _rows(path):
+            operation, unit, *found, value = (row[column] for column in COLUMNS)
+            if not 0 < float(value) < math.inf:
+                raise ValueError(value)
+            if tuple(found) == wanted:
+                seconds[operation, unit] = float(value)
+            else:
+                others.add(" in ".join(found))
+        if not seconds and not others:
+            raise ValueError(row)
+    except (KeyError, TypeError, ValueError, csv.Error):
+        raise ThroughputError(
+            f"{path}: expected the columns {', '.join(COLUMNS)} with positive seconds, found {row}; delete "
+            "the file, or measure anew with python -m pipeline preflight --config FILE --measure"
+        ) from None
+    if not seconds:
+        return Measured(told=f"{path} is of {', '.join(sorted(others))} and is not used")
+    return Measured(seconds, f"Forward passes of networks were measured on {told} ({path})")
+
+
+def _rows(table: Path) -> Iterator[dict[str, str]]:
+    with table.open(newline="", encoding="utf-8") as file:
+        yield from csv.DictReader(line for line in file if not line.startswith("#"))
