@@ -138,6 +138,5 @@ def normalise(raw: torch.Tensor, normalisation: Normalisation, flow: bool) -> to
         return tensor.sub_(128.0).div_(normalisation.flow_std)
     if normalisation.order == "bgr":
         tensor = tensor.flip(-3)
-    mean = torch.tensor(normalisation.mean, device=raw.device)[:, None, None]
-    std = torch.tensor(normalisation.std, device=raw.device)[:, None, None]
-    return tensor.sub_(mean).div_(std)
+    mean, std = (torch.tensor(of).to(raw.device) for of in (normalisation.mean, normalisation.std))
+    return tensor.sub_(mean[:, None, None]).div_(std[:, None, None])

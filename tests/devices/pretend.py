@@ -1,0 +1,181 @@
+"""Training steps and passes on a device that does not exist: ``python -m tests.devices.pretend``.
+
+Tensors on it have shapes and no values. So a tensor that a network or a loss leaves on the CPU shows, and so
+does reading a value, for which a GPU would stop. Prints what went wrong in each case as JSON; null: nothing.
+For test_placement.py, in a process of its own: the device would stay.
+"""
+
+import contextlib
+import json
+import warnings
+from collections.abc import Callable
+
+import torch
+from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+from torch.utils.backend_registration import _setup_privateuseone_for_python_backend
+
+from pipeline import config
+from pipeline.flow.flownet2 import NETWORKS
+from pipeline.recognition.models import build_model
+from pipeline.recognition.training import _Step
+from pipeline.superres.batches import Batch
+from pipeline.superres.networks import load_network
+from pipeline.superres.objective import Objective
+
+NAME = "pretend"
+DEVICE = f"{NAME}:0"
+COMPUTE = config.Compute.model_construct(device=NAME, devices=1, threads=1, precision="float32")
+SR = {
+    "bicubic": {},
+    "vdsr": {"depth": 4, "features": 8},
+    "srresnet": {"blocks": 2, "features": 8},
+    "rrdb": {"blocks": 1, "features": 8, "growth": 4},
+    "rcan": {"groups": 1, "blocks": 2, "features": 16, "reduction": 2},
+    "vsr_duf": {"depth": 16, "units": 1, "growth": 4, "features": 8, "head": 8, "learned_expansion": True},
+    "spmc": {"features": 4, "motion_features": 4},
+}
+GAN = {"size": 32, "features": 4}
+LOSSES = {
+    "siamese": {"pixel": config.PixelLoss(kind="huber"), "warp": config.WarpLoss()},
+    "weighted": {"pixel": config.PixelLoss(flow_weight="squared_magnitude", normalise="mean")},
+    "esrgan": {"feature": config.FeatureLoss(), "adversarial": config.AdversarialLoss(args=GAN)},
+    "srgan": {
+        "adversarial": config.AdversarialLoss(kind="standard", discriminator="srgan_discriminator", args=GAN)
+    },
+    "motion": {"motion": config.MotionLoss()},
+}
+
+
+class OneDevice(TorchDispatchMode):
+    """Refuses operations on tensors of several devices; a fake convolution would take them."""
+
+    def __torch_dispatch__(self, operation, types, arguments=(), named=None):
+        tensors = [t for t in tree_leaves((arguments, named)) if isinstance(t, torch.Tensor) and t.ndim]
+        places = {str(tensor.device) for tensor in tensors}
+        if len(places) > 1 and "copy" not in str(operation):
+            raise RuntimeError(f"{operation} takes tensors on {' and '.join(sorted(places))}")
+        return operation(*arguments, **(named or {}))
+
+
+class Alone:
+    """As much of a Fabric as the losses use."""
+
+    def setup_module(self, module: nn.Module, move_to_device: bool) -> nn.Module:
+        return module
+
+    def backward(self, loss: torch.Tensor) -> None:
+        loss.backward()
+
+
+def moved(module: nn.Module, *_: object, **__: object) -> nn.Module:
+    """``module.to(DEVICE)``: parameters and buffers, as torch moves them."""
+    for part in module.modules():
+        for values in (part._parameters, part._buffers):
+            for name, value in values.items():
+                if value is not None:
+                    empty = torch.empty_strided(value.shape, value.stride(), dtype=value.dtype, device=DEVICE)
+                    values[name] = (
+                        nn.Parameter(empty, value.requires_grad) if isinstance(value, nn.Parameter) else empty
+                    )
+    return module
+
+
+def images(*shape: int) -> torch.Tensor:
+    return torch.rand(shape, device=DEVICE)
+
+
+def sr_case(name: str) -> None:
+    network = load_network(name, SR[name])
+    if name == "vsr_duf":
+        network(torch.rand(1, 7, 3, 8, 8))  # it reads its number of steps once
+    sr = moved(network)(images(2, network.frames, 3, 16, 16))
+    if name != "bicubic":
+        sr.sum().backward()
+    moved(network.eval())(images(2, network.frames, 3, 16, 16))
+
+
+def loss_case(name: str) -> None:
+    network, features = (
+        moved(load_network("spmc", SR["spmc"])),
+        config.FeatureNetwork(network="random_features"),
+    )
+    training = config.SRTraining(losses=config.Losses(**({"pixel": None} | LOSSES[name])))
+    objective = Objective(training, features, COMPUTE, network, Alone())
+    for term in objective.terms.values():
+        for optimiser in [term.optimiser] if hasattr(term, "optimiser") else []:
+            optimiser.step = lambda: None  # torch's own
+    sides = 2 if name == "siamese" else 1
+    batch = Batch(images(2, sides, 3, 3, 8, 8), images(2, sides, 3, 32, 32), images(2, 2, 32, 32))
+    sr = network(batch.lr.flatten(0, 1)).unflatten(0, (2, sides))
+    sum(objective.generator_terms(sr, batch).values()).backward()
+    objective.train_discriminator(sr.detach(), batch)
+
+
+def flow_case(name: str) -> None:
+    moved(NETWORKS[name]())(images(1, 3, 2, 64, 64))
+
+
+def recogniser_case(protocol: str, network: str, args: dict, stream: str) -> None:
+    section = config.TSN if protocol == "tsn" else config.STResNet
+    spec = section(label=protocol, network=network, args=args, crop=32, flow_stack=2)
+    step = _Step(moved(build_model(spec, stream, 5, 0.5)), stream, COMPUTE)
+    raw = [torch.zeros(2, 5, 32, 32, 4 if s == "temporal" else 3, dtype=torch.uint8, device=DEVICE)
+           for s in (("spatial", "temporal") if stream == "joint" else (stream,))]  # fmt: skip
+    loss, _ = step(raw, torch.zeros(2, dtype=torch.long, device=DEVICE))
+    loss.backward()
+
+
+class LeftBehind(nn.Module):
+    """A convolution by a filter that does not move with the network."""
+
+    kernel = torch.ones(3, 3, 3, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return nn.functional.conv2d(x, self.kernel)
+
+
+def broken_case(left_behind: bool) -> None:
+    if left_behind:
+        moved(LeftBehind())(images(1, 3, 8, 8))
+    else:
+        images(1).item()
+
+
+def cases() -> dict[str, Callable[[], None]]:
+    found = {f"sr/{name}": lambda name=name: sr_case(name) for name in SR}
+    found |= {f"loss/{name}": lambda name=name: loss_case(name) for name in LOSSES}
+    found |= {f"flow/{name}": lambda name=name: flow_case(name) for name in NETWORKS}
+    small = {"depths": [2, 2, 2, 2], "width": 8}
+    for caffe in (False, True):
+        for stream in ("spatial", "temporal", "joint"):
+            about = ("st_resnet", "resnet50", small | {"caffe": caffe}, stream)
+            found[f"st_resnet/{stream}{'/caffe' * caffe}"] = lambda about=about: recogniser_case(*about)
+    for stream in ("spatial", "temporal"):
+        about = ("tsn", "bn_inception", {"width": 0.125}, stream)
+        found[f"tsn/{stream}"] = lambda about=about: recogniser_case(*about)
+    found["broken/left_behind"] = lambda: broken_case(True)
+    found["broken/reads_a_value"] = lambda: broken_case(False)
+    return found
+
+
+def main() -> None:
+    warnings.simplefilter("ignore")
+    _setup_privateuseone_for_python_backend(NAME)
+    torch.autocast = lambda *_, **__: contextlib.nullcontext()  # it does not know the device
+    nn.Module.to = moved
+    results = {}
+    for name, case in cases().items():
+        try:
+            with FakeTensorMode(allow_non_fake_inputs=True), OneDevice():
+                case()
+            results[name] = None
+        except Exception as error:
+            results[name] = f"{type(error).__name__}: {str(error)[:300]}"
+    print(json.dumps(results))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,29 @@
+"""Networks, losses and recognisers on a GPU, as far as a machine without one can tell (pretend.py)."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.fixture(scope="module")
+def outcome(root) -> dict[str, str | None]:
+    """What went wrong in each case."""
+    command = [sys.executable, "-m", "tests.devices.pretend"]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.mark.slow
+def test_everything_stays_on_the_device_and_no_value_is_waited_for(outcome):
+    found = {name: error for name, error in outcome.items() if not name.startswith("broken/")}
+    assert len(found) == 26
+    assert {name: error for name, error in found.items() if error} == {}
+
+
+@pytest.mark.slow
+def test_a_filter_left_behind_and_a_value_read_are_found(outcome):
+    assert "takes tensors on cpu and pretend:0" in outcome["broken/left_behind"]
+    assert "local_scalar_dense" in outcome["broken/reads_a_value"]
