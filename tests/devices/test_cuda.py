@@ -1,0 +1,77 @@
+"""The pipeline on a real GPU against the same on the CPU: ``pytest -m gpu``."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from pipeline.config import Compute
+from pipeline.superres.networks import load_network
+from pipeline.torch_settings import torch_settings
+from pipeline.weights.checkpoint import read_own
+from tests.devices.pretend import SR
+
+pytestmark = pytest.mark.gpu
+DEVICE = "cuda"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def gpus() -> int:
+    """How many GPUs there are."""
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    return torch.cuda.device_count()
+
+
+@pytest.mark.parametrize("name", SR)
+def test_networks_and_their_gradients_have_the_cpus_numbers(name):
+    torch.manual_seed(0)
+    network = load_network(name, SR[name]).eval()
+    lr = torch.rand(2, network.frames, 3, 12, 16)
+    found = []
+    for device in ("cpu", DEVICE):
+        with torch_settings(Compute(device=device)) as place:
+            network.to(place).zero_grad()
+            sr = network(lr.to(place))
+            if name != "bicubic":
+                sr.square().sum().backward()
+            found.append([sr.detach().cpu(), *(p.grad.cpu() for p in network.parameters())])
+    for cpu, gpu in zip(*found, strict=True):
+        torch.testing.assert_close(gpu, cpu, rtol=1e-3, atol=1e-4 * float(cpu.abs().max()))
+
+
+def _trained(folder: Path) -> dict[str, float]:
+    """Validation PSNR of the SR networks of a run."""
+    checkpoints = sorted((folder / "superres" / "models").glob("*.pt"))
+    return {path.stem: read_own(path)["metadata"]["psnr"] for path in checkpoints}
+
+
+@pytest.fixture
+def run(gpus, micro_project, tmp_path):
+    """Make the micro table with a ``compute`` section."""
+
+    def make(**compute: object) -> Path:
+        table, section = tmp_path / "table4.csv", json.dumps({"device": DEVICE} | compute)
+        config = [f"output={tmp_path}", f"compute={section}"]
+        micro_project.snakemake(
+            *("--cores", "2", "--configfile", "tests/micro/config.yaml", "--config", *config, "--", table)
+        )
+        return table
+
+    return make
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["float32", "tf32", "bfloat16"])
+def test_the_whole_run(run, micro_table, precision):
+    table = run(precision=precision)
+    assert table.read_text().count("\n") == micro_table.read_text().count("\n")
+    assert _trained(table.parent) == pytest.approx(_trained(micro_table.parent), abs=0.3)
+
+
+@pytest.mark.slow
+def test_the_whole_run_on_two_gpus(gpus, run, micro_table):
+    if gpus < 2:
+        pytest.skip("one CUDA device")
+    assert _trained(run(devices=2).parent) == pytest.approx(_trained(micro_table.parent), abs=0.3)
