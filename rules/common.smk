@@ -239,6 +239,15 @@ def recognizer_importer(dataset, recognizer, streams, initial=None):
     )
 
 
+def scoring_code(w, streams):
+    """Fingerprint of what scores these streams."""
+    return fingerprint(
+        "pipeline.recognition.scoring",
+        *recognizer_modules(w.recognizer, streams),
+        *recognizer_importer(w.dataset, w.recognizer, streams),
+    )
+
+
 def recognizer_spec(recognizer, stream, dataset):
     """What the training of one stream on one data set reads."""
     spec = spec_of(recognizer)

@@ -145,28 +145,25 @@ rule score_clips:
             spec_of(w.recognizer),
             *SCORING_KEYS[spec_of(w.recognizer).protocol],
         ),
+        method="{method}",
+        shard="{shard}",
         streams=lambda w: json.dumps(scored_streams(w.recognizer, w.method)),
         layout=lambda w: CONFIG.datasets[w.dataset].layout,
         split=lambda w: CONFIG.datasets[w.dataset].split,
         size=json.dumps(CONFIG.recognition.frame_size),
         compute=INFERENCE,
-        code=lambda w: fingerprint(
-            "pipeline.recognition.scoring",
-            *recognizer_modules(w.recognizer, scored_streams(w.recognizer, w.method)),
-            *recognizer_importer(
-                w.dataset, w.recognizer, scored_streams(w.recognizer, w.method)
-            ),
-        ),
+        code=lambda w: scoring_code(w, scored_streams(w.recognizer, w.method)),
     shell:
         "python -m pipeline score-clips --spec {params.spec:q} --streams {params.streams:q}"
         " --weights {input.weights:q} --dataset {wildcards.dataset} --recognizer {wildcards.recognizer}"
-        " --method {wildcards.method} --layout {params.layout} --split {params.split}"
-        " --manifest {input.manifest:q} --shard {wildcards.shard}"
+        " --method {params.method} --layout {params.layout} --split {params.split}"
+        " --manifest {input.manifest:q} --shard {params.shard}"
         " --frames {input.frames:q} --flow {input.flow:q} --frame-size {params.size:q}"
         " --compute {params.compute:q} --out {output:q} 2> {log:q}"
 
 
-rule score_pair:
+# Rows that no method shows: a joint network's pairs, all shards in one job.
+use rule score_clips as score_pair with:
     input:
         manifest=f"{OUT}/data/{{dataset}}/manifest.csv",
         frames=lambda w: all_frames(
@@ -180,31 +177,8 @@ rule score_pair:
         f"{OUT}/logs/score_pair/{{dataset}}-{{recognizer}}-{{pair}}.log",
     benchmark:
         f"{OUT}/benchmarks/score_pair/{{dataset}}-{{recognizer}}-{{pair}}.tsv"
-    conda:
-        ENVIRONMENT
-    threads: CONFIG.compute.threads
-    resources:
-        gpu=GPUS,
-        gpu_turn=GPUS,
     params:
-        spec=lambda w: as_json(
-            spec_of(w.recognizer),
-            *SCORING_KEYS[spec_of(w.recognizer).protocol],
-        ),
+        method="{pair}",
+        shard="",
         streams=json.dumps(["joint"]),
-        layout=lambda w: CONFIG.datasets[w.dataset].layout,
-        split=lambda w: CONFIG.datasets[w.dataset].split,
-        size=json.dumps(CONFIG.recognition.frame_size),
-        compute=INFERENCE,
-        code=lambda w: fingerprint(
-            "pipeline.recognition.scoring",
-            *recognizer_modules(w.recognizer, ["joint"]),
-            *recognizer_importer(w.dataset, w.recognizer, ["joint"]),
-        ),
-    shell:
-        "python -m pipeline score-clips --spec {params.spec:q} --streams {params.streams:q}"
-        " --weights {input.weights:q} --dataset {wildcards.dataset} --recognizer {wildcards.recognizer}"
-        " --method {wildcards.pair} --layout {params.layout} --split {params.split}"
-        " --manifest {input.manifest:q}"
-        " --frames {input.frames:q} --flow {input.flow:q} --frame-size {params.size:q}"
-        " --compute {params.compute:q} --out {output:q} 2> {log:q}"
+        code=lambda w: scoring_code(w, ["joint"]),

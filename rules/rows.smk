@@ -38,10 +38,15 @@ MIXTURES = {
     if ratio
 }
 PAIRINGS = TABLES.pairings
+PAIRED = (
+    [name for name, row in METHODS.items() if row.model]
+    if PAIRINGS.joint is None
+    else PAIRINGS.joint
+)
 # Pairs that no row shows: a network that sees both streams scores them for their table alone.
 PAIRS = {
     f"{spatial}+{temporal}": Method(spatial=spatial, temporal=temporal)
-    for spatial, temporal in permutations(PAIRINGS.joint, 2)
+    for spatial, temporal in permutations(PAIRED, 2)
     if (spatial, temporal) not in [(m.spatial, m.temporal) for m in METHODS.values()]
 }
 # Model whose frames stand for LR: the baseline's.

@@ -64,9 +64,10 @@ class Mixtures(Columns):
 class Pairings(Columns):
     """All pairs of a spatial with a temporal row, as in the paper's supplement."""
 
-    joint: list[Name] = Field(
-        [],
-        description="rows whose pairs ST-ResNet's joint network scores, each in a pass over the clips",
+    joint: list[Name] | None = Field(
+        None,
+        description="rows whose pairs ST-ResNet's joint network scores, each in a pass over the clips; "
+        "default: all that have a model",
     )
 
 
@@ -103,7 +104,7 @@ def _row_problems(config: Config) -> Iterator[str]:
             if row not in methods:
                 yield f"tables.{name}.rows: {row!r} is no row of methods; known: {', '.join(methods)}"
     single = [name for name, row in methods.items() if row.model]
-    for row in tables.pairings.joint:
+    for row in tables.pairings.joint or ():
         if row not in single:
             yield f"tables.pairings.joint: {row!r} is no row with a model; known: {', '.join(single)}"
     for name, table in {"table2": tables.table2, "table3": tables.table3}.items():
