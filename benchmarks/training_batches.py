@@ -46,7 +46,7 @@ def textures(seed: int, width: int, height: int, channels: int) -> Iterator[np.n
 def speed(batches: Batches, workers: int) -> float:
     """Clips a second, when all processes are at work."""
     first = 4 * max(workers, 1)
-    ahead = batches.steps(range(first + STEPS), torch.device("cpu"), workers)
+    ahead = batches.of_steps(range(first + STEPS), torch.device("cpu"), workers)
     for _ in range(first):
         next(ahead)
     begin = time.perf_counter()

@@ -203,6 +203,7 @@ def _device_checks(config: Config) -> Iterator[str]:
         for name, model in models
         if model.training
     }
+    micro: dict[str, int] = {}
     for name, recognizer in config.recognition.recognizers.items():
         joint = getattr(recognizer, "joint", None)
         stages = joint.stages if joint else []
@@ -212,13 +213,20 @@ def _device_checks(config: Config) -> Iterator[str]:
             if section is None:
                 continue
             key = f"recognition.recognizers.{name}.{part}"
-            sizes[key] = section.batch_size
+            sections = {key: section}
             for dataset in section.per_dataset:
-                sizes[f"{key}.per_dataset.{dataset}"] = section.for_dataset(dataset).batch_size
+                sections[f"{key}.per_dataset.{dataset}"] = section.for_dataset(dataset)
+            sizes |= {key: section.batch_size for key, section in sections.items()}
+            micro |= {key: section.micro_batch or 1 for key, section in sections.items()}
     devices = config.compute.devices
     for key, size in sizes.items():
         if size % devices:
             yield f"{key}.batch_size: {size} cannot be shared equally by compute.devices, {devices}"
+        elif size // devices % micro.get(key, 1):
+            yield (
+                f"{key}.micro_batch: {micro[key]} does not divide a device's part of batch_size, "
+                f"{size // devices} clips"
+            )
 
 
 def _ancestors(config: Config, name: str) -> list[str]:

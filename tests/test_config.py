@@ -80,6 +80,11 @@ def test_demo_is_valid_and_its_data_lie_under_its_output(raw):
         ("superres.models.tosr.training.patches", "sosr", ["superres.models.tosr", "pairs"]),
         ("superres.models.srgan.training.crop", 32, ["superres.models.srgan", "args.size: 48", "32"]),
         ("compute.precision", "tf32", ["compute.precision: tf32 is a GPU's", "set float32 or bfloat16"]),
+        (
+            "recognition.recognizers.tsn.spatial.micro_batch",
+            5,
+            ["recognizers.tsn.spatial.micro_batch: 5 does not divide", "16 clips"],
+        ),
         ("compute.devices", 3, ["recognizers.tsn.spatial.batch_size: 16", "compute.devices, 3"]),
         ("tables.table1.rows", ["hr", "vdrs"], ["tables.table1.rows", "vdrs", "vdsr"]),
         ("tables.table1.datasets", ["ucf"], ["tables.table1.datasets", "'ucf'", "ucf_demo"]),

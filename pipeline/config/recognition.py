@@ -24,6 +24,11 @@ class StreamTraining(Section):
 
     iterations: PositiveInt = Field(description="optimiser steps")
     batch_size: PositiveInt = Field(128, description="clips a step")
+    micro_batch: PositiveInt | None = Field(
+        None,
+        description="clips in memory at once, over which BN takes its statistics; gradients add up to those "
+        "of batch_size; default: a device's part of batch_size",
+    )
     lr: PositiveFloat = Field(1e-3, description="learning rate")
     milestones: list[PositiveInt] = Field(default_factory=list, description="steps of the drops")
     gamma: PositiveFloat = Field(0.1, description="factor at each milestone")

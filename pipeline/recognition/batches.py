@@ -15,13 +15,14 @@ from pipeline.recognition import inputs, sampling
 from pipeline.recognition.reading import ClipReader
 
 Batch = tuple[list[torch.Tensor], torch.Tensor]
-"""Inputs and labels."""
+"""Inputs and labels of a batch, or of a piece of it."""
 
 
 class Batches:
     """Shuffled passes over ``clips``; ``names`` tells the seeds of two trainings apart.
 
-    ``stage`` is the stage of a joint network's training; of each batch only ``part`` is read and returned.
+    ``stage`` is the stage of a joint network's training. Of each batch only ``part`` is read and returned, in
+    ``pieces`` of ``micro_batch`` clips.
     """
 
     def __init__(
@@ -35,10 +36,14 @@ class Batches:
         names: Sequence[str],
         stage: config.JointStage1 | None = None,
         part: slice = slice(None),
+        micro_batch: int | None = None,
     ):
         self.stage, self._part = stage, part
         self.spec, self.stream, self.clips, self.reader = spec, stream, list(clips), reader
         self.batch_size = batch_size
+        clips_here = len(range(batch_size)[part])
+        self._micro_batch = micro_batch or clips_here
+        self.pieces = clips_here // self._micro_batch
         self._seed, self._names = seed, tuple(names)
         self._order: tuple[int, np.ndarray] | None = None
 
@@ -52,17 +57,18 @@ class Batches:
             self._order = (epoch, order)
         return self.clips[self._order[1][place]]
 
-    def steps(self, steps: range, device: torch.device, workers: int = 0) -> Iterator[Batch]:
-        """The batches of ``steps`` on ``device``, made when asked for, or ahead by ``workers`` processes.
+    def of_steps(self, steps: range, device: torch.device, workers: int = 0) -> Iterator[Batch]:
+        """The pieces of the batches of ``steps`` on ``device``, made when asked for, or ahead by processes.
 
-        Each process opens the stores itself, and has two batches ready.
+        Each of the ``workers`` processes opens the stores itself, and has two pieces ready.
         """
-        batches: Iterable[Batch] = map(self.at, steps)
+        numbers = range(steps.start * self.pieces, steps.stop * self.pieces)
+        batches: Iterable[Batch] = map(self.__getitem__, numbers)
         if workers:
             batches = DataLoader(
                 self,
-                batch_size=None,  # an item is a batch
-                sampler=steps,
+                batch_size=None,  # an item is a piece
+                sampler=numbers,
                 num_workers=workers,
                 multiprocessing_context="spawn",
                 pin_memory=device.type == "cuda",
@@ -71,17 +77,16 @@ class Batches:
         for raw, labels in batches:
             yield [part.to(device, non_blocking=True) for part in raw], labels.to(device)
 
-    def __getitem__(self, step: int) -> Batch:
-        return self.at(step)
-
-    def at(self, step: int) -> Batch:
-        """The batch of a step: raw inputs and labels (B,).
+    def __getitem__(self, number: int) -> Batch:
+        """A piece of a batch, counted through: raw inputs and labels (B,).
 
         Inputs are one uint8 tensor (B, S, h, w, C) of a stream's S snippets, or for the joint network the
         frames (B, T, h, w, 3) and their flow (B, T, h, w, 2 x stack).
         """
+        step, piece = divmod(number, self.pieces)
+        positions = range(step * self.batch_size, (step + 1) * self.batch_size)[self._part]
         samples, labels = [], []
-        for position in range(step * self.batch_size, (step + 1) * self.batch_size)[self._part]:
+        for position in positions[piece * self._micro_batch :][: self._micro_batch]:
             clip = self._clip(position)
             samples.append(self.sample(clip, self._rng("sample", str(position))))
             labels.append(clip.label)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -135,8 +135,8 @@ def _train_stream(
             for number, training in enumerate(trainings):
                 own = (*names, f"stage{number + 1}") if number else names
                 joint = training if stream == "joint" else None
-                size = training.batch_size
-                batches = Batches(*common, size, run.seed, own, joint, share(fabric, size))
+                size, micro = training.batch_size, training.micro_batch
+                batches = Batches(*common, size, run.seed, own, joint, share(fabric, size), micro)
                 stages.append((training, batches))
             _train(fabric, network, stages, run, device, _key(run, classes, clips))
     if not fabric.is_global_zero:
@@ -294,21 +294,31 @@ def _step(
     forward: nn.Module,
     optimizer: torch.optim.SGD,
     training: config.StreamTraining,
-    batch: Batch,
+    pieces: Iterator[Batch],
+    count: int,
     step: int,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Step ``step`` of a stage, from 0; its loss and the share of clips that were right before it."""
+    """Step ``step`` of a stage, from 0, on the ``count`` pieces of its batch.
+
+    Returns the loss, and the share of clips that were right before the step.
+    """
     drops = sum(milestone <= step for milestone in training.milestones)
     for group in optimizer.param_groups:
         group["lr"] = training.lr * group["rate"] * training.gamma**drops
-    raw, labels = batch
-    loss, scores = forward(raw, labels)
     optimizer.zero_grad(set_to_none=True)
-    fabric.backward(loss)
+    losses, hits = [], []
+    for number in range(1, count + 1):
+        raw, labels = next(pieces)
+        # Devices average their gradients once, when all pieces have added theirs.
+        with fabric.no_backward_sync(forward, enabled=number < count):
+            loss, scores = forward(raw, labels)
+            fabric.backward(loss / count)
+        losses.append(loss.detach())
+        hits.append((scores.argmax(1) == labels).float().mean())
     if training.clip_gradient:
         nn.utils.clip_grad_norm_(forward.parameters(), training.clip_gradient)
     optimizer.step()
-    return loss.detach(), (scores.argmax(1) == labels).float().mean()
+    return torch.stack(losses).mean(), torch.stack(hits).mean()
 
 
 def _train(
@@ -345,14 +355,15 @@ def _train(
                 # After _enter: devices average the gradients of what it left to be trained.
                 step = _Step(network, batches.stream, run.compute)
                 forward = fabric.setup_module(step, move_to_device=False)
-                ahead = batches.steps(range(done - first, training.iterations), device, workers(run.compute))
+                steps = range(done - first, training.iterations)
+                pieces = batches.of_steps(steps, device, workers(run.compute))
                 if done > first:  # in the middle of this stage; at its start it has a new optimiser
                     optimizer.load_state_dict(state["optimizer"])
             while done < last:
-                number, batch = done - first, next(ahead)
+                number = done - first
                 # Dropout depends on the step alone, so a resumed training draws the same masks.
                 torch.manual_seed(batches.step_seed(number))
-                loss, hit = _step(fabric, forward, optimizer, training, batch, number)
+                loss, hit = _step(fabric, forward, optimizer, training, pieces, batches.pieces, number)
                 done += 1
                 losses.append(loss)
                 hits.append(hit)

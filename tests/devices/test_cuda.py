@@ -1,10 +1,10 @@
 """The pipeline on a real GPU against the same on the CPU: ``pytest -m gpu``."""
 
-import json
 from pathlib import Path
 
 import pytest
 import torch
+import yaml
 
 from pipeline.config import Compute
 from pipeline.superres.networks import load_network
@@ -52,11 +52,10 @@ def run(gpus, micro_project, tmp_path):
     """Make the micro table with a ``compute`` section."""
 
     def make(**compute: object) -> Path:
-        table, section = tmp_path / "table4.csv", json.dumps({"device": DEVICE} | compute)
-        config = [f"output={tmp_path}", f"compute={section}"]
-        micro_project.snakemake(
-            *("--cores", "2", "--configfile", "tests/micro/config.yaml", "--config", *config, "--", table)
-        )
+        table, over = tmp_path / "table4.csv", tmp_path / "over.yaml"
+        over.write_text(yaml.safe_dump({"output": str(tmp_path), "compute": {"device": DEVICE} | compute}))
+        configs = ["--configfile", "tests/micro/config.yaml", over]
+        micro_project.snakemake("--cores", "2", *configs, "--", table)
         return table
 
     return make

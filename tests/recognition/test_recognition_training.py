@@ -67,7 +67,7 @@ def test_training_learns_logs_and_leaves_a_checkpoint(tsn, toy, tmp_path, stream
     clips = select(read_manifest(toy.manifest), "train")
     with ClipReader(clips, [toy.frames["train"]], [toy.flow["train"]], toy.frame_size) as reader:
         batches = Batches(tsn, stream, clips, reader, 16, 1, ("check",))
-        (raw,), labels = batches.at(0)
+        (raw,), labels = batches[0]
     with torch.inference_mode():
         tensors = [inputs.normalise(raw, network.normalisation, stream == "temporal")]
         _, scores = loss_and_scores(network, tensors, labels)
@@ -96,16 +96,16 @@ def test_interrupted_training_ends_with_the_same_weights(
     class Killed(Exception):
         pass
 
-    original, steps = Batches.at, []
+    original, steps = Batches.__getitem__, []
 
-    def at(self, step):
+    def stop(self, step):
         if len(steps) == killed_at:
             raise Killed
         steps.append(step)
         return original(self, step)
 
     broken = tmp_path / "broken.pt"
-    monkeypatch.setattr(Batches, "at", at)
+    monkeypatch.setattr(Batches, "__getitem__", stop)
     with pytest.raises(Killed):
         train(st_resnet, stream, toy, broken, init=init, checkpoint_seconds=0.0)
     assert not broken.exists()
@@ -118,7 +118,7 @@ def test_interrupted_training_ends_with_the_same_weights(
         again.append((stages.index(self.stage) if self.stage else 0, step))
         return original(self, step)
 
-    monkeypatch.setattr(Batches, "at", record)
+    monkeypatch.setattr(Batches, "__getitem__", record)
     train(st_resnet, stream, toy, broken, init=init)
     assert again == whole[killed_at:]
     assert same(unbroken, broken)
@@ -243,8 +243,8 @@ def test_batches_depend_on_seed_and_step_alone(tsn, toy):
     ):
         first = Batches(tsn, "spatial", clips, kept, 6, 0, ("a",))
         second = Batches(tsn, "spatial", clips, read, 6, 0, ("a",))
-        batches = [first.at(step) for step in range(8)]
-        (tensor,), labels = second.at(5)
+        batches = [first[step] for step in range(8)]
+        (tensor,), labels = second[5]
         assert torch.equal(tensor, batches[5][0][0])
         assert torch.equal(labels, batches[5][1])
     # 8 batches of 6 are three passes over 16 clips: 24 of each class.
@@ -258,8 +258,8 @@ def test_batches_made_ahead_are_the_same(st_resnet, toy):
     with ClipReader(clips, *stores, toy.frame_size, keep=True) as reader:
         batches = Batches(st_resnet, "joint", clips, reader, 3, 0, ("a",), stage)
         random = torch.get_rng_state()
-        for step, (raw, labels) in zip(range(2, 9), batches.steps(range(2, 9), CPU, 2), strict=True):
-            expected = batches.at(step)
+        for step, (raw, labels) in zip(range(2, 9), batches.of_steps(range(2, 9), CPU, 2), strict=True):
+            expected = batches[step]
             assert all(map(torch.equal, raw, expected[0]))
             assert torch.equal(labels, expected[1])
         assert torch.equal(torch.get_rng_state(), random)
@@ -312,13 +312,51 @@ def test_two_devices_share_every_batch_of_both_stages(st_resnet, toy, tmp_path):
     assert 0 < apart < moved
 
 
+def changed(spec, stream: str, **keys):
+    """The recogniser with other keys in a stream's training."""
+    return spec.model_copy(update={stream: getattr(spec, stream).model_copy(update=keys)})
+
+
+def test_gradients_of_micro_batches_add_up_to_those_of_the_batch(tsn, toy, tmp_path, monkeypatch):
+    # Without BN's statistics and dropout, what a clip adds does not depend on the others.
+    monkeypatch.setattr(training, "train_mode", lambda network, partial_bn: network.eval())
+    expected = state(train(tsn, "spatial", toy, tmp_path / "whole.pt"))
+    found = state(train(changed(tsn, "spatial", micro_batch=1), "spatial", toy, tmp_path / "micro.pt"))
+    start = tsn.spatial.model_copy(update={"iterations": 1, "lr": 1e-9})
+    first = state(train(tsn.model_copy(update={"spatial": start}), "spatial", toy, tmp_path / "start.pt"))
+    moved = sum((expected[name] - first[name]).float().norm() for name in expected)
+    apart = sum((expected[name] - found[name]).float().norm() for name in expected)
+    assert apart < 1e-3 * moved
+
+
+def test_bn_takes_its_statistics_over_a_micro_batch(tsn, toy, tmp_path):
+    counts = {
+        micro: state(
+            train(changed(tsn, "spatial", micro_batch=micro), "spatial", toy, tmp_path / f"{micro}.pt")
+        )
+        for micro in (None, 2)
+    }
+    name = next(name for name in counts[2] if name.endswith("num_batches_tracked"))
+    steps = tsn.spatial.iterations
+    assert (counts[None][name], counts[2][name]) == (steps, 2 * steps)
+
+
+@pytest.mark.slow
+def test_two_devices_with_the_same_micro_batches_train_the_same_weights(tsn, toy, tmp_path):
+    spec = changed(tsn, "temporal", micro_batch=1, dropout=0.0, iterations=4)  # rounding grows with the steps
+    one = state(train(spec, "temporal", toy, tmp_path / "one.pt"))
+    two = state(train(spec, "temporal", toy, tmp_path / "two.pt", compute=config.Compute(devices=2)))
+    for name in (name for name in one if "running" not in name and "tracked" not in name):
+        torch.testing.assert_close(two[name], one[name], rtol=1e-3, atol=1e-6, msg=name)
+
+
 def test_parts_of_a_batch_are_those_of_the_whole(tsn, toy):
     clips = select(read_manifest(toy.manifest), "train")
     with ClipReader(clips, [toy.frames["train"]], [], toy.frame_size) as reader:
         common = (tsn, "spatial", clips, reader, 4, 1, ("check",))
         whole, halves = Batches(*common), [Batches(*common, part=slice(at, at + 2)) for at in (0, 2)]
-        (images,), labels = whole.at(3)
-        parts = [half.at(3) for half in halves]
+        (images,), labels = whole[3]
+        parts = [half[3] for half in halves]
         assert len({half.step_seed(3) for half in halves}) == 2  # dropout differs
         assert halves[0].step_seed(3) == whole.step_seed(3)
     assert torch.equal(images, torch.cat([tensors[0] for tensors, _ in parts]))
