@@ -355,7 +355,7 @@ def test_every_rule_is_covered(finished):
     rules = {
         r
         for p in (finished[0].folder / "rules").glob("*.smk")
-        for r in re.findall(r"^rule (\w+):", p.read_text(), re.M)
+        for r in re.findall(r"^(?:use rule \w+ as|rule) (\w+)(?: with)?:", p.read_text(), re.M)
     }
     # Targets of their own, without a command; and archives, which the demo has none of (tests/test_paper.py).
     assert covered == rules - {"figures", "tables", "unpack_archive"}
