@@ -121,7 +121,7 @@ def main() -> None:
     cv2.setNumThreads(1)
     config = load_config(yaml.safe_load((ROOT / "config/paper.yaml").read_text()), data_must_exist=False)
     print(f"# Made by benchmarks/throughput.py on {device_name(Compute())}, torch {torch.__version__},")
-    print(f"# {date.today()}, {len(videos)} videos, processor seconds, alone on the machine.")
+    print(f"# {date.today()}, {len(videos)} videos, processor seconds.")
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(["operation", "unit", "gflop", "float32", "bfloat16"])
     for row in chain(video_rows(videos, config), map(network_row, network_operations(config))):

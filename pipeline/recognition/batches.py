@@ -63,9 +63,9 @@ class Batches:
         Each of the ``workers`` processes opens the stores itself, and has two pieces ready.
         """
         numbers = range(steps.start * self.pieces, steps.stop * self.pieces)
-        batches: Iterable[Batch] = map(self.__getitem__, numbers)
+        pieces: Iterable[Batch] = map(self.__getitem__, numbers)
         if workers:
-            batches = DataLoader(
+            pieces = DataLoader(
                 self,
                 batch_size=None,  # an item is a piece
                 sampler=numbers,
@@ -74,7 +74,7 @@ class Batches:
                 pin_memory=device.type == "cuda",
                 generator=torch.Generator(),  # leaves the training's own random numbers alone
             )
-        for raw, labels in batches:
+        for raw, labels in pieces:
             yield [part.to(device, non_blocking=True) for part in raw], labels.to(device)
 
     def __getitem__(self, number: int) -> Batch:

@@ -275,11 +275,13 @@ class _Step(nn.Module):
     def __init__(self, network: nn.Module, stream: str, compute: config.Compute) -> None:
         super().__init__()
         self.network, self.compute = network, compute
-        joint, flows = stream == "joint", (False, True) if stream == "joint" else (stream == "temporal",)
-        backbones = (network.appearance, network.motion) if joint else (network,)
+        if stream == "joint":
+            seen = [(network.appearance, False), (network.motion, True)]
+        else:
+            seen = [(network, stream == "temporal")]
         self.normalised = [
             partial(inputs.normalise, normalisation=backbone.normalisation, flow=flow)
-            for backbone, flow in zip(backbones, flows, strict=True)
+            for backbone, flow in seen
         ]
 
     def forward(self, raw: list[torch.Tensor], labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

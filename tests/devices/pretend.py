@@ -9,6 +9,7 @@ import contextlib
 import json
 import warnings
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import nn
@@ -22,21 +23,14 @@ from pipeline.flow.flownet2 import NETWORKS
 from pipeline.recognition.models import build_model
 from pipeline.recognition.training import _Step
 from pipeline.superres.batches import Batch
+from pipeline.superres.features import VGG19
 from pipeline.superres.networks import load_network
 from pipeline.superres.objective import Objective
+from tests.networks import SMALL
 
 NAME = "pretend"
 DEVICE = f"{NAME}:0"
 COMPUTE = config.Compute.model_construct(device=NAME, devices=1, threads=1, precision="float32")
-SR = {
-    "bicubic": {},
-    "vdsr": {"depth": 4, "features": 8},
-    "srresnet": {"blocks": 2, "features": 8},
-    "rrdb": {"blocks": 1, "features": 8, "growth": 4},
-    "rcan": {"groups": 1, "blocks": 2, "features": 16, "reduction": 2},
-    "vsr_duf": {"depth": 16, "units": 1, "growth": 4, "features": 8, "head": 8, "learned_expansion": True},
-    "spmc": {"features": 4, "motion_features": 4},
-}
 GAN = {"size": 32, "features": 4}
 LOSSES = {
     "siamese": {"pixel": config.PixelLoss(kind="huber"), "warp": config.WarpLoss()},
@@ -87,19 +81,19 @@ def images(*shape: int) -> torch.Tensor:
     return torch.rand(shape, device=DEVICE)
 
 
-def sr_case(name: str) -> None:
-    network = load_network(name, SR[name])
+def sr_case(name: str, **more: object) -> None:
+    network = load_network(name, SMALL[name] | more)
     if name == "vsr_duf":
         network(torch.rand(1, 7, 3, 8, 8))  # it reads its number of steps once
     sr = moved(network)(images(2, network.frames, 3, 16, 16))
     if name != "bicubic":
         sr.sum().backward()
-    moved(network.eval())(images(2, network.frames, 3, 16, 16))
+    network.eval()(images(2, network.frames, 3, 16, 16))
 
 
 def loss_case(name: str) -> None:
     network, features = (
-        moved(load_network("spmc", SR["spmc"])),
+        moved(load_network("spmc", SMALL["spmc"])),
         config.FeatureNetwork(network="random_features"),
     )
     training = config.SRTraining(losses=config.Losses(**({"pixel": None} | LOSSES[name])))
@@ -120,7 +114,8 @@ def flow_case(name: str) -> None:
 
 def recogniser_case(protocol: str, network: str, args: dict, stream: str) -> None:
     section = config.TSN if protocol == "tsn" else config.STResNet
-    spec = section(label=protocol, network=network, args=args, crop=32, flow_stack=2)
+    pool = {"temporal_pool": True} if stream == "joint" else {}
+    spec = section(label=protocol, network=network, args=args, crop=32, flow_stack=2, **pool)
     step = _Step(moved(build_model(spec, stream, 5, 0.5)), stream, COMPUTE)
     raw = [torch.zeros(2, 5, 32, 32, 4 if s == "temporal" else 3, dtype=torch.uint8, device=DEVICE)
            for s in (("spatial", "temporal") if stream == "joint" else (stream,))]  # fmt: skip
@@ -137,27 +132,28 @@ class LeftBehind(nn.Module):
         return nn.functional.conv2d(x, self.kernel)
 
 
-def broken_case(left_behind: bool) -> None:
-    if left_behind:
-        moved(LeftBehind())(images(1, 3, 8, 8))
-    else:
-        images(1).item()
-
-
 def cases() -> dict[str, Callable[[], None]]:
-    found = {f"sr/{name}": lambda name=name: sr_case(name) for name in SR}
-    found |= {f"loss/{name}": lambda name=name: loss_case(name) for name in LOSSES}
-    found |= {f"flow/{name}": lambda name=name: flow_case(name) for name in NETWORKS}
+    found = {f"sr/{name}": partial(sr_case, name) for name in SMALL}
+    found["sr/vsr_duf, learned"] = partial(sr_case, "vsr_duf", learned_expansion=True)
+    found |= {f"loss/{name}": partial(loss_case, name) for name in LOSSES}
+    found["features/vgg19"] = lambda: moved(VGG19())(images(1, 3, 32, 32)).sum().backward()
+    found |= {f"flow/{name}": partial(flow_case, name) for name in NETWORKS}
     small = {"depths": [2, 2, 2, 2], "width": 8}
-    for caffe in (False, True):
-        for stream in ("spatial", "temporal", "joint"):
-            about = ("st_resnet", "resnet50", small | {"caffe": caffe}, stream)
-            found[f"st_resnet/{stream}{'/caffe' * caffe}"] = lambda about=about: recogniser_case(*about)
-    for stream in ("spatial", "temporal"):
-        about = ("tsn", "bn_inception", {"width": 0.125}, stream)
-        found[f"tsn/{stream}"] = lambda about=about: recogniser_case(*about)
-    found["broken/left_behind"] = lambda: broken_case(True)
-    found["broken/reads_a_value"] = lambda: broken_case(False)
+    recognisers = {
+        "tsn": {"bn_inception": {"width": 0.125}, "efficientnet_lite0": {}},
+        "st_resnet": {
+            "resnet50": small,
+            "resnet50, caffe": small | {"caffe": True},
+            "efficientnet_lite0": {},
+        },
+    }
+    for protocol, networks in recognisers.items():
+        for name, args in networks.items():
+            for stream in ("spatial", "temporal", "joint")[: 2 if protocol == "tsn" else 3]:
+                about = (protocol, name.split(",")[0], args, stream)
+                found[f"{protocol}/{name}/{stream}"] = partial(recogniser_case, *about)
+    found["broken/left_behind"] = lambda: moved(LeftBehind())(images(1, 3, 8, 8))
+    found["broken/reads_a_value"] = lambda: images(1).item()
     return found
 
 

@@ -10,7 +10,7 @@ from pipeline.config import Compute
 from pipeline.superres.networks import load_network
 from pipeline.torch_settings import torch_settings
 from pipeline.weights.checkpoint import read_own
-from tests.devices.pretend import SR
+from tests.networks import SMALL
 
 pytestmark = pytest.mark.gpu
 DEVICE = "cuda"
@@ -24,10 +24,10 @@ def gpus() -> int:
     return torch.cuda.device_count()
 
 
-@pytest.mark.parametrize("name", SR)
+@pytest.mark.parametrize("name", SMALL)
 def test_networks_and_their_gradients_have_the_cpus_numbers(name):
     torch.manual_seed(0)
-    network = load_network(name, SR[name]).eval()
+    network = load_network(name, SMALL[name]).eval()
     lr = torch.rand(2, network.frames, 3, 12, 16)
     found = []
     for device in ("cpu", DEVICE):

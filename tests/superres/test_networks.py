@@ -8,16 +8,8 @@ from torch import nn
 from pipeline.superres.networks import NetworkError, load_network, network_names
 from pipeline.superres.networks.luma import OFFSET, luma
 from pipeline.video.resize import imresize
+from tests.networks import SMALL
 
-SMALL = {
-    "bicubic": {},
-    "vdsr": {"depth": 4, "features": 8},
-    "srresnet": {"blocks": 2, "features": 8},
-    "rrdb": {"blocks": 1, "features": 8, "growth": 4},
-    "rcan": {"groups": 1, "blocks": 2, "features": 16, "reduction": 2},
-    "vsr_duf": {"depth": 16, "units": 1, "growth": 4, "features": 8, "head": 8},
-    "spmc": {"features": 4, "motion_features": 4},
-}
 PUBLISHED = [
     ("bicubic", {}, 0),
     ("vdsr", {}, 664_704),
