@@ -30,6 +30,12 @@ include: "rules/report.smk"
 include: "rules/tables.smk"
 
 
+# Snakemake compares the text of commands; how it is laid out changes nothing.
+for one in workflow.rules:
+    if one.shellcmd:
+        one.shellcmd = " ".join(one.shellcmd.split())
+
+
 # GPU jobs take the first GPUs that they see, so a machine runs one at a time, whatever the flags. Scope local:
 # on a cluster no turns are taken, because its scheduler gives each job the GPUs (resource gpu) that it asks for.
 resource_scopes:

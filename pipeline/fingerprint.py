@@ -2,11 +2,12 @@
 
 Snakemake does not see changes in imported modules. Each rule therefore carries, among its params,
 the fingerprint of the modules that its stage can reach: the syntax trees of the stage's module and
-of everything it imports inside the package, at any depth. Comments, formatting and docstrings do not
-count. Modules that are chosen by the configuration (networks, losses, flow engines) are loaded by
-name, so the import statements do not lead to them; the rule names those that it uses.
+of everything it imports inside the package, at any depth. Comments, formatting, docstrings and messages
+do not count (behaviour.py). Modules that are chosen by the configuration (networks, losses, flow engines)
+are loaded by name, so the import statements do not lead to them; the rule names those that it uses.
 
-``pipeline.config`` does not count: its values reach a stage through the rule's other params.
+A name that a package only passes on (``from pipeline.config import SCALE``) leads to the module that
+defines it, not to the whole package.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+from pipeline.behaviour import behaviour
+
 PACKAGE = "pipeline"
-IGNORED = "pipeline.config"
-"""A package whose modules do not count."""
 COMPILED = ".cpp"
 """Source compiled by the module of the same name, such as tvl1.cpp by tvl1.py."""
 
@@ -37,17 +38,22 @@ def fingerprint(*modules: str) -> str:
     Raises:
         ModuleNotFoundError: if a module does not exist.
     """
-    reached: set[str] = set()
+    digest = hashlib.sha256()
+    for name in sorted(reached(*modules)):
+        digest.update(f"{name} {_digest(name)}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def reached(*modules: str) -> set[str]:
+    """Names of the modules that count in ``fingerprint``; same arguments and errors."""
+    found: set[str] = set()
     pending = [name.partition(":")[0] for name in modules]
     while pending:
         name = pending.pop()
-        if name not in reached and not f"{name}.".startswith(f"{IGNORED}."):
-            reached.add(name)
+        if name not in found:
+            found.add(name)
             pending += _imports(name)
-    digest = hashlib.sha256()
-    for name in sorted(reached):
-        digest.update(f"{name} {_digest(name)}\n".encode())
-    return digest.hexdigest()[:16]
+    return found
 
 
 @cache
@@ -71,14 +77,7 @@ def _tree(name: str) -> ast.Module:
     path = _source(name)
     if path is None:
         raise ModuleNotFoundError(f"no source of module {name}")
-    tree = ast.parse(path.read_text(), filename=str(path))
-    for node in ast.walk(tree):
-        if (
-            isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
-            and ast.get_docstring(node) is not None
-        ):
-            node.body = node.body[1:] or [ast.Pass()]
-    return tree
+    return behaviour(path.read_text(encoding="utf-8"), name.split(".")[0], str(path))
 
 
 @cache
@@ -92,35 +91,78 @@ def _digest(name: str) -> str:
 
 def _compiled_code(path: Path) -> str:
     """C++ without comments and layout, with what it includes from its own folder."""
-    code = re.sub(r"//[^\n]*|/\*.*?\*/", " ", path.read_text(), flags=re.DOTALL)
+    code = re.sub(r"//[^\n]*|/\*.*?\*/", " ", path.read_text(encoding="utf-8"), flags=re.DOTALL)
     headers = re.findall(r'#include\s+"([^"]+)"', code)
     return " ".join(code.split()) + "".join(_compiled_code(path.parent / header) for header in headers)
 
 
 @cache
 def _imports(name: str) -> tuple[str, ...]:
-    """Modules of the same top-level package that a module imports, and the packages it lies in."""
-    top = name.split(".")[0]
-    found = {name.rpartition(".")[0]} - {""}
-    for candidate in _candidates(name):
-        if candidate.split(".")[0] == top and _source(candidate):
-            found.add(candidate)
-    return tuple(sorted(found))
+    """Modules of the same top-level package that a module imports."""
+    found = {module for module in _candidates(name) if _source(module)}
+    if name.split(".")[0] != PACKAGE:
+        # Importing a module runs the packages around it. Ours only define and pass on names.
+        found |= {name.rpartition(".")[0]} - {""}
+    return tuple(sorted(found - {name}))
 
 
 def _candidates(name: str) -> Iterator[str]:
-    tree = _tree(name)
-    is_package = _source(name).name == "__init__.py"
-    for node in ast.walk(tree):
+    """Modules of its own top-level package that the import statements of a module may mean."""
+    tree, top = _tree(name), name.split(".")[0]
+    for node in _statements(tree):
         if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name.split(".")[0] == top)
+        elif isinstance(node, ast.ImportFrom) and (base := _base(name, node)).split(".")[0] == top:
             for alias in node.names:
-                yield alias.name
-        elif isinstance(node, ast.ImportFrom):
-            base = node.module or ""
-            if node.level:
-                parents = name.split(".")[: len(name.split(".")) - node.level + is_package]
-                base = ".".join([*parents, base] if base else parents)
-            yield base
-            # `from package import name` may name a module.
-            for alias in node.names:
-                yield f"{base}.{alias.name}"
+                module = f"{base}.{alias.name}"
+                if not _source(module):
+                    yield _definer(base, alias.name)
+                elif attributes := _attributes(tree, alias.asname or alias.name):
+                    # `from pipeline import config` and then only `config.SCALE`.
+                    yield from (_definer(module, attribute) for attribute in attributes)
+                else:
+                    yield module
+
+
+def _statements(tree: ast.Module) -> Iterator[ast.AST]:
+    """All nodes but what only a type checker reads."""
+    pending: list[ast.AST] = [tree]
+    while pending:
+        node = pending.pop()
+        if not (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)):
+            yield node
+            pending += ast.iter_child_nodes(node)
+
+
+def _base(name: str, node: ast.ImportFrom) -> str:
+    """The module that a from-import names, relative ones resolved."""
+    base = node.module or ""
+    if node.level:
+        is_package = _source(name).name == "__init__.py"
+        parents = name.split(".")[: len(name.split(".")) - node.level + is_package]
+        base = ".".join([*parents, base] if base else parents)
+    return base
+
+
+def _attributes(tree: ast.Module, module: str) -> set[str]:
+    """Names that are taken from an imported module; none where it is used in any other way."""
+    uses = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id == module]
+    taken = [
+        node.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == module
+    ]
+    return set(taken) if len(taken) == len(uses) else set()
+
+
+def _definer(module: str, name: str) -> str:
+    """The module that defines a name which ``module`` has: itself, or one that its package takes it from."""
+    path = _source(module)
+    if path is not None and path.name == "__init__.py":
+        if _source(f"{module}.{name}"):
+            return f"{module}.{name}"
+        for node in _tree(module).body:
+            if isinstance(node, ast.ImportFrom) and name in [a.asname or a.name for a in node.names]:
+                original = next(a.name for a in node.names if (a.asname or a.name) == name)
+                return _definer(_base(module, node), original)
+    return module

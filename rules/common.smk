@@ -1,14 +1,19 @@
 # The checked configuration, where files lie, and what each stage reads.
-import hashlib
+import importlib.util
 import json
 import os
 import re
 import sys
+from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.io import is_flagged
 
+from pipeline.config import SRProgress
 from pipeline.config_file import load_config
+from pipeline.content import Contents
 from pipeline.data.archive import is_archive
+from pipeline.data.inventory import clips_inventory, files_inventory, videos_inventory
 from pipeline.errors import PipelineError
 from pipeline.fingerprint import fingerprint
 from pipeline.preflight.report import check
@@ -24,6 +29,8 @@ except PipelineError as error:
     raise WorkflowError(str(error))
 
 OUT = str(CONFIG.output)
+# Hashes of users' files, remembered between runs.
+CONTENTS = Contents(CONFIG.output / ".contents.json")
 ENVIRONMENT = f"{workflow.basedir}/envs/{'gpu' if CONFIG.compute.device == 'cuda' else 'cpu'}.yaml"
 GPUS = int(CONFIG.compute.device == "cuda")
 TRAINING_GPUS = GPUS * CONFIG.compute.devices
@@ -176,8 +183,17 @@ def training_modules(model):
 
 
 def given(path):
-    """A file that the config names, as an input; nothing where it is missing and this run only plans."""
-    return [] if PLANNING and not os.path.exists(path) else [str(path)]
+    """A file that the config names, as an input; nothing where it is missing and this run only plans.
+
+    Its content counts, through the job's params (``content_of``), and not its time stamp.
+    """
+    return [] if PLANNING and not os.path.exists(path) else [ancient(str(path))]
+
+
+def content_of(files):
+    """Hashes of the given files among a job's inputs, as text for its params."""
+    paths = [Path(file) for file in files if is_flagged(file, "ancient")]
+    return json.dumps([CONTENTS.hash(path) for path in paths])
 
 
 def weights_of(model):
@@ -185,6 +201,19 @@ def weights_of(model):
     if MODELS[model].weights:
         return given(MODELS[model].weights)
     return [f"{OUT}/superres/models/{model}.pt"] if MODELS[model].training else []
+
+
+def init_weights(model):
+    """Weights that the training of a model starts from."""
+    return weights_of(MODELS[model].init) if MODELS[model].init else []
+
+
+def sr_recipe(model):
+    """What decides the weights of a trained model, as text for one argument."""
+    training = MODELS[model].training.model_dump(
+        mode="json", exclude=set(SRProgress.model_fields)
+    )
+    return as_json(MODELS[model], "network", "args", training=training)
 
 
 def feature_weights(model):
@@ -239,6 +268,31 @@ def recognizer_importer(dataset, recognizer, streams, initial=None):
     )
 
 
+def initial_weights(recognizer):
+    """File of the weights that a recogniser's training starts from: a path, or package:file."""
+    named = spec_of(recognizer).initial_weights
+    if not named:
+        return []
+    package, _, file = named.rpartition(":")
+    folders = (
+        importlib.util.find_spec(package).submodule_search_locations
+        if package
+        else [""]
+    )
+    return given(Path(folders[0]) / file)
+
+
+def training_content(w):
+    """Hashes of given weights that the training of a stream starts from."""
+    streams = recognizer_weights(w.dataset, w.recognizer, first_streams(w.stream))
+    return content_of(streams + initial_weights(w.recognizer))
+
+
+def scoring_content(w, streams):
+    """Hashes of given weights that score these streams."""
+    return content_of(recognizer_weights(w.dataset, w.recognizer, streams))
+
+
 def scoring_code(w, streams):
     """Fingerprint of what scores these streams."""
     return fingerprint(
@@ -261,7 +315,7 @@ def recognizer_spec(recognizer, stream, dataset):
 def made_folder(name, part):
     """Folder that a job makes for the videos or lists of a data set: the demo's, or an archive's content."""
     data = CONFIG.datasets.get(name, CONFIG.training_videos)
-    root = data.root if part == "videos" else data.splits
+    root = data.root if part == "videos" else getattr(data, "splits", None)
     if is_archive(root):
         return [f"{OUT}/unpacked/{name}/{part}"]
     folder = f"{OUT}/demo/{name}"
@@ -273,19 +327,19 @@ def below(root, folder):
     return "" if is_archive(root) else str(root).removeprefix("".join(folder))
 
 
-def inventory(*roots):
-    """Hash of names and sizes of all files of given folders: what a listing depends on.
-
-    A folder cannot be an input: its time stamp misses what changes further down, and the
-    between-workflow cache fails on it.
-    """
-    digest = hashlib.sha256()
-    for root in roots:
-        for folder, folders, files in os.walk(root):
-            folders.sort()
-            for name in sorted(files):
-                path = os.path.join(folder, name)
-                digest.update(
-                    f"{os.path.relpath(path, root)} {os.path.getsize(path)}\n".encode()
-                )
-    return digest.hexdigest()[:16]
+def inventory(name):
+    """Hash of what the listing of a data set's clips, or of the training videos, reads of users' files."""
+    data = CONFIG.datasets.get(name, CONFIG.training_videos)
+    roots = {"videos": data.root, "splits": getattr(data, "splits", None)}
+    roots = {
+        part: root
+        for part, root in roots.items()
+        if root and not made_folder(name, part)
+    }
+    if PLANNING and not all(root.is_dir() for root in roots.values()):
+        return "missing"
+    if name not in CONFIG.datasets:
+        return videos_inventory(data.root, CONTENTS) if roots else ""
+    if len(roots) == 2:
+        return clips_inventory(data, data.root, data.splits, CONTENTS)
+    return " ".join(files_inventory(root, CONTENTS) for root in roots.values())

@@ -22,15 +22,15 @@ rule generate_demo:
         " --seed {params.seed} --folder {output:q} 2> {log:q}"
 
 
+def archive_of(w):
+    """The archive that a job unpacks."""
+    data = CONFIG.datasets.get(w.name, CONFIG.training_videos)
+    return given(data.root if w.part == "videos" else data.splits)
+
+
 rule unpack_archive:
     input:
-        lambda w: given(
-            CONFIG.training_videos.root
-            if w.name == "training_videos"
-            else getattr(
-                CONFIG.datasets[w.name], "root" if w.part == "videos" else "splits"
-            )
-        ),
+        archive_of,
     output:
         directory(f"{OUT}/unpacked/{{name}}/{{part}}"),
     log:
@@ -40,6 +40,7 @@ rule unpack_archive:
     conda:
         ENVIRONMENT
     params:
+        content=lambda w: content_of(archive_of(w)),
         code=fingerprint("pipeline.data.archive"),
     shell:
         "python -m pipeline unpack-archive --archive {input:q} --folder {output:q} 2> {log:q}"
@@ -57,13 +58,15 @@ rule list_clips:
     conda:
         ENVIRONMENT
     params:
+        # Not from `input`: Snakemake does not record such params, so a change of them would go unseen.
         # Below the input where it is generated: a path of the output folder would part the caches of runs.
-        root=lambda w, input: below(CONFIG.datasets[w.dataset].root, input.root),
-        splits=lambda w, input: below(CONFIG.datasets[w.dataset].splits, input.splits),
-        files=lambda w, input: inventory(
-            *([] if input.root else [CONFIG.datasets[w.dataset].root]),
-            *([] if input.splits else [CONFIG.datasets[w.dataset].splits]),
+        root=lambda w: below(
+            CONFIG.datasets[w.dataset].root, made_folder(w.dataset, "videos")
         ),
+        splits=lambda w: below(
+            CONFIG.datasets[w.dataset].splits, made_folder(w.dataset, "splits")
+        ),
+        files=lambda w: inventory(w.dataset),
         dataset=lambda w: as_json(
             CONFIG.datasets[w.dataset], "layout", "split", "classes", "shards"
         ),
@@ -103,10 +106,10 @@ rule list_videos:
     conda:
         ENVIRONMENT
     params:
-        root=lambda w, input: below(CONFIG.training_videos.root, input),
-        files=lambda w, input: inventory(
-            *([] if input else [CONFIG.training_videos.root])
+        root=lambda w: below(
+            CONFIG.training_videos.root, made_folder("training_videos", "videos")
         ),
+        files=lambda w: inventory("training_videos"),
         videos=as_json(CONFIG.training_videos, "size", "max_frames", "shards"),
         code=fingerprint("pipeline.data.listing"),
     shell:

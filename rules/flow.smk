@@ -49,6 +49,7 @@ rule extract_training_flow:
         flow=lambda w: as_json(CONFIG.flow, w.engine),
         patches=as_json(CONFIG.patches, "frames_per_video", "margin"),
         seed=CONFIG.seed,
+        content=lambda w: content_of(flow_weights(w.engine)),
         compute=lambda w: (
             as_json(CONFIG.compute, "device", "threads")
             if w.engine == "flownet2"

@@ -55,6 +55,7 @@ rule train_recognizer:
         size=json.dumps(CONFIG.recognition.frame_size),
         compute=as_json(CONFIG.compute),
         seed=CONFIG.seed,
+        content=training_content,
         code=lambda w: fingerprint(
             "pipeline.recognition.training",
             *recognizer_modules(w.recognizer, [w.stream]),
@@ -106,6 +107,7 @@ rule train_mixed_recognizer:
         size=json.dumps(CONFIG.recognition.frame_size),
         compute=as_json(CONFIG.compute),
         seed=CONFIG.seed,
+        content=training_content,
         code=lambda w: fingerprint(
             "pipeline.recognition.mixtures",
             *recognizer_modules(w.recognizer, [w.stream]),
@@ -152,6 +154,7 @@ rule score_clips:
         split=lambda w: CONFIG.datasets[w.dataset].split,
         size=json.dumps(CONFIG.recognition.frame_size),
         compute=INFERENCE,
+        content=lambda w: scoring_content(w, scored_streams(w.recognizer, w.method)),
         code=lambda w: scoring_code(w, scored_streams(w.recognizer, w.method)),
     shell:
         "python -m pipeline score-clips --spec {params.spec:q} --streams {params.streams:q}"
@@ -181,4 +184,5 @@ use rule score_clips as score_pair with:
         method="{pair}",
         shard="",
         streams=json.dumps(["joint"]),
+        content=lambda w: scoring_content(w, ["joint"]),
         code=lambda w: scoring_code(w, ["joint"]),

@@ -4,7 +4,7 @@
 rule train_sr:
     input:
         patches=lambda w: f"{OUT}/patches/{MODELS[w.model].training.patches}.h5",
-        init=lambda w: weights_of(MODELS[w.model].init) if MODELS[w.model].init else [],
+        init=lambda w: init_weights(w.model),
         features=lambda w: feature_weights(w.model),
     output:
         f"{OUT}/superres/models/{{model}}.pt",
@@ -21,7 +21,12 @@ rule train_sr:
         gpu_turn=GPUS,
     params:
         name="{model}",
-        model=lambda w: as_json(MODELS[w.model], "network", "args", "training"),
+        model=lambda w: sr_recipe(w.model),
+        # How often a training says how it goes changes no weights: from `threads`, so not recorded.
+        progress=lambda w, threads: as_json(
+            MODELS[w.model].training, *SRProgress.model_fields
+        ),
+        content=lambda w: content_of(init_weights(w.model) + feature_weights(w.model)),
         features=lambda w: (
             as_json(CONFIG.superres.feature_network)
             if MODELS[w.model].training.losses.feature
@@ -32,7 +37,7 @@ rule train_sr:
         code=lambda w: fingerprint(*training_modules(w.model)),
     shell:
         "python -m pipeline train-sr --name {params.name} --model {params.model:q}"
-        " --feature-network {params.features:q} --compute {params.compute:q} --seed {params.seed}"
+        " --progress {params.progress:q} --feature-network {params.features:q} --compute {params.compute:q} --seed {params.seed}"
         " --patches {input.patches:q} --init {input.init:q} --code {params.code} --out {output:q} 2> {log:q}"
 
 
@@ -58,6 +63,7 @@ rule super_resolve:
         model=lambda w: as_json(MODELS[w.model], "network", "args"),
         compute=INFERENCE,
         batch=CONFIG.superres.batch_pixels,
+        content=lambda w: content_of(weights_of(w.model)),
         code=lambda w: fingerprint(
             "pipeline.superres.inference",
             network_module("superres", MODELS[w.model].network),

@@ -1,11 +1,13 @@
 """Fingerprints of a small package written for the purpose."""
 
+import shutil
 import sys
 from pathlib import Path
 
 import pytest
 
 from pipeline import fingerprint as module
+from pipeline.cli import STAGES
 
 
 @pytest.fixture
@@ -89,6 +91,104 @@ def test_missing_module_is_an_error(package):
         package("toy.nothing")
 
 
+def test_a_name_leads_to_the_module_that_defines_it(package, monkeypatch):
+    """A package that only passes names on does not count, nor do the names that a module does not take.
+
+    Of our own package: around a user's module its packages count, whatever they do.
+    """
+    monkeypatch.setattr(module, "PACKAGE", "toy")
+    monkeypatch.setattr(module, "__file__", str(package.folder / "fingerprint.py"))
+    (package.folder / "deep/__init__.py").write_text("from .sibling import VALUE\nfrom .spare import SPARE\n")
+    (package.folder / "deep/spare.py").write_text("SPARE = 1\n")
+    for text in (
+        "from toy.deep import VALUE\n\ndef value():\n    return VALUE\n",
+        "from toy import deep\n\ndef value():\n    return deep.VALUE\n",
+    ):
+        (package.folder / "helper.py").write_text(text)
+        before = package()
+        replace(package.folder / "deep/spare.py", "= 1", "= 1 + 1")
+        assert package() == before
+        replace(package.folder / "deep/spare.py", "= 1 + 1", "= 1")
+        replace(package.folder / "deep/sibling.py", "= 1", "= 1 + 1")
+        assert package() != before
+        replace(package.folder / "deep/sibling.py", "= 1 + 1", "= 1")
+        # The package takes the name from elsewhere.
+        replace(package.folder / "deep/__init__.py", "sibling import VALUE", "spare import SPARE as VALUE")
+        assert package() != before
+        replace(package.folder / "deep/__init__.py", "spare import SPARE as VALUE", "sibling import VALUE")
+        assert package() == before
+
+
+def test_a_module_used_as_a_whole_is_followed_as_a_whole(package):
+    (package.folder / "deep/__init__.py").write_text("from .spare import SPARE\n")
+    (package.folder / "deep/spare.py").write_text("SPARE = 1\n")
+    (package.folder / "helper.py").write_text("from toy import deep\n\ndef value():\n    return vars(deep)\n")
+    before = package()
+    replace(package.folder / "deep/spare.py", "= 1", "= 2")
+    assert package() != before
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "stages"),
+    [
+        ("section.py", "SCALE = 4", "SCALE = 2", {"pipeline.data.prepare", "pipeline.superres.training"}),
+        (
+            "recognition.py",
+            "[self.stage1, self.stage2]",
+            "[self.stage2, self.stage1]",
+            {"pipeline.recognition.training", "pipeline.recognition.scoring"},
+        ),
+    ],
+)
+def test_behaviour_in_the_configuration_counts(monkeypatch, tmp_path, file, old, new, stages):
+    changed = fingerprints_with(monkeypatch, tmp_path, {f"config/{file}": (old, new)})
+    assert stages <= changed
+    # The configuration's reading and documentation are no stage's.
+    assert "pipeline.data.demo.generate" not in changed or file == "section.py"
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("video/store.py", "clip {clip} is added twice", "clip {clip} was added twice"),
+        ("superres/batches.py", "holds no training patches; crop", "has no training patches; crop"),
+        ("superres/training_log.py", "is not finite between", "is infinite between"),
+        ("data/prepare.py", "the file changed since", "its bytes changed since"),
+        ("data/listing.py", 'left out"', 'left out, see there"'),
+        ("quality/measure.py", 'unit="clip"', 'unit="video"'),
+        ("config/superres.py", "Adam's learning rate", "learning rate of Adam"),
+        ("config/superres.py", "PositiveInt = Field(400_000", "PositiveInt = Field(300_000"),
+        ("config/superres.py", "give either weights or training", "give weights or training"),
+    ],
+)
+def test_words_count_nowhere(monkeypatch, tmp_path, file, old, new):
+    assert fingerprints_with(monkeypatch, tmp_path, {file: (old, new)}) == set()
+
+
+def fingerprints_with(monkeypatch, folder: Path, changes: dict[str, tuple[str, str]]) -> set[str]:
+    """Stages whose fingerprint changes with some edits of our own package."""
+
+    def take() -> dict[str, str]:
+        return {stage: module.fingerprint(stage) for stage in stages}
+
+    def forget() -> None:
+        for function in (module._source, module._tree, module._digest, module._imports):
+            function.cache_clear()
+
+    stages = {name.partition(":")[0] for name in STAGES.values()} - {"pipeline.preflight.report"}
+    before = take()
+    copy = folder / "pipeline"
+    shutil.copytree(Path(module.__file__).parent, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    for file, (old, new) in changes.items():
+        replace(copy / file, old, new)
+    monkeypatch.setattr(module, "__file__", str(copy / "fingerprint.py"))
+    forget()
+    after = take()
+    monkeypatch.undo()
+    forget()
+    return {stage for stage in stages if before[stage] != after[stage]}
+
+
 def test_stages_do_not_reach_each_other():
     """The floors of the house: a stage's code leads to no other stage's but data and flow."""
     allowed = {
@@ -102,12 +202,7 @@ def test_stages_do_not_reach_each_other():
         "pipeline.report.aggregate": {"report", "data", "video"},
     }
     for stage, rooms in allowed.items():
-        reached, pending = set(), [stage]
-        while pending:
-            name = pending.pop()
-            if name not in reached:
-                reached.add(name)
-                pending += module._imports(name)
+        reached = module.reached(stage)
         folders = {name.split(".")[1] for name in reached if name.count(".") >= 2}
         assert folders <= rooms | {"config"}, stage
         # Weights that are trained here do not depend on the importer of published ones.
@@ -116,10 +211,5 @@ def test_stages_do_not_reach_each_other():
 
 
 def test_the_importer_reaches_no_stage():
-    reached, pending = set(), ["pipeline.weights.published", "pipeline.weights.checkpoint"]
-    while pending:
-        name = pending.pop()
-        if name not in reached:
-            reached.add(name)
-            pending += module._imports(name)
+    reached = module.reached("pipeline.weights.published", "pipeline.weights.checkpoint")
     assert {name.split(".")[1] for name in reached if name.count(".") >= 2} == {"weights"}

@@ -69,7 +69,14 @@ class Losses(Section):
     motion: MotionLoss | None = Field(None, description="term of the network's own motion (spmc)")
 
 
-class SRTraining(Section):
+class SRProgress(Section):
+    """How often a training shows and saves where it stands; the weights do not depend on it."""
+
+    validate_every: PositiveInt = Field(5000, description="steps between validations")
+    checkpoint_every: PositiveInt = Field(5000, description="steps between resumable checkpoints")
+
+
+class SRTraining(SRProgress):
     """How an SR network is trained."""
 
     iterations: PositiveInt = Field(400_000, description="optimiser steps")
@@ -91,8 +98,6 @@ class SRTraining(Section):
     frozen: list[str] = Field(
         default_factory=list, description="beginnings of the names of parameters that do not train"
     )
-    validate_every: PositiveInt = Field(5000, description="steps between validations")
-    checkpoint_every: PositiveInt = Field(5000, description="steps between resumable checkpoints")
 
 
 class SRModel(Section):

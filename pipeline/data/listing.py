@@ -9,6 +9,7 @@ from collections import Counter
 from pathlib import Path
 
 from pipeline import config
+from pipeline.content import content_hash
 from pipeline.data import folder
 from pipeline.data.manifest import Clip, DataError, assign_shards, write_manifest
 from pipeline.data.readers import READERS
@@ -57,6 +58,7 @@ def list_clips(dataset: config.Dataset, root: Path, splits: Path, out: Path, lef
                 height=height // config.SCALE * config.SCALE,
                 width=width // config.SCALE * config.SCALE,
                 shard=0,
+                content=content_hash(candidate.path),
             )
         )
     clips = [
@@ -92,7 +94,7 @@ def list_videos(videos: config.TrainingVideos, root: Path, out: Path, left_out: 
             continue
         frames, height, width = measured
         height, width = fit_area(height, width, videos.size)
-        clips.append(Clip(name, str(path), "", 0, "train", frames, height, width, 0))
+        clips.append(Clip(name, str(path), "", 0, "train", frames, height, width, 0, content_hash(path)))
     clips = _shard(clips, videos.shards)
     _report("training videos", clips, skipped, left_out)
     if not clips:

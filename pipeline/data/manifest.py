@@ -32,6 +32,7 @@ class Clip:
         height: HR rows, the file's cropped at the bottom to a multiple of 4.
         width: HR columns, the file's cropped at the right to a multiple of 4.
         shard: the job of this split that the clip belongs to, from 0.
+        content: hash of the file's bytes (pipeline.content), so that a manifest of other content is another.
     """
 
     id: str
@@ -43,6 +44,7 @@ class Clip:
     height: int
     width: int
     shard: int
+    content: str = ""
 
 
 COLUMNS = [field.name for field in fields(Clip)]

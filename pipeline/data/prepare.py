@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.config import SCALE
+from pipeline.content import content_hash
 from pipeline.data.manifest import Clip, DataError, Split, read_manifest, select
 from pipeline.video.frames import read_frames
 from pipeline.video.resize import imresize
@@ -77,6 +78,8 @@ def _prepare(
 ) -> None:
     with ShardWriter(hr) as hr_store, ShardWriter(lr) as lr_store:
         for clip in clips:
+            if clip.content and content_hash(Path(clip.path)) != clip.content:
+                raise DataError(_changed(clip, "another content"))
             hr_clip, lr_clip = hr_store.start(clip.id), lr_store.start(clip.id)
             for decoded in read_frames(clip.path, max_frames):
                 frame = shape(decoded, clip)
@@ -93,5 +96,5 @@ def _prepare(
 def _changed(clip: Clip, found: str) -> str:
     return (
         f"{clip.path}: has {found}, but the manifest says {clip.frames} frames for "
-        f"{clip.width}x{clip.height} pixels; the file changed: remove the manifest and run again"
+        f"{clip.width}x{clip.height} pixels; the file changed since it was listed: run again"
     )

@@ -196,7 +196,7 @@ def _key(run: Run, classes: int, clips: list[Clip]) -> str:
         run.compute.model_dump(mode="json"),
         run.code,
     ]
-    content.append([[clip.id, clip.label, clip.frames] for clip in clips])
+    content.append([[clip.id, clip.label, clip.frames, clip.content] for clip in clips])
     content.append([hashlib.sha256(path.read_bytes()).hexdigest() for path in run.init])
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 

@@ -13,7 +13,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from pipeline.checkpoint import load_resume, log_folder, resume_path, save_resume
-from pipeline.config import Compute, FeatureNetwork, SRModel
+from pipeline.config import Compute, FeatureNetwork, SRModel, SRProgress
 from pipeline.engine import launch, share
 from pipeline.files import seed_for
 from pipeline.superres.batches import Batch, PatchFile, training_batches
@@ -29,6 +29,7 @@ from pipeline.torch_settings import autocast, torch_settings
 def train_sr(
     name: str,
     model: SRModel,
+    progress: SRProgress,
     feature_network: FeatureNetwork | None,
     compute: Compute,
     seed: int,
@@ -40,7 +41,7 @@ def train_sr(
     """Train ``model`` on a patch file (of the kind ``model.training.patches``) and write its checkpoint.
 
     ``init`` is the checkpoint of a model of the same network whose weights the training starts from.
-    The resumable state, ``resume_path(out)``, is written every ``checkpoint_every`` steps, read if it is of
+    The resumable state, ``resume_path(out)``, is written as often as ``progress`` says, read if it is of
     this very run (same recipe, seed, patches, init and ``code``, a digest of the source), and removed at the
     end. On the CPU a resumed training ends with the same weights, bit for bit, as an unbroken one.
     TensorBoard's files (losses, learning rate, validation PSNR, sample images) go to ``log_folder(out)``.
@@ -51,7 +52,7 @@ def train_sr(
     """
     if model.training is None:
         raise TrainingError(f"{name} has no training section; give it one, or weights")
-    run = _Run(name, model, feature_network, compute, seed, patches, init, code, out)
+    run = _Run(name, model, progress, feature_network, compute, seed, patches, init, code, out)
     launch(compute, _train, run)
 
 
@@ -61,6 +62,7 @@ class _Run:
 
     name: str
     model: SRModel
+    progress: SRProgress
     feature_network: FeatureNetwork | None
     compute: Compute
     seed: int
@@ -123,17 +125,18 @@ def _train(fabric: Fabric, run: _Run) -> None:
                 terms |= {"total": loss, **objective.train_discriminator(sr, batch)}
                 log.step(step, terms, schedule.get_last_lr()[0])
                 schedule.step()
-                if first and (step % training.validate_every == 0 or step == training.iterations):
+                if first and (step % run.progress.validate_every == 0 or step == training.iterations):
                     validation = validate(network, held_out, training.batch_size, compute)
                     log.validation(step, validation)
-                if first and step % training.checkpoint_every == 0 and step < training.iterations:
+                if first and step % run.progress.checkpoint_every == 0 and step < training.iterations:
                     log.check(step)
                     save_resume(resume, _state(parts, step), key)
         if not first:
             return
         metadata = {
             "name": name, "seed": run.seed, "steps": training.iterations, "run": key,
-            "torch": str(torch.__version__), "recipe": model.model_dump_json(), "patches": train.attributes,
+            "torch": str(torch.__version__), "recipe": json.dumps(_recipe(model)),
+            "patches": train.attributes,
             "psnr": validation and validation.psnr, "bicubic_psnr": validation and validation.bicubic_psnr,
         }  # fmt: skip
         save_network(run.out, network, model, metadata)
@@ -154,13 +157,16 @@ def _freeze(network: nn.Module, beginnings: list[str]) -> None:
             value.requires_grad_(False)
 
 
+def _recipe(model: SRModel) -> dict[str, Any]:
+    """The model's section without the keys that change no weights."""
+    return model.model_dump(mode="json", exclude={"training": set(SRProgress.model_fields)})
+
+
 def _run_key(run: _Run, patches: dict[str, Any]) -> str:
     """A digest of all that decides the trained weights."""
-    recipe = run.model.model_dump(mode="json")
-    for how_often in ("validate_every", "checkpoint_every"):
-        del recipe["training"][how_often]
     content = {
-        "name": run.name, "model": recipe, "compute": run.compute.model_dump(mode="json"), "seed": run.seed,
+        "name": run.name, "seed": run.seed,
+        "model": _recipe(run.model), "compute": run.compute.model_dump(mode="json"),
         "feature_network": run.feature_network and run.feature_network.model_dump(mode="json"),
         "code": run.code, "patches": patches,
         "init": run.init and hashlib.sha256(run.init.read_bytes()).hexdigest(),

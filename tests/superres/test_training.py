@@ -93,8 +93,8 @@ def patches(tmp_path_factory):
 def train(patches, folder, model, name="m", seed=0, init=None, code="", compute=None):
     folder.mkdir(exist_ok=True)
     train_sr(
-        name, model, FEATURES, compute or Compute(), seed, patches / f"{model.training.patches}.h5", init,
-        code, folder / "out.pt",
+        name, model, model.training, FEATURES, compute or Compute(), seed,
+        patches / f"{model.training.patches}.h5", init, code, folder / "out.pt",
     )  # fmt: skip
     return read_own(folder / "out.pt")["state_dict"]
 

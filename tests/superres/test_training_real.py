@@ -76,8 +76,8 @@ def test_a_real_video_trains_a_network_that_beats_bicubic_where_it_was_not_train
 
     model, compute = MODELS[kind], Compute()
     train_sr(
-        kind, model, FeatureNetwork(network="random_features"), compute, 0, tmp_path / "patches.h5", None,
-        "", tmp_path / "model.pt",
+        kind, model, model.training, FeatureNetwork(network="random_features"), compute, 0,
+        tmp_path / "patches.h5", None, "", tmp_path / "model.pt",
     )  # fmt: skip
     metadata = read_own(tmp_path / "model.pt")["metadata"]
     assert metadata["psnr"] > metadata["bicubic_psnr"]

@@ -1,0 +1,64 @@
+"""What a listing depends on, as a hash: the lists' entries, and name and content of each file that they name.
+
+The rules carry it among their params, so that a clip that is replaced, added or removed, or a changed list,
+makes the manifest again, whatever the time stamps say.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+from pipeline.config import Dataset
+from pipeline.content import Contents
+from pipeline.data.folder import find_videos
+from pipeline.data.readers import READERS
+
+
+def clips_inventory(dataset: Dataset, root: Path, splits: Path, contents: Contents) -> str:
+    """Hash of what ``list_clips`` reads of a data set.
+
+    Args:
+        dataset: layout, split and classes.
+        root: folder of the videos.
+        splits: folder of the lists.
+        contents: hashes of files.
+
+    Raises:
+        DataError: the lists or folders are not as the layout says.
+        ContentError: a file cannot be read.
+    """
+    listing = READERS[dataset.layout].find_clips(root, splits, dataset.split, dataset.classes)
+    hashes = contents.hashes(candidate.path for candidate in listing.candidates)
+    clips = [
+        (c.entry.id, c.entry.class_name, str(c.entry.split), _relative(c.path, root), hashes[c.path])
+        for c in listing.candidates
+    ]
+    return _hash([listing.classes, *clips, *listing.left_out])
+
+
+def videos_inventory(root: Path, contents: Contents) -> str:
+    """Hash of what ``list_videos`` reads; raises as ``clips_inventory``."""
+    videos, others = find_videos(root)
+    hashes = contents.hashes(path for _, path in videos)
+    return _hash([*((name, _relative(path, root), hashes[path]) for name, path in videos), *others])
+
+
+def files_inventory(root: Path, contents: Contents) -> str:
+    """Hash of names and contents of all files below a folder; raises ContentError."""
+    files = sorted(path for path in root.rglob("*") if path.is_file())
+    hashes = contents.hashes(files)
+    return _hash((_relative(path, root), hashes[path]) for path in files)
+
+
+def _relative(path: Path, root: Path) -> str:
+    return path.relative_to(root).as_posix()
+
+
+def _hash(rows: Iterable[Iterable[str]]) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    for row in rows:
+        # Names of files may hold bytes that are no UTF-8.
+        digest.update("\0".join(row).encode("utf-8", "surrogateescape") + b"\n")
+    return digest.hexdigest()
