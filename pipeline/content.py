@@ -113,4 +113,6 @@ def _read(memory: Path) -> dict[str, list[int | str]]:
         content = json.loads(memory.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return content if isinstance(content, dict) else {}
+    if not isinstance(content, dict):
+        return {}
+    return {path: known for path, known in content.items() if isinstance(known, list)}

@@ -253,6 +253,21 @@ def test_progress_keys_and_blanks_rerun_nothing(finished):
         assert planned(finished) == set()
 
 
+def test_an_edit_can_be_declared_to_change_no_result(finished):
+    """``snakemake --touch`` keeps what was made, and records the code as it is now."""
+    project, data = finished
+    code, made = (
+        project.folder / f for f in ("pipeline/superres/training.py", "out/superres/models/trained.pt")
+    )
+    before = made.read_bytes()
+    with kept(code):
+        code.write_text(code.read_text() + "\nCHANGED = True\n")
+        project.snakemake("--touch", "--cores", "1", *arguments(data))
+        assert planned(finished) == set()
+        assert made.read_bytes() == before
+    project.snakemake("--touch", "--cores", "1", *arguments(data))
+
+
 def test_a_replaced_clip_is_decoded_again(finished):
     """To the end, for once: the store of a clip of equal length and size holds the new pixels."""
     project, data = finished

@@ -350,6 +350,52 @@ def test_a_config_key_reruns_the_stages_that_read_it_alone(finished, key):
     assert planned(project, output, "tests/micro/changed.yaml") == expected
 
 
+def test_words_rerun_nothing(finished):
+    """Messages, descriptions and the layout of commands, in code that nearly every job reaches."""
+    project, output = finished
+    edits = {
+        "pipeline/video/store.py": ("is added twice", "was added twice"),
+        "pipeline/files.py": ('"""Files that', '"""Results that'),
+        "pipeline/config/recognition.py": ("optimiser steps", "steps of the optimiser"),
+        "pipeline/recognition/scoring.py": ("desc=stream", 'desc=f"the {stream} stream"'),
+        "rules/recognition.smk": ("--stream {params.stream}", " --stream  {params.stream}"),
+        "rules/data.smk": ("--out {output.manifest:q}", "--out  {output.manifest:q} "),
+    }
+    before = {project.folder / name: (project.folder / name).read_text() for name in edits}
+    try:
+        for (path, text), (old, new) in zip(before.items(), edits.values(), strict=True):
+            assert old in text
+            path.write_text(text.replace(old, new))
+        assert planned(project, output) == set()
+    finally:
+        for path, text in before.items():
+            path.write_text(text)
+
+
+def test_snakemake_records_every_param(finished):
+    """Those that derive from input, output, threads or resources are not: a change of them goes unseen."""
+    rules = declared_params(finished[0].folder / "rules")
+    records = [json.loads(p.read_text()) for p in (finished[0].folder / ".snakemake/metadata").rglob("*")]
+    made = {record["rule"]: len(record["params"]) for record in records}
+    assert set(made) == set(rules) - {"unpack_archive"}
+    changes_no_result = {"train_sr": {"progress"}}
+    for rule, count in made.items():
+        assert count == len(rules[rule] - changes_no_result.get(rule, set())), rule
+
+
+def declared_params(folder: Path) -> dict[str, set[str]]:
+    """Names of the params of each rule with a command; one that extends another has the other's, too."""
+    rules: dict[str, set[str]] = {}
+    for path in sorted(folder.glob("*.smk")):
+        pattern = r"^(?:use )?rule (\w+)(?: as (\w+) with)?:\n((?:(?: .*)?\n)*)"
+        for name, extension, body in re.findall(pattern, path.read_text(), re.M):
+            block = re.search(r"^    params:\n((?:(?:        .*)?\n)+)", body, re.M)
+            if block:
+                names = set(re.findall(r"^        (\w+)=", block[1], re.M))
+                rules[extension or name] = names | (rules[name] if extension else set())
+    return rules
+
+
 def test_every_rule_is_covered(finished):
     covered = {name.split()[0] for jobs in CODE.values() for name in jobs}
     rules = {
