@@ -1,0 +1,91 @@
+"""Files below a folder of users' data: links are followed, and what cannot be followed is named."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass, field
+from pathlib import Path
+
+JUNK = frozenset(
+    name.casefold()
+    for name in (
+        *("__MACOSX", "Thumbs.db", "ehthumbs.db", "desktop.ini", "@eaDir", "lost+found"),
+        *("$RECYCLE.BIN", "System Volume Information"),
+    )
+)
+"""Files and folders that systems leave in users' folders, beside hidden ones (.DS_Store, ._clip.avi)."""
+
+
+@dataclass
+class Walk:
+    """What lies below a folder; paths below it are text with "/", in the order of their parts.
+
+    Attributes:
+        files: (path below the folder, path) of each regular file. A name that is not UTF-8 holds lone
+            surrogates, as ``os.fsdecode`` makes them; ``os.fsencode`` gives its bytes.
+        left_out: (path below the folder, reason) of links that lead nowhere or back, of folders that
+            may not be read, and of devices.
+    """
+
+    files: list[tuple[str, Path]] = field(default_factory=list)
+    left_out: list[tuple[str, str]] = field(default_factory=list)
+
+
+def walk(root: Path | str) -> Walk:
+    """Find all regular files below a folder, without junk; links to files and folders are followed.
+
+    A link back to a folder around it (the root, or one above) is not entered, so a walk ends. A folder
+    that two links lead to is walked at both places.
+
+    Raises:
+        OSError: the root cannot be read.
+    """
+    found = Walk()
+    real = Path(root).resolve(strict=True)
+    _walk(Path(root), "", {_identity(folder.stat()) for folder in (real, *real.parents)}, found)
+    return found
+
+
+def is_junk(name: str) -> bool:
+    """Whether a file or folder of this name is no data: hidden, or left there by a system."""
+    return name.startswith(".") or name.casefold() in JUNK
+
+
+def shown(name: str) -> str:
+    """A name for messages and files: bytes that are not UTF-8 as \\xNN."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def _walk(folder: Path, below: str, around: set[tuple[int, int]], found: Walk) -> None:
+    with os.scandir(folder) as entries:
+        ordered = sorted((entry for entry in entries if not is_junk(entry.name)), key=lambda e: e.name)
+    for entry in ordered:
+        path, relative = folder / entry.name, below + entry.name
+        # Most entries are plain files, and of these the folder itself says so: no call for each one.
+        if entry.is_file(follow_symlinks=False):
+            found.files.append((relative, path))
+            continue
+        try:
+            status = path.stat()
+        except OSError as error:
+            if not entry.is_symlink():
+                raise
+            target = shown(str(path.readlink()))
+            found.left_out.append((relative, f"a link to {target}, which cannot be read: {error.strerror}"))
+            continue
+        if stat.S_ISREG(status.st_mode):
+            found.files.append((relative, path))
+        elif not stat.S_ISDIR(status.st_mode):
+            found.left_out.append((relative, "neither a file nor a folder"))
+        elif _identity(status) in around:
+            found.left_out.append((relative, "a link back to a folder around it"))
+        else:
+            try:
+                _walk(path, f"{relative}/", {*around, _identity(status)}, found)
+            except PermissionError as error:
+                found.left_out.append((relative, f"a folder that cannot be read: {error.strerror}"))
+
+
+def _identity(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino
