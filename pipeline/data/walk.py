@@ -16,6 +16,9 @@ JUNK = frozenset(
 )
 """Files and folders that systems leave in users' folders, beside hidden ones (.DS_Store, ._clip.avi)."""
 
+NOT_UTF8 = "its name is not UTF-8; rename it"
+"""Reason for a file whose path manifests and stores cannot hold: they are UTF-8 everywhere."""
+
 
 @dataclass
 class Walk:
@@ -52,6 +55,11 @@ def is_junk(name: str) -> bool:
     return name.startswith(".") or name.casefold() in JUNK
 
 
+def is_utf8(name: str) -> bool:
+    """Whether a name from a disk or a list can be written as UTF-8."""
+    return shown(name) == name
+
+
 def shown(name: str) -> str:
     """A name for messages and files: bytes that are not UTF-8 as \\xNN."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
@@ -71,8 +79,7 @@ def _walk(folder: Path, below: str, around: set[tuple[int, int]], found: Walk) -
         except OSError as error:
             if not entry.is_symlink():
                 raise
-            target = shown(str(path.readlink()))
-            found.left_out.append((relative, f"a link to {target}, which cannot be read: {error.strerror}"))
+            found.left_out.append((relative, f"a link that leads nowhere: {error.strerror}"))
             continue
         if stat.S_ISREG(status.st_mode):
             found.files.append((relative, path))

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.data import archive, hmdb51
-from pipeline.data.archive import ArchiveError, is_archive, safe_path, unpack_archive
+from pipeline.data import hmdb51, members
+from pipeline.data.archive import safe_path, unpack_archive
+from pipeline.data.members import ArchiveError, is_archive
 
 HAS_RARFILE = importlib.util.find_spec("rarfile") is not None
 needs_rar = pytest.mark.skipif(
@@ -198,7 +199,7 @@ def test_what_to_install_is_said_where_nothing_reads_rar(tmp_path, target, monke
     def missing(name):
         raise ModuleNotFoundError(name)
 
-    monkeypatch.setattr(archive.importlib, "import_module", missing)
+    monkeypatch.setattr(members.importlib, "import_module", missing)
     monkeypatch.setenv("PATH", str(tmp_path))
     refused(write_rar(tmp_path / "a.rar", {"a": b""}), target, "pip install rarfile.*unar.*bsdtar")
 

@@ -63,8 +63,7 @@ def test_dangling_links_are_named_and_stop_nothing(tmp_path):
     found = walk(tmp_path)
     assert [name for name, _ in found.files] == ["a.avi"]
     reasons = dict(found.left_out)
-    assert "/nowhere/gone.avi" in reasons["gone.avi"]
-    assert "No such file" in reasons["gone.avi"]
+    assert reasons["gone.avi"] == "a link that leads nowhere: No such file or directory"
     assert "symbolic links" in reasons["round.avi"]
 
 

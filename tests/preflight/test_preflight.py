@@ -8,7 +8,7 @@ import yaml
 
 from pipeline.config import SRModel
 from pipeline.config_file import load_config
-from pipeline.data.archive import RAR_READERS
+from pipeline.data.members import RAR_READERS
 from pipeline.preflight import cost, needs
 from pipeline.preflight.cost import Estimate, Work, sr_operation
 from pipeline.preflight.counts import Clips, count_clips, count_videos
