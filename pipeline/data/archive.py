@@ -199,7 +199,7 @@ def _peak(archives: list[Path]) -> int:
 
 
 def _size(number: int) -> str:
-    return f"{number / 1e9:.2f} GB" if number >= 1e8 else f"{number / 1e6:.2f} MB"
+    return f"{number / 1e9:.2f} GB" if number >= 1e9 else f"{number / 1e6:.2f} MB"
 
 
 def _without_suffix(path: Path) -> Path:
