@@ -16,7 +16,7 @@ JUNK = frozenset(
 )
 """Files and folders that systems leave in users' folders, beside hidden ones (.DS_Store, ._clip.avi)."""
 
-NOT_UTF8 = "its name is not UTF-8; rename it"
+NOT_UTF8 = "its path is not UTF-8; rename it"
 """Reason for a file whose path manifests and stores cannot hold: they are UTF-8 everywhere."""
 
 

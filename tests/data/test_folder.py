@@ -45,7 +45,7 @@ def test_a_name_that_is_not_utf8_is_left_out_by_name(tmp_path):
     touch(tmp_path, "a.avi", os.fsdecode("caf\u00e9.avi".encode("latin-1")))
     found, others = find_videos(tmp_path)
     assert [name for name, _ in found] == ["a"]
-    assert others == [(r"caf\xe9.avi", "its name is not UTF-8; rename it")]
+    assert others == [(r"caf\xe9.avi", "its path is not UTF-8; rename it")]
 
 
 def test_no_two_videos_get_one_identifier(tmp_path):

@@ -201,7 +201,7 @@ def test_names_that_are_not_utf8_are_left_out_by_name(find):
     other = os.fsdecode("Archery/v_Zo\u00eb_g24_c01.avi".encode("latin-1"))
     listing = find([*avi(*TRAIN), latin], avi(*TEST), [*avi(*TRAIN, *TEST), latin, other])
     assert len(listing.candidates) == 4
-    reason = "its name is not UTF-8; rename it"
+    reason = "its path is not UTF-8; rename it"
     assert listing.left_out == [
         (r"Archery/v_Andr\xe9_g24_c01", reason),
         (r"Archery/v_Zo\xeb_g24_c01.avi", reason),
