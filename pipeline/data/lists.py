@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pipeline.data.manifest import DataError
 from pipeline.data.names import VIDEO_SUFFIXES, composed, folded
-from pipeline.data.walk import NOT_UTF8, is_utf8, shown, walk
+from pipeline.data.walk import NOT_UTF8, is_utf8, shown, walk, without_links
 
 BOMS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 """Marks at the start of a file, and the encoding that follows."""
@@ -133,11 +133,12 @@ def find_lists(folder: Path, pattern: str, expected: str) -> dict[str, Path]:
             f"{folder}: no lists {expected}, but {some or 'no files at all'}; put the data set's official "
             "split lists there"
         )
-    if len(by_folder) > 1 and "" not in by_folder:
-        places = ", ".join(map(shown, by_folder))
-        raise DataError(f"{folder}: lists {expected} in several folders ({places}); give one of them")
+    places = [""] if "" in by_folder else without_links(folder, by_folder)
+    if len(places) > 1:
+        several = ", ".join(map(shown, places))
+        raise DataError(f"{folder}: lists {expected} in several folders ({several}); give one of them")
     lists: dict[str, Path] = {}
-    for key, path in by_folder.get("") or next(iter(by_folder.values())):
+    for key, path in by_folder[places[0]]:
         twin = next((other for other in lists if folded(other) == folded(key)), None)
         if twin is not None:
             raise DataError(f"{path}: found beside {lists[twin].name}; expected one of them")
@@ -149,7 +150,10 @@ def find_lists(folder: Path, pattern: str, expected: str) -> dict[str, Path]:
 
 def _read_rows(path: Path) -> Iterator[tuple[int, str]]:
     """(number, text) of each line of a list that is not empty, without the blanks around it."""
-    data = path.read_bytes()
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}; expected a list") from error
     encoding = next((encoding for bom, encoding in BOMS.items() if data.startswith(bom)), "utf-8")
     try:
         # Names on disks may be in any encoding, and so the names in lists.

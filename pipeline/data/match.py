@@ -11,7 +11,7 @@ from pathlib import Path
 from pipeline.data.layout import NAMED, Candidate, Entry, Listing, Lists, class_finder, conflict
 from pipeline.data.manifest import DataError
 from pipeline.data.names import bare, composed, folded, is_video, stem
-from pipeline.data.walk import NOT_UTF8, is_utf8, shown, walk
+from pipeline.data.walk import NOT_UTF8, is_utf8, shown, walk, without_links
 
 NO_FILE = "listed, but no such file"
 """Reason for a clip whose file is not there."""
@@ -104,8 +104,8 @@ def _find_files(root: Path, lists: Lists) -> tuple[list[_File], list[tuple[str, 
         problem = problem or (None if is_utf8(str(path)) else NOT_UTF8)
         placed.setdefault(above, []).append(_File(relative, path, class_name, problem))
     stray = placed.pop(None, [])
-    if "" in placed:
-        placed = {"": placed[""]}
+    places = [""] if "" in placed else without_links(root, placed)
+    placed = {above: placed[above] for above in places}
     _check_places(root, placed)
     files = [file for files in placed.values() for file in files] or stray
     others = [(shown(relative), why) for relative, why in found.left_out if not is_video(relative)]

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from pipeline.data.manifest import DataError
 
 JUNK = frozenset(
     name.casefold()
@@ -42,12 +45,23 @@ def walk(root: Path | str) -> Walk:
     that two links lead to is walked at both places.
 
     Raises:
-        OSError: the root cannot be read.
+        DataError: the root cannot be read, or a disk fails.
     """
     found = Walk()
-    real = Path(root).resolve(strict=True)
-    _walk(Path(root), "", {_identity(folder.stat()) for folder in (real, *real.parents)}, found)
+    try:
+        real = Path(root).resolve(strict=True)
+        _walk(Path(root), "", {_identity(folder.stat()) for folder in (real, *real.parents)}, found)
+    except OSError as error:
+        raise DataError(f"{root}: cannot be read: {error}; expected a folder of data") from error
     return found
+
+
+def without_links(root: Path, folders: Iterable[str]) -> list[str]:
+    """Folders below a root, each one once: the first where several are links to one."""
+    first: dict[str, str] = {}
+    for folder in folders:
+        first.setdefault(os.path.realpath(root / folder), folder)
+    return list(first.values())
 
 
 def is_junk(name: str) -> bool:

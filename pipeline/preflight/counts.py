@@ -94,7 +94,7 @@ def _found_clips(config: Config, name: str, dataset: Dataset) -> tuple[dict[Spli
     reader = READERS[dataset.layout]
     splits = content(config, name, "splits", dataset.splits)
     root = content(config, name, "videos", dataset.root)
-    if splits is None or not splits.is_dir():
+    if splits is None or not splits.exists():
         share = len(dataset.classes) / published.classes if dataset.classes else 1
         clips = {"train": round(share * published.train), "test": round(share * published.test)}
         return clips, f"no lists yet; as published {_splits(clips)}"
@@ -107,7 +107,7 @@ def _found_clips(config: Config, name: str, dataset: Dataset) -> tuple[dict[Spli
         if dataset.split == 1:
             for split in SPLITS:
                 wrong += _differ(f"listed {split} clips", listed[split], getattr(published, split))
-    if root is None or not root.is_dir():
+    if root is None or not root.exists():
         told = f"no videos yet; the lists name {_splits(listed)} of {len(classes)} classes"
         return listed, _with(told, wrong)
     listing = reader.find_clips(root, splits, dataset.split, dataset.classes)

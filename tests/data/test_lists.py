@@ -128,6 +128,12 @@ def test_lists_are_found_in_the_folder_or_in_one_below(tmp_path, above):
     }
 
 
+def test_a_link_to_the_folder_of_lists_is_no_second_one(tmp_path):
+    touch(tmp_path, "new/jump_test_split1.txt")
+    (tmp_path / "latest").symlink_to("new")
+    assert found(tmp_path) == {"jump": "latest/jump_test_split1.txt"}
+
+
 def test_lists_in_the_folder_itself_come_before_those_below(tmp_path):
     touch(tmp_path, "jump_test_split1.txt", "old/jump_test_split1.txt")
     assert found(tmp_path) == {"jump": "jump_test_split1.txt"}

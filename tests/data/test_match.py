@@ -242,6 +242,14 @@ def test_clips_are_found_wherever_the_class_folders_are(find, place):
     assert listing.files == 4
 
 
+def test_a_link_to_the_folder_of_class_folders_is_no_second_one(find):
+    (find.root / "videos").mkdir()
+    (find.root / "videos" / "latest").symlink_to("UCF-101")
+    listing = find(avi(*TRAIN), avi(*TEST), avi(*(f"UCF-101/{clip}" for clip in (*TRAIN, *TEST))))
+    assert len(listing.candidates) == 4
+    assert listing.left_out == []
+
+
 def test_linked_class_folders_and_dangling_clips(find):
     touch(find.root, *(f"store/{clip}.avi" for clip in (TRAIN[0], TEST[0])))
     touch(find.root / "videos", *avi(TRAIN[1], TEST[1]))

@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from pipeline.data.manifest import DataError
 from pipeline.data.walk import shown, walk
 
 
@@ -98,5 +99,5 @@ def test_names_that_are_not_utf8_keep_their_bytes(tmp_path):
 
 
 def test_a_root_that_is_missing_is_an_error(tmp_path):
-    with pytest.raises(FileNotFoundError, match="none"):
+    with pytest.raises(DataError, match=r"none: cannot be read: .*; expected a folder"):
         walk(tmp_path / "none")

@@ -123,6 +123,14 @@ def test_a_wrong_folder_of_videos_stops_before_the_first_job(raw, small):
         check(config)
 
 
+@pytest.mark.parametrize(("part", "file"), [("splits", "lists/classInd.txt"), ("root", "lists/classInd.txt")])
+def test_a_file_in_place_of_a_folder_stops_before_the_first_job(raw, small, part, file):
+    folders = {"root": str(small / "videos"), "splits": str(small / "lists")}
+    config = load(raw, ucf101=folders | {part: str(small / file)})
+    with pytest.raises(DataError, match=r"classInd\.txt: a file; expected the"):
+        check(config)
+
+
 def test_a_line_twice_is_told(raw, small):
     append(small / "lists" / "trainlist01.txt", "Archery/v_Archery_g08_c01.avi 1\n")
     config = load(raw, ucf101={"root": str(small / "videos"), "splits": str(small / "lists")})
