@@ -23,8 +23,7 @@ from typing import IO
 from tqdm import tqdm
 
 from pipeline.data.members import SUFFIXES, ArchiveError, Member, is_archive, read_members, unpacked_size
-from pipeline.data.names import is_video
-from pipeline.data.walk import is_junk
+from pipeline.data.names import is_junk, is_video
 
 RESERVE, RESERVED_SHARE = 1 << 30, 50
 """Bytes of the disk that stay free; of a small disk one part in so many."""

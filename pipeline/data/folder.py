@@ -7,8 +7,8 @@ from collections import Counter
 from pathlib import Path
 
 from pipeline.data.manifest import DataError
-from pipeline.data.names import composed, is_video, stem
-from pipeline.data.walk import NOT_UTF8, is_utf8, shown, walk
+from pipeline.data.names import NOT_UTF8, composed, is_utf8, is_video, shown, stem
+from pipeline.data.walk import walk
 
 
 def find_videos(root: Path) -> tuple[list[tuple[str, Path]], list[tuple[str, str]]]:

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline.data.manifest import DataError, Split
-from pipeline.data.names import composed, folded, stem
-from pipeline.data.walk import shown
+from pipeline.data.names import composed, folded, shown, stem
 
 NAMED = 5
 """Clips that an error names."""

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.data.manifest import DataError
-from pipeline.data.names import VIDEO_SUFFIXES, composed, folded
-from pipeline.data.walk import NOT_UTF8, is_utf8, shown, walk, without_links
+from pipeline.data.names import NOT_UTF8, VIDEO_SUFFIXES, composed, folded, is_utf8, shown
+from pipeline.data.walk import walk, without_links
 
 BOMS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 """Marks at the start of a file, and the encoding that follows."""

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from pipeline.data.layout import NAMED, Candidate, Entry, Listing, Lists, class_finder, conflict
 from pipeline.data.manifest import DataError
-from pipeline.data.names import bare, composed, folded, is_video, stem
-from pipeline.data.walk import NOT_UTF8, is_utf8, shown, walk, without_links
+from pipeline.data.names import NOT_UTF8, bare, composed, folded, is_utf8, is_video, shown, stem
+from pipeline.data.walk import walk, without_links
 
 NO_FILE = "listed, but no such file"
 """Reason for a clip whose file is not there."""

@@ -9,18 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline.data.manifest import DataError
-
-JUNK = frozenset(
-    name.casefold()
-    for name in (
-        *("__MACOSX", "Thumbs.db", "ehthumbs.db", "desktop.ini", "@eaDir", "lost+found"),
-        *("$RECYCLE.BIN", "System Volume Information"),
-    )
-)
-"""Files and folders that systems leave in users' folders, beside hidden ones (.DS_Store, ._clip.avi)."""
-
-NOT_UTF8 = "its path is not UTF-8; rename it"
-"""Reason for a file whose path manifests and stores cannot hold: they are UTF-8 everywhere."""
+from pipeline.data.names import is_junk
 
 
 @dataclass
@@ -62,21 +51,6 @@ def without_links(root: Path, folders: Iterable[str]) -> list[str]:
     for folder in folders:
         first.setdefault(os.path.realpath(root / folder), folder)
     return list(first.values())
-
-
-def is_junk(name: str) -> bool:
-    """Whether a file or folder of this name is no data: hidden, or left there by a system."""
-    return name.startswith(".") or name.casefold() in JUNK
-
-
-def is_utf8(name: str) -> bool:
-    """Whether a name from a disk or a list can be written as UTF-8."""
-    return shown(name) == name
-
-
-def shown(name: str) -> str:
-    """A name for messages and files: bytes that are not UTF-8 as \\xNN."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def _walk(folder: Path, below: str, around: set[tuple[int, int]], found: Walk) -> None:

@@ -5,7 +5,8 @@ import os
 import pytest
 
 from pipeline.data.manifest import DataError
-from pipeline.data.walk import shown, walk
+from pipeline.data.names import shown
+from pipeline.data.walk import walk
 
 
 def touch(root, *names):
