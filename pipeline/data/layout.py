@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from pipeline.data.manifest import DataError, Split
@@ -103,6 +104,7 @@ def class_finder(known: Iterable[str]) -> Callable[[str], str | None]:
     for name in known:
         loose.setdefault(folded(name), []).append(name)
 
+    @cache
     def find(folder: str) -> str | None:
         similar = loose.get(folded(folder), [])
         return exact.get(composed(folder)) or (similar[0] if len(similar) == 1 else None)

@@ -115,7 +115,7 @@ def _find_files(root: Path, lists: Lists) -> tuple[list[_File], list[tuple[str, 
 def _check_places(root: Path, placed: dict[str, list[_File]]) -> None:
     """Refuse a clip that lies in class folders of two folders: nothing says which copy is meant."""
     seen: dict[Key, str] = {}
-    for above, files in placed.items():
+    for above, files in placed.items() if len(placed) > 1 else ():
         for key in {file.key for file in files}:
             if seen.setdefault(key, above) != above:
                 raise DataError(
@@ -137,6 +137,8 @@ def _pair(
     rivals: dict[Entry, Entry] = {}
     waiting = list(entries)
     for loosen in LOOSER:
+        if not waiting:
+            break
         similar: dict[Key, list[Key]] = {}
         for key in clips:
             similar.setdefault((key[0], loosen(key[1])), []).append(key)

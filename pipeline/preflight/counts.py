@@ -101,7 +101,7 @@ def _found_clips(config: Config, name: str, dataset: Dataset) -> tuple[dict[Spli
     lists = reader.read_lists(splits, dataset.split, dataset.classes)
     classes = lists.classes
     listed = {split: sum(entry.split == split for entry in lists.entries) for split in SPLITS}
-    wrong = [f"{len(lists.repeated):,} lines name a clip again"] if lists.repeated else []
+    wrong = [f"{len(lists.repeated):,} lines of the lists repeat a clip"] if lists.repeated else []
     if dataset.classes is None:
         wrong += _differ("classes", len(classes), published.classes)
         if dataset.split == 1:

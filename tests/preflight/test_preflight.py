@@ -136,7 +136,7 @@ def test_a_line_twice_is_told(raw, small):
     config = load(raw, ucf101={"root": str(small / "videos"), "splits": str(small / "lists")})
     clips = count_clips(config, "ucf101")
     assert (clips.clips("train"), clips.clips("test")) == (2, 1)
-    assert "1 lines name a clip again" in clips.told
+    assert "1 lines of the lists repeat a clip" in clips.told
 
 
 def test_links_and_names_of_all_kinds_are_counted(raw, small):
