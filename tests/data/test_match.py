@@ -314,3 +314,14 @@ def test_a_flat_folder_does_not_guess_between_two_classes(find):
         DataError, match=r"1 clip with one file for two splits or classes: Archery/a .*Pushups/a"
     ):
         find([*avi(*TRAIN), "Archery/a.avi", "HandstandPushups/a.avi"], avi(*TEST), ["a.avi", "b.avi"])
+
+
+@pytest.mark.parametrize("forms", [("NFC", "NFD", "NFC"), ("NFD", "NFC", "NFC"), ("NFC", "NFC", "NFD")])
+def test_accents_of_a_class_match_in_lists_folders_and_configuration(tmp_path, forms):
+    listed, folder, chosen = (unicodedata.normalize(form, "évasion") for form in forms)
+    (tmp_path / "splits").mkdir()
+    (tmp_path / "splits" / f"{listed}_test_split1.txt").write_text("a.avi 1\nb.avi 2\n")
+    touch(tmp_path / "videos", f"{folder}/a.avi", f"{folder}/b.avi")
+    listing = hmdb51.find_clips(tmp_path / "videos", tmp_path / "splits", 1, [chosen])
+    assert listing.classes == [listed]
+    assert [c.entry.id for c in listing.candidates] == [f"{listed}/a", f"{listed}/b"]
