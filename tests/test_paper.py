@@ -43,8 +43,7 @@ def plan(project: Project, config: Path | str, *options: str):
 
 def empty_videos(lists: Path, name: str, folder: Path) -> None:
     """An empty file for every clip that the official lists name, as the data set has them."""
-    _, entries = READERS[name].read_lists(lists, 1, None)
-    for entry in entries:
+    for entry in READERS[name].read_lists(lists, 1, None).entries:
         path = folder / f"{entry.id}.avi"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()

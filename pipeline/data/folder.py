@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from collections import Counter
 from pathlib import Path
 
-from pipeline.data.layout import VIDEO_SUFFIXES
 from pipeline.data.manifest import DataError
+from pipeline.data.names import NOT_UTF8, composed, is_utf8, is_video, shown, stem
+from pipeline.data.walk import walk
 
 
 def find_videos(root: Path) -> tuple[list[tuple[str, Path]], list[tuple[str, str]]]:
@@ -14,22 +17,40 @@ def find_videos(root: Path) -> tuple[list[tuple[str, Path]], list[tuple[str, str
     Returns:
         (identifier, path) of each video, and (file, reason) of each file that is none. Identifiers
         are paths without extension, their folders joined by "__"; the extension stays where two
-        videos would get the same one.
+        videos would get the same one, and a number follows it where that is not enough.
 
     Raises:
         DataError: the root is not a folder.
     """
     if not root.is_dir():
         raise DataError(f"{root}: no such folder; expected the training videos in it")
-    videos, others = [], []
-    for path in sorted(root.rglob("*")):
-        relative = path.relative_to(root)
-        if path.is_dir() or any(part.startswith(".") for part in relative.parts):
-            continue
-        if path.suffix.lower() in VIDEO_SUFFIXES:
-            videos.append(("__".join(relative.with_suffix("").parts), path))
+    found = walk(root)
+    left_out = [(shown(relative), why) for relative, why in found.left_out]
+    videos: list[tuple[str, Path]] = []
+    first: dict[str, str] = {}
+    for relative, path in found.files:
+        real = os.path.realpath(path)
+        if not is_video(path.name):
+            left_out.append((shown(relative), f'suffix "{shown(path.suffix)}" is not a video\'s'))
+        elif not is_utf8(str(path)):
+            left_out.append((shown(relative), NOT_UTF8))
+        elif first.setdefault(real, relative) != relative:
+            left_out.append((relative, f"the same file as {first[real]}"))
         else:
-            others.append((relative.as_posix(), f'suffix "{path.suffix}" is not a video\'s'))
-    names = [name for name, _ in videos]
-    named = [(name if names.count(name) == 1 else f"{name}{path.suffix}", path) for name, path in videos]
-    return named, others
+            videos.append((relative, path))
+    return _identify(videos), sorted(left_out)
+
+
+def _identify(videos: list[tuple[str, Path]]) -> list[tuple[str, Path]]:
+    """Paths with identifiers in place of the paths below the root."""
+    full = [composed(relative).replace("/", "__") for relative, _ in videos]
+    counts = Counter(map(stem, full))
+    named: dict[str, Path] = {}
+    for name, (_, path) in zip(full, videos, strict=True):
+        wanted = identifier = stem(name) if counts[stem(name)] == 1 else name
+        number = 1
+        while identifier in named:
+            number += 1
+            identifier = f"{wanted}_{number}"
+        named[identifier] = path
+    return list(named.items())

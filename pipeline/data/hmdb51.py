@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipeline.data.layout import Entry, Listing, choose_classes, match_files, read_lines
-from pipeline.data.manifest import DataError, Split
+from pipeline.data.layout import Entry, Listing, Lists, choose_classes, class_finder, take_once
+from pipeline.data.lists import find_lists, read_list
+from pipeline.data.manifest import Split
+from pipeline.data.match import match_files
 
-USES: dict[str, Split | None] = {"0": None, "1": "train", "2": "test"}
+USES: dict[int | None, Split | None] = {0: None, 1: "train", 2: "test"}
 
 
 def find_clips(root: Path, splits: Path, split: int, classes: list[str] | None) -> Listing:
@@ -24,28 +26,28 @@ def find_clips(root: Path, splits: Path, split: int, classes: list[str] | None) 
         Classes in alphabetical order; clips in the lists' order.
 
     Raises:
-        DataError: no lists, a malformed line, or an unknown class.
+        DataError: no lists, a malformed line, an unknown class, a clip with two uses, or no listed clip
+            is there.
 
     Source: docs/facts.md, section 1 ("name.avi 0|1|2": unused, train, test; names hold [ ] ! ; ( ) & #).
     """
-    chosen, entries = read_lists(splits, split, classes)
-    return match_files(root, chosen, entries, f"not in the lists of split {split}")
+    return match_files(root, read_lists(splits, split, classes), f"not in the lists of split {split}")
 
 
-def read_lists(splits: Path, split: int, classes: list[str] | None) -> tuple[list[str], list[Entry]]:
-    """Classes and clips that the official lists name, as ``find_clips`` orders them; raises DataError."""
-    ending = f"_test_split{split}.txt"
-    known = sorted(path.name.removesuffix(ending) for path in splits.glob(f"*{ending}"))
-    if not known:
-        raise DataError(f"{splits}: no lists *{ending}; put HMDB51's official split lists there")
+def read_lists(splits: Path, split: int, classes: list[str] | None) -> Lists:
+    """What the official lists name, as ``find_clips`` orders it; raises DataError."""
+    paths = find_lists(splits, rf"(.+)_test_split0*{split}\.txt", f"*_test_split{split}.txt")
+    known = sorted(paths)
     chosen = choose_classes(known, classes)
-    return chosen, [entry for name in chosen for entry in _read_list(splits / f"{name}{ending}", name)]
+    entries = (entry for name in chosen for entry in _read_list(paths[name], name, known))
+    return take_once(splits, known, chosen, entries)
 
 
-def _read_list(path: Path, class_name: str) -> Iterator[Entry]:
-    for line in read_lines(path):
-        # Names may hold blanks and signs: only the last word is the use.
-        name, _, use = line.rpartition(" ")
-        if use not in USES or not name.strip():
-            raise DataError(f'{path}: line "{line}" is not "name.avi 0|1|2"')
-        yield Entry(f"{class_name}/{name.strip().removesuffix('.avi')}", class_name, USES[use])
+def _read_list(path: Path, class_name: str, known: list[str]) -> Iterator[Entry]:
+    find_class = class_finder(known)
+    for line in read_list(path, labelled=True):
+        *folders, name = line.path.split("/")
+        elsewhere = folders and find_class(folders[-1]) not in (None, class_name)
+        if not name or line.number not in USES or elsewhere:
+            raise line.refused(f'"name.avi 0|1|2" with a name of {class_name}')
+        yield Entry(class_name, USES[line.number], name, line.place)

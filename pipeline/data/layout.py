@@ -1,34 +1,59 @@
-"""What the readers of published layouts share: candidates for the manifest, and what is left out."""
+"""What the readers of published layouts share: what the lists name, what a reader found."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from pipeline.data.manifest import DataError, Split
+from pipeline.data.names import composed, folded, shown, stem
 
-VIDEO_SUFFIXES = frozenset(
-    f".{name}"
-    for name in re.findall(r"\w+", "3gp avi flv m2v m4v mkv mov mp4 mpeg mpg mxf ogv ts webm wmv y4m")
-)
-"""Files that are taken for videos, whatever their codec."""
-
-NO_FILE = "listed, but no such file"
-"""Reason for a clip whose file is not there."""
+NAMED = 5
+"""Clips that an error names."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A clip that the official lists name: "Class/name" without extension, its class, its split.
+    """A clip that the official lists name.
 
-    ``split`` is None where the lists name the clip but use it for neither training nor test.
+    Attributes:
+        class_name: its class.
+        split: its split; None where the lists name the clip but use it for neither training nor test.
+        name: its file's name as the list writes it, with or without an ending.
+        place: the list and the line, for messages.
     """
 
-    id: str
     class_name: str
     split: Split | None
+    name: str
+    place: str
+
+    @property
+    def id(self) -> str:
+        """ "Class/name" without the ending."""
+        return f"{self.class_name}/{stem(self.name)}"
+
+    def __str__(self) -> str:
+        return f"{shown(self.id)} ({self.split or 'unused'}: {self.place})"
+
+
+@dataclass(frozen=True)
+class Lists:
+    """What the official lists of a split say of the classes that are read.
+
+    Attributes:
+        known: all classes of the data set, in the order of their labels.
+        classes: those that are read, in the same order.
+        entries: their clips in the order of the lists, each one once.
+        repeated: (clip and line, reason) of lines that name a clip a second time.
+    """
+
+    known: list[str]
+    classes: list[str]
+    entries: list[Entry]
+    repeated: list[tuple[str, str]]
 
 
 @dataclass(frozen=True)
@@ -45,13 +70,15 @@ class Listing:
 
     Attributes:
         classes: class names in the order of their labels.
-        candidates: clips to decode, in the order of the lists.
-        left_out: (clip, reason), in order.
+        candidates: clips to decode, in the order of the lists; no two have one file.
+        left_out: (clip or file, reason), in order; all of it can be written as UTF-8.
+        files: number of video files of these classes, used or not.
     """
 
     classes: list[str]
     candidates: list[Candidate] = field(default_factory=list)
     left_out: list[tuple[str, str]] = field(default_factory=list)
+    files: int = 0
 
 
 def choose_classes(known: list[str], wanted: list[str] | None) -> list[str]:
@@ -62,68 +89,56 @@ def choose_classes(known: list[str], wanted: list[str] | None) -> list[str]:
     """
     if wanted is None:
         return known
-    unknown = [name for name in wanted if name not in known]
-    if unknown or not wanted or len(set(wanted)) != len(wanted):
+    read = {composed(name) for name in wanted}
+    unknown = [name for name in wanted if composed(name) not in map(composed, known)]
+    if unknown or not wanted or len(read) != len(wanted):
         problem = f"unknown {', '.join(unknown)}" if unknown else "the list is empty or repeats a name"
         raise DataError(f"classes: {problem}; the classes of this data set are {', '.join(known)}")
-    return [name for name in known if name in set(wanted)]
+    return [name for name in known if composed(name) in read]
 
 
-def match_files(root: Path, classes: list[str], entries: Iterable[Entry], unlisted: str) -> Listing:
-    """Find the listed clips' files below the class folders, without regard to case or suffix.
+def class_finder(known: Iterable[str]) -> Callable[[str], str | None]:
+    """A function from a folder's name to its class: of the same name, else of other capitals."""
+    exact = {composed(name): name for name in known}
+    loose: dict[str, list[str]] = {}
+    for name in known:
+        loose.setdefault(folded(name), []).append(name)
 
-    Args:
-        root: folder of the class folders.
-        classes: classes that are read.
-        entries: what the lists name for these classes.
-        unlisted: reason given for files that no list names.
+    @cache
+    def find(folder: str) -> str | None:
+        similar = loose.get(folded(folder), [])
+        return exact.get(composed(folder)) or (similar[0] if len(similar) == 1 else None)
+
+    return find
+
+
+def take_once(splits: Path, known: list[str], classes: list[str], entries: Iterable[Entry]) -> Lists:
+    """The lists' content for the classes that are read, each clip once.
 
     Raises:
-        DataError: the root is not a folder.
+        DataError: the lists name a clip for two uses.
     """
-    if not root.is_dir():
-        raise DataError(f"{root}: no such folder; expected the class folders of the data set in it")
-    files = _files_by_name(root, classes)
-    listing = Listing(classes)
-    seen = set()
+    first: dict[str, Entry] = {}
+    repeated, contradictions = [], []
     for entry in entries:
-        key = entry.id.casefold()
-        seen.add(key)
-        paths = files.get(key, [])
-        if not paths:
-            if entry.split is not None:
-                listing.left_out.append((entry.id, NO_FILE))
-        elif entry.split is None:
-            listing.left_out.append((entry.id, "listed as unused in this split"))
-        else:
-            listing.candidates.append(Candidate(entry, paths[0]))
-            listing.left_out += [
-                (path.relative_to(root).as_posix(), f"second file of clip {entry.id}") for path in paths[1:]
-            ]
-    for key in sorted(files.keys() - seen):
-        listing.left_out += [(path.relative_to(root).as_posix(), unlisted) for path in files[key]]
-    return listing
+        if entry.class_name not in classes:
+            continue
+        earlier = first.setdefault(composed(entry.id), entry)
+        if earlier.split != entry.split:
+            contradictions.append((earlier, entry))
+        elif earlier is not entry:
+            repeated.append((f"{shown(entry.id)} ({entry.place})", "named by an earlier line; taken once"))
+    if contradictions:
+        raise DataError(f"{splits}: {conflict('listed for two splits', contradictions)}")
+    return Lists(known, classes, list(first.values()), repeated)
 
 
-def _files_by_name(root: Path, classes: list[str]) -> dict[str, list[Path]]:
-    """Video files by "class/name" in folded case; archives may hold a folder in the class folder."""
-    names = {name.casefold() for name in classes}
-    files: dict[str, list[Path]] = {}
-    for folder in sorted(root.iterdir()):
-        if folder.name.casefold() in names and folder.is_dir():
-            for path in sorted(folder.rglob("*")):
-                if path.suffix.lower() in VIDEO_SUFFIXES and not path.name.startswith("."):
-                    files.setdefault(f"{folder.name}/{path.stem}".casefold(), []).append(path)
-    return files
-
-
-def read_lines(path: Path) -> list[str]:
-    """Non-empty lines of a list, without surrounding blanks.
-
-    Raises:
-        DataError: the file is missing.
-    """
-    if not path.is_file():
-        raise DataError(f"{path}: no such list; put the data set's official split lists there")
-    text = path.read_text(encoding="utf-8-sig", errors="surrogateescape")
-    return [line.strip() for line in text.splitlines() if line.strip()]
+def conflict(problem: str, pairs: list[tuple[Entry, Entry]]) -> str:
+    """One line that names pairs of entries that exclude each other, and says what to do."""
+    some = "; ".join(f"{one} and {other}" for one, other in pairs[:NAMED])
+    more = f"; and {len(pairs) - NAMED} more" if len(pairs) > NAMED else ""
+    clips = "clip" if len(pairs) == 1 else "clips"
+    return (
+        f"{len(pairs)} {clips} {problem}: {some}{more}; a clip has one class and one split: remove one "
+        "line of each"
+    )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from pipeline.data.layout import Entry, Listing, choose_classes, match_files, read_lines
+from pipeline.data.layout import Entry, Listing, Lists, choose_classes, class_finder, take_once
+from pipeline.data.lists import Line, find_lists, read_classes, read_list
 from pipeline.data.manifest import DataError, Split
+from pipeline.data.match import match_files
 
 
 def find_clips(root: Path, splits: Path, split: int, classes: list[str] | None) -> Listing:
@@ -22,49 +24,46 @@ def find_clips(root: Path, splits: Path, split: int, classes: list[str] | None) 
         Classes in classInd.txt's order; clips in the lists' order, training first.
 
     Raises:
-        DataError: a list is missing or malformed, or a class is unknown.
+        DataError: a list is missing or malformed, a class is unknown, a clip is in both lists, or no
+            listed clip is there.
 
-    Source: docs/facts.md, section 1 (names match without regard to case: folder HandstandPushups holds
-    v_HandStandPushups_...).
+    Source: docs/facts.md, section 1 (folder HandstandPushups holds v_HandStandPushups_...).
     """
-    chosen, entries = read_lists(splits, split, classes)
-    return match_files(root, chosen, entries, f"not in the lists of split {split}")
+    return match_files(root, read_lists(splits, split, classes), f"not in the lists of split {split}")
 
 
-def read_lists(splits: Path, split: int, classes: list[str] | None) -> tuple[list[str], list[Entry]]:
-    """Classes and clips that the official lists name, as ``find_clips`` orders them; raises DataError."""
-    known = _read_classes(splits / "classInd.txt")
-    chosen = choose_classes([name for name, _ in known], classes)
-    entries = [
-        *_read_list(splits / f"trainlist{split:02d}.txt", "train", dict(known)),
-        *_read_list(splits / f"testlist{split:02d}.txt", "test", dict(known)),
-    ]
-    return chosen, [entry for entry in entries if entry.class_name in chosen]
+def read_lists(splits: Path, split: int, classes: list[str] | None) -> Lists:
+    """What the official lists name, as ``find_clips`` orders it; raises DataError."""
+    expected = ["classInd.txt", f"trainlist{split:02d}.txt", f"testlist{split:02d}.txt"]
+    pattern = rf"(classInd(?=\.)|(?:train|test)list(?=0*{split}\.))\d*\.txt"
+    found = {key.lower(): path for key, path in find_lists(splits, pattern, ", ".join(expected)).items()}
+    paths = []
+    for key, name in zip(("classind", "trainlist", "testlist"), expected, strict=True):
+        if key not in found:
+            folder = next(iter(found.values())).parent
+            raise DataError(f"{folder / name}: no such list; put the data set's official split lists there")
+        paths.append(found[key])
+    numbers = read_classes(paths[0])
+    chosen = choose_classes(list(numbers), classes)
+    entries = [*_read_list(paths[1], "train", numbers), *_read_list(paths[2], "test", numbers)]
+    return take_once(splits, list(numbers), chosen, entries)
 
 
-def _read_classes(path: Path) -> list[tuple[str, int]]:
-    """(class, number from 1) of each line "1 ApplyEyeMakeup", by number."""
-    classes = []
-    for line in read_lines(path):
-        number, _, name = line.partition(" ")
-        if not number.isdigit() or not name.strip():
-            raise DataError(f'{path}: line "{line}" is not "number class"')
-        classes.append((name.strip(), int(number)))
-    return sorted(classes, key=lambda item: item[1])
-
-
-def _read_list(path: Path, split: Split, classes: dict[str, int]) -> Iterator[Entry]:
+def _read_list(path: Path, split: Split, numbers: dict[str, int]) -> Iterator[Entry]:
     """Entries of lines "Class/v_Class_g08_c01.avi 1"; test lists carry no label."""
-    by_folded_name = {name.casefold(): name for name in classes}
-    for line in read_lines(path):
-        name, _, label = line.partition(".avi")
-        clip = PurePosixPath(name)
-        class_name = by_folded_name.get(clip.parent.name.casefold())
+    find_class = class_finder(numbers)
+    labelled: list[tuple[Line, str]] = []
+    for line in read_list(path):
+        *folders, name = line.path.split("/")
+        class_name = next(filter(None, map(find_class, reversed(folders))), None)
         if class_name is None:
-            raise DataError(f'{path}: line "{line}" names no class of classInd.txt')
-        if label.strip() and label.strip() != str(classes[class_name]):
-            raise DataError(
-                f'{path}: line "{line}" has label {label.strip()}, '
-                f"but classInd.txt numbers {class_name} {classes[class_name]}"
-            )
-        yield Entry(f"{class_name}/{clip.name}", class_name, split)
+            raise line.refused('"Class/name.avi" with a class of classInd.txt')
+        if line.number is not None:
+            labelled.append((line, class_name))
+        yield Entry(class_name, split, name, line.place)
+    # The folder says the class; labels only confirm it, and many lists count them from 0.
+    shifts = {line.number - numbers[class_name] for line, class_name in labelled}
+    from_zero = min(numbers.values(), default=1) == 1 and shifts == {-1}
+    for line, class_name in labelled:
+        if line.number != numbers[class_name] and not from_zero:
+            raise line.refused(f"label {numbers[class_name]}, which classInd.txt gives {class_name}")

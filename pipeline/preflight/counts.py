@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.config import Config, Dataset
-from pipeline.data.archive import is_archive
 from pipeline.data.folder import find_videos
-from pipeline.data.layout import NO_FILE
 from pipeline.data.manifest import Split, read_manifest
+from pipeline.data.members import is_archive
 from pipeline.data.readers import READERS
 
 SPLITS: tuple[Split, Split] = ("train", "test")
@@ -71,7 +70,7 @@ def count_clips(config: Config, name: str) -> Clips:
     """Clips of an action data set: from its manifest, else its files, else its lists, else as published.
 
     Raises:
-        DataError: a list or the manifest is malformed.
+        DataError: a list or the manifest is malformed, a clip is in both lists, or no listed clip is there.
     """
     dataset = config.datasets[name]
     published = PUBLISHED[dataset.layout]
@@ -95,31 +94,31 @@ def _found_clips(config: Config, name: str, dataset: Dataset) -> tuple[dict[Spli
     reader = READERS[dataset.layout]
     splits = content(config, name, "splits", dataset.splits)
     root = content(config, name, "videos", dataset.root)
-    if splits is None or not splits.is_dir():
+    if splits is None or not splits.exists():
         share = len(dataset.classes) / published.classes if dataset.classes else 1
         clips = {"train": round(share * published.train), "test": round(share * published.test)}
         return clips, f"no lists yet; as published {_splits(clips)}"
-    classes, entries = reader.read_lists(splits, dataset.split, dataset.classes)
-    listed = {split: sum(entry.split == split for entry in entries) for split in SPLITS}
-    wrong = []
+    lists = reader.read_lists(splits, dataset.split, dataset.classes)
+    classes = lists.classes
+    listed = {split: sum(entry.split == split for entry in lists.entries) for split in SPLITS}
+    wrong = [f"{len(lists.repeated):,} lines of the lists repeat a clip"] if lists.repeated else []
     if dataset.classes is None:
         wrong += _differ("classes", len(classes), published.classes)
         if dataset.split == 1:
             for split in SPLITS:
                 wrong += _differ(f"listed {split} clips", listed[split], getattr(published, split))
-    if root is None or not root.is_dir():
+    if root is None or not root.exists():
         told = f"no videos yet; the lists name {_splits(listed)} of {len(classes)} classes"
         return listed, _with(told, wrong)
     listing = reader.find_clips(root, splits, dataset.split, dataset.classes)
     found = {split: sum(c.entry.split == split for c in listing.candidates) for split in SPLITS}
-    files = len(listing.candidates) + sum(reason != NO_FILE for _, reason in listing.left_out)
     if dataset.classes is None:
-        wrong += _differ("video files", files, published.clips)
+        wrong += _differ("video files", listing.files, published.clips)
     for split in SPLITS:
         wrong += _differ(f"{split} clips", found[split], listed[split], "listed")
     seen = len({candidate.entry.class_name for candidate in listing.candidates})
     wrong += _differ("classes with clips", seen, len(classes), "listed")
-    return found, _with(f"{files:,} video files, {_splits(found)} of {seen} classes", wrong)
+    return found, _with(f"{listing.files:,} video files, {_splits(found)} of {seen} classes", wrong)
 
 
 def count_videos(config: Config) -> Clips:

@@ -6,7 +6,7 @@ from collections import Counter
 from functools import cache, cached_property
 
 from pipeline.config import Config, Recognizer
-from pipeline.data.archive import is_archive
+from pipeline.data.members import is_archive
 from pipeline.recognition.plan import read_indices
 
 STREAMS = ("spatial", "temporal")

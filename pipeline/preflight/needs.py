@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config import Config
-from pipeline.data.archive import reader_problem
+from pipeline.data.members import reader_problem
 
 SOURCES = {
     r"training_videos\.root": (

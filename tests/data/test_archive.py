@@ -1,18 +1,23 @@
 """Unpacking of archives: the published layouts, and archives that mean harm."""
 
+import errno
 import importlib.util
 import io
+import os
+import random
 import shutil
 import struct
 import tarfile
 import zipfile
 import zlib
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from pipeline.data import archive, hmdb51
-from pipeline.data.archive import ArchiveError, is_archive, safe_path, unpack_archive
+from pipeline.data import archive, hmdb51, members
+from pipeline.data.archive import safe_path, unpack_archive
+from pipeline.data.members import ArchiveError, is_archive
 
 HAS_RARFILE = importlib.util.find_spec("rarfile") is not None
 needs_rar = pytest.mark.skipif(
@@ -198,9 +203,150 @@ def test_what_to_install_is_said_where_nothing_reads_rar(tmp_path, target, monke
     def missing(name):
         raise ModuleNotFoundError(name)
 
-    monkeypatch.setattr(archive.importlib, "import_module", missing)
+    monkeypatch.setattr(members.importlib, "import_module", missing)
     monkeypatch.setenv("PATH", str(tmp_path))
     refused(write_rar(tmp_path / "a.rar", {"a": b""}), target, "pip install rarfile.*unar.*bsdtar")
+
+
+GB = 1_000_000_000
+
+
+@pytest.fixture
+def disk(monkeypatch):
+    """A disk of some free bytes, from which every written byte of this test's archives is taken."""
+
+    def set_free(free: int) -> None:
+        def usage(path):
+            used = sum(p.stat().st_size for p in path.rglob("*") if p.is_file())
+            return SimpleNamespace(total=20 * GB, free=free - used)
+
+        monkeypatch.setattr(archive.shutil, "disk_usage", usage)
+
+    return set_free
+
+
+ZEROS = {f"Archery/v_{number}.avi": bytes(2_500_000) for number in range(4)}
+
+
+def write_compressed_zip(path: Path, members: dict[str, bytes]) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, data in members.items():
+            file.writestr(name, data)
+    return path
+
+
+def write_compressed_tar(path: Path, members: dict[str, bytes]) -> Path:
+    with tarfile.open(path, "w:gz", compresslevel=1) as file:
+        for name, data in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            file.addfile(info, io.BytesIO(data))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("write", "suffix", "needed", "written"),
+    [(write_compressed_zip, ".zip", "10.00 MB", 0), (write_compressed_tar, ".tar.gz", r"[67]\.\d\d MB", 1)],
+)
+def test_a_bomb_stops_before_the_disk_is_full(write, suffix, needed, written, tmp_path, target, disk):
+    path = write(tmp_path / f"bomb{suffix}", ZEROS)
+    assert path.stat().st_size < 1_000_000
+    reserve = 20 * GB // 50
+    disk(reserve + 6_000_000)
+    words = rf"bomb{suffix}: at least {needed} are needed in {target}.*, but 40\d\.\d\d MB are free, "
+    refused(path, target, words + r"400\.00 MB of which stay free; make room; nothing of it was kept")
+    with pytest.raises(ArchiveError) as caught:
+        unpack_archive(path, target)
+    assert ("of them written" in str(caught.value)) == bool(written)
+    disk(reserve + 12_000_000)
+    unpack_archive(path, target)
+    assert len(files(target)) == 4
+
+
+def test_archives_in_an_archive_are_counted_before_they_are_unpacked(tmp_path, target, disk):
+    inner = {
+        f"{number}.zip": write_compressed_zip(tmp_path / "i.zip", {f"{name}": data}).read_bytes()
+        for number, (name, data) in enumerate(ZEROS.items())
+    }
+    (tmp_path / "i.zip").unlink()
+    path = write_zip(tmp_path / "bomb.zip", inner)
+    disk(20 * GB // 50 + 6_000_000)
+    refused(path, target, r"bomb\.zip: the archives in it: at least (9\.9|10\.0)\d MB are needed")
+
+
+def test_what_an_archive_declares_is_not_believed(tmp_path, target, disk, monkeypatch):
+    path = write_compressed_zip(tmp_path / "bomb.zip", ZEROS)
+    monkeypatch.setattr(archive, "unpacked_size", lambda path: 0)
+    disk(20 * GB // 50 + 6_000_000)
+    refused(path, target, r"[56]\.\d\d MB of them written")
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EIO])
+def test_a_disk_that_fails_is_told_with_the_archive(number, tmp_path, target, monkeypatch):
+    def fail(source, file, size):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(members.shutil, "copyfileobj", fail)
+    told = (
+        os.strerror(number)
+        if number == errno.EIO
+        else f"'x.avi': {os.strerror(number)}: at least .* needed in"
+    )
+    refused(write_zip(tmp_path / "a.zip", {"x.avi": b"x"}), target, rf"a\.zip: .*{told}")
+
+
+@pytest.mark.parametrize("suffix", [".tar.gz", ".tar.bz2", ".tar.xz", ".zip"])
+def test_an_archive_that_is_cut_or_damaged_is_named(suffix, tmp_path, target):
+    whole = tmp_path / f"whole{suffix}"
+    noise = random.Random(0).randbytes(200_000)
+    if suffix == ".zip":
+        write_compressed_zip(whole, {"a.avi": noise})
+    else:
+        with tarfile.open(whole, f"w:{suffix[5:]}") as file:
+            info = tarfile.TarInfo("a.avi")
+            info.size = len(noise)
+            file.addfile(info, io.BytesIO(noise))
+    data = bytearray(whole.read_bytes())
+    (tmp_path / f"cut{suffix}").write_bytes(data[: len(data) // 2])
+    data[len(data) // 2] ^= 0xFF
+    (tmp_path / f"damaged{suffix}").write_bytes(data)
+    for name in ("cut", "damaged"):
+        refused(tmp_path / f"{name}{suffix}", target, "download it again")
+
+
+def test_junk_and_a_readme_do_not_keep_the_folder_around_everything(tmp_path, target):
+    members = {
+        **{"UCF-101/Archery/v_a.avi": b"a", "UCF-101/YoYo/v_b.avi": b"b", "README.txt": b"", "LICENSE": b""},
+        **{"__MACOSX/._UCF-101": b"", "__MACOSX/UCF-101/Archery/._v_a.avi": b"", ".DS_Store": b""},
+        **{"UCF-101/.DS_Store": b"", "UCF-101/Archery/._v_a.avi": b"", "UCF-101/YoYo/Thumbs.db": b""},
+    }
+    unpack_archive(write_zip(tmp_path / "a.zip", members), target)
+    assert files(target) == {"Archery/v_a.avi": b"a", "YoYo/v_b.avi": b"b"}
+
+
+@pytest.mark.parametrize("name", ["__MACOSX/../../evil", ".hidden/../../evil"])
+def test_junk_is_checked_as_everything_else(name, tmp_path, target):
+    refused(write_zip(tmp_path / "a.zip", {name: b"x"}), target, "leave the folder")
+
+
+def test_names_of_a_macs_zip_are_utf8_though_it_does_not_say_so(tmp_path, target):
+    path = write_zip(tmp_path / "a.zip", {"A/v_Jos\u00e9.avi": b"x"})
+    data = path.read_bytes()
+    assert data.count((0x800).to_bytes(2, "little")) >= 2
+    with zipfile.ZipFile(path) as file:
+        offsets = [file.start_dir + 8, file.infolist()[0].header_offset + 6]
+    data = bytearray(data)
+    for offset in offsets:
+        data[offset : offset + 2] = bytes(2)
+    path.write_bytes(data)
+    unpack_archive(path, target)
+    assert list(files(target)) == ["A/v_Jos\u00e9.avi"]
+
+
+def test_names_that_are_not_utf8_come_out_as_they_are(tmp_path, target):
+    name = os.fsdecode("A/v_Andr\u00e9.avi".encode("latin-1"))
+    unpack_archive(write_tar(tmp_path / "a.tar", {name: b"x"}), target)
+    assert [os.fsencode(found) for found in files(target)] == [b"A/v_Andr\xe9.avi"]
 
 
 def test_a_folder_in_use_is_not_touched(tmp_path, target):

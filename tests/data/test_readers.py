@@ -1,9 +1,10 @@
 """Readers of the published layouts, on small written trees and on the official lists."""
 
+from collections import Counter
+
 import pytest
 
 from pipeline.data import hmdb51, ucf101
-from pipeline.data.folder import find_videos
 from pipeline.data.manifest import DataError
 
 
@@ -95,10 +96,12 @@ def test_malformed_ucf101_lists(ucf):
     with pytest.raises(DataError, match=r"trainlist02\.txt: no such list"):
         ucf101.find_clips(videos, splits, 2, None)
     write(splits / "testlist01.txt", "Archery/v_Archery_g01_c01.avi 2")
-    with pytest.raises(DataError, match=r"label 2, but classInd\.txt numbers Archery 1"):
+    with pytest.raises(
+        DataError, match=r"testlist01\.txt, line 1: found .* 2\", expected label 1, .* Archery"
+    ):
         ucf101.find_clips(videos, splits, 1, None)
-    write(splits / "testlist01.txt", "Nothing/v_Nothing_g01_c01.avi")
-    with pytest.raises(DataError, match="names no class"):
+    write(splits / "testlist01.txt", "", "Nothing/v_Nothing_g01_c01.avi")
+    with pytest.raises(DataError, match=r'testlist01\.txt, line 2: found "Nothing/.*", expected "Class/name'):
         ucf101.find_clips(videos, splits, 1, None)
     write(splits / "testlist01.txt", "Archery/v_Archery_g01_c01.avi")
     with pytest.raises(DataError, match="no such folder"):
@@ -150,24 +153,64 @@ def test_hmdb51_errors(hmdb, tmp_path):
     with pytest.raises(DataError, match="official split lists"):
         hmdb51.find_clips(videos, splits, 3, None)
     write(splits / "jump_test_split1.txt", "b.avi 3")
-    with pytest.raises(DataError, match=r'"b\.avi 3" is not'):
+    with pytest.raises(
+        DataError, match=r'jump_test_split1\.txt, line 1: found "b\.avi 3", expected "name\.avi 0'
+    ):
+        hmdb51.find_clips(videos, splits, 1, None)
+    write(splits / "jump_test_split1.txt", "b.avi 2", "clap/e.avi 1")
+    with pytest.raises(DataError, match=r'line 2: found "clap/e\.avi 1", expected .* of jump'):
         hmdb51.find_clips(videos, splits, 1, None)
 
 
-def test_official_lists_have_the_published_counts(real_data, tmp_path):
+def test_official_lists_have_the_published_counts(real_data):
     for reader, name, counts in (
         (ucf101, "ucf101", {"train": 9537, "test": 3783}),
         (hmdb51, "hmdb51", {"train": 3570, "test": 1530}),
     ):
-        listing = reader.find_clips(tmp_path, real_data / "splits" / name, 1, None)
-        assert len(listing.left_out) == sum(counts.values())  # no files: all used clips are missing
+        lists = reader.read_lists(real_data / "splits" / name, 1, None)
+        assert Counter(entry.split for entry in lists.entries if entry.split) == counts
+        assert lists.repeated == []
 
 
-def test_folder_takes_every_video(tmp_path):
-    touch(tmp_path, "b.mp4", "a.avi", "sub/a.mkv", "a.mov", "notes.txt", ".hidden.avi")
-    videos, others = find_videos(tmp_path)
-    names = [(name, path.relative_to(tmp_path).as_posix()) for name, path in videos]
-    assert names == [("a.avi", "a.avi"), ("a.mov", "a.mov"), ("b", "b.mp4"), ("sub__a", "sub/a.mkv")]
-    assert others == [("notes.txt", 'suffix ".txt" is not a video\'s')]
-    with pytest.raises(DataError, match="no such folder"):
-        find_videos(tmp_path / "none")
+def rewrite(path, change):
+    lines = [change(*line.split()) for line in path.read_text().splitlines()]
+    write(path, *lines)
+
+
+@pytest.mark.parametrize("shift", [0, -1])
+@pytest.mark.parametrize("form", ["{name} {label}", "{name}\t{label}", "{name},{label}", "{name} 29 {label}"])
+def test_labels_may_count_from_0_in_any_form_of_line(ucf, shift, form):
+    plain = ucf101.find_clips(*ucf, 1, None)
+    rewrite(ucf[1] / "trainlist01.txt", lambda name, label: form.format(name=name, label=int(label) + shift))
+    assert ucf101.find_clips(*ucf, 1, None) == plain
+
+
+def test_labels_may_count_from_0_in_all_lists_and_be_in_the_test_list(ucf):
+    plain = ucf101.find_clips(*ucf, 1, None)
+    rewrite(ucf[1] / "classInd.txt", lambda number, name: f"{int(number) - 1} {name}")
+    rewrite(ucf[1] / "trainlist01.txt", lambda name, label: f"{name} {int(label) - 1}")
+    rewrite(ucf[1] / "testlist01.txt", lambda name: f"UCF-101/{name} {'AHY'.index(name[0])}")
+    assert ucf101.find_clips(*ucf, 1, None) == plain
+
+
+@pytest.mark.parametrize("labels", ["0 1 3", "1 3 2", "2 3 4", "1 2 1"])
+def test_labels_that_contradict_the_classes_are_refused(ucf, labels):
+    wrong = iter(labels.split())
+    rewrite(ucf[1] / "trainlist01.txt", lambda name, label: f"{name} {next(wrong)}")
+    with pytest.raises(
+        DataError, match=r'trainlist01\.txt, line \d: found "\S+ \d", expected label \d, which'
+    ):
+        ucf101.find_clips(*ucf, 1, None)
+
+
+def test_lists_may_be_numbered_without_a_zero_and_lie_deeper(ucf, tmp_path):
+    plain = ucf101.find_clips(*ucf, 1, None)
+    for name in ("trainlist", "testlist"):
+        (ucf[1] / f"{name}01.txt").rename(ucf[1] / f"{name}1.txt")
+    (tmp_path / "more").mkdir()
+    ucf[1].rename(tmp_path / "more" / "ucfTrainTestlist")
+    assert [c.path for c in ucf101.find_clips(ucf[0], tmp_path / "more", 1, None).candidates] == [
+        c.path for c in plain.candidates
+    ]
+    with pytest.raises(DataError, match=r"trainlist11\.txt: no such list"):
+        ucf101.find_clips(ucf[0], tmp_path / "more", 11, None)

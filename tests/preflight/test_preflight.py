@@ -1,5 +1,6 @@
 """Preflight: what is missing, what is there, and what a run takes."""
 
+import os
 from collections import Counter
 from pathlib import Path
 
@@ -8,7 +9,8 @@ import yaml
 
 from pipeline.config import SRModel
 from pipeline.config_file import load_config
-from pipeline.data.archive import RAR_READERS
+from pipeline.data.manifest import DataError
+from pipeline.data.members import RAR_READERS
 from pipeline.preflight import cost, needs
 from pipeline.preflight.cost import Estimate, Work, sr_operation
 from pipeline.preflight.counts import Clips, count_clips, count_videos
@@ -98,6 +100,58 @@ def test_files_are_counted_against_the_lists_and_the_published_numbers(raw, smal
         "1 test clips, 2 are listed",
     ):
         assert words in clips.told
+
+
+def append(path: Path, line: str) -> None:
+    with path.open("a", encoding="utf-8") as file:
+        file.write(line)
+
+
+@pytest.mark.parametrize("videos", ["videos", "none"])
+def test_a_clip_in_both_lists_stops_before_the_first_job(raw, small, videos):
+    append(small / "lists" / "trainlist01.txt", "Archery/v_Archery_g01_c01.avi 1\n")
+    config = load(raw, ucf101={"root": str(small / videos), "splits": str(small / "lists")})
+    with pytest.raises(DataError, match=r"1 clip listed for two splits: Archery/v_Archery_g01_c01 "):
+        check(config)
+
+
+def test_a_wrong_folder_of_videos_stops_before_the_first_job(raw, small):
+    config = load(raw, ucf101={"root": str(small / "lists"), "splits": str(small / "lists")})
+    with pytest.raises(
+        DataError, match=r"lists: no listed clip is there; found no video .* expected Archery/v_"
+    ):
+        check(config)
+
+
+@pytest.mark.parametrize(("part", "file"), [("splits", "lists/classInd.txt"), ("root", "lists/classInd.txt")])
+def test_a_file_in_place_of_a_folder_stops_before_the_first_job(raw, small, part, file):
+    folders = {"root": str(small / "videos"), "splits": str(small / "lists")}
+    config = load(raw, ucf101=folders | {part: str(small / file)})
+    with pytest.raises(DataError, match=r"classInd\.txt: a file; expected the"):
+        check(config)
+
+
+def test_a_line_twice_is_told(raw, small):
+    append(small / "lists" / "trainlist01.txt", "Archery/v_Archery_g08_c01.avi 1\n")
+    config = load(raw, ucf101={"root": str(small / "videos"), "splits": str(small / "lists")})
+    clips = count_clips(config, "ucf101")
+    assert (clips.clips("train"), clips.clips("test")) == (2, 1)
+    assert "1 lines of the lists repeat a clip" in clips.told
+
+
+def test_links_and_names_of_all_kinds_are_counted(raw, small):
+    (small / "videos" / "Archery").rename(small / "store")
+    (small / "videos" / "Archery").symlink_to("../store")
+    (small / "store" / "loop").symlink_to(".")
+    (small / "store" / "gone.avi").symlink_to("/nowhere/gone.avi")
+    touch(Path(os.fsdecode(os.fsencode(small) + b"/store/caf\xe9.avi")))
+    found = {"root": str(small / "videos"), "splits": str(small / "lists")}
+    config = load(raw | {"training_videos": {"root": str(small)}}, ucf101=found)
+    clips = count_clips(config, "ucf101")
+    assert (clips.clips("train"), clips.clips("test")) == (2, 1)
+    assert "6 video files" in clips.told
+    # The class folder and the folder that it is linked to hold the same two videos.
+    assert count_videos(config).clips("train") == 4
 
 
 def test_lists_alone_are_enough_to_count(raw, small):

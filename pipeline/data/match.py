@@ -1,0 +1,221 @@
+"""Listed clips and files on disk: one file for each entry, one entry for each file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from pipeline.data.layout import NAMED, Candidate, Entry, Listing, Lists, class_finder, conflict
+from pipeline.data.manifest import DataError
+from pipeline.data.names import NOT_UTF8, bare, composed, folded, is_utf8, is_video, shown, stem
+from pipeline.data.walk import walk, without_links
+
+NO_FILE = "listed, but no such file"
+"""Reason for a clip whose file is not there."""
+
+LOOSER: tuple[Callable[[str], str], ...] = (str, bare, folded, lambda name: folded(bare(name)))
+"""How names without their ending are compared, ever more loosely: by themselves, without further endings,
+without regard to capitals, and both."""
+
+Key = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class _File:
+    """A video file; its class, "" where no folder says it; why it cannot be used."""
+
+    relative: str
+    path: Path
+    class_name: str
+    problem: str | None
+
+    @property
+    def key(self) -> Key:
+        return self.class_name, composed(stem(self.path.name))
+
+
+def match_files(root: Path, lists: Lists, unlisted: str) -> Listing:
+    """Find the file of each listed clip.
+
+    Files lie in class folders, in the root or somewhere below it, or all without class folders. Names match
+    whatever the endings and however accents are written. Where no file has an entry's name, one whose name
+    differs in capitals, or in an ending more, is taken if it is the only one.
+
+    Args:
+        root: folder of the class folders.
+        lists: what the official lists name.
+        unlisted: reason given for files that no list names.
+
+    Raises:
+        DataError: the root is not a folder, holds the class folders several times or no listed clip at all,
+            or two clips of different splits have one file.
+    """
+    if not root.is_dir():
+        found = "a file" if root.exists() else "no such folder"
+        raise DataError(f"{root}: {found}; expected the class folders of the data set in it")
+    files, folders = _find_files(root, lists)
+    flat = all(file.class_name == "" for file in files)
+    clips: dict[Key, list[_File]] = {}
+    for file in files:
+        clips.setdefault(file.key, []).append(file)
+    taken, problems = _pair(root, lists.entries, list(clips), flat)
+    _check_root(root, lists, files, taken)
+
+    listing = Listing(lists.classes, left_out=[*lists.repeated, *folders], files=len(files))
+    owners = {entry: key for key, entry in taken.items()}
+    for entry in lists.entries:
+        if entry not in owners:
+            if entry.split is not None:
+                listing.left_out.append((shown(entry.id), problems.get(entry, NO_FILE)))
+            continue
+        if entry.split is None:
+            listing.left_out.append((shown(entry.id), "listed as unused in this split"))
+            continue
+        file, *others = sorted(clips[owners[entry]], key=lambda file: _distance(file, entry))
+        if file.problem:
+            listing.left_out.append((shown(entry.id), file.problem))
+        else:
+            listing.candidates.append(Candidate(entry, file.path))
+        listing.left_out += [
+            (shown(other.relative), f"second file of clip {shown(entry.id)}") for other in others
+        ]
+    for key in sorted(clips.keys() - taken.keys(), key=lambda key: (folded(key[0]), folded(key[1]))):
+        listing.left_out += [(shown(file.relative), file.problem or unlisted) for file in clips[key]]
+    _leave_out_links(root, listing)
+    return listing
+
+
+def _find_files(root: Path, lists: Lists) -> tuple[list[_File], list[tuple[str, str]]]:
+    """Video files of the classes that are read, and folders that cannot be entered."""
+    found = walk(root)
+    entries = [(relative, path, None) for relative, path in found.files if is_video(path.name)]
+    entries += [(relative, root / relative, why) for relative, why in found.left_out if is_video(relative)]
+    entries.sort(key=lambda entry: entry[0].split("/"))
+    find_class = class_finder(lists.known)
+    placed: dict[str | None, list[_File]] = {}
+    for relative, path, problem in entries:
+        *folders, _ = relative.split("/")
+        number = next((number for number, name in enumerate(folders) if find_class(name)), None)
+        above = None if number is None else "/".join(folders[:number])
+        class_name = "" if number is None else find_class(folders[number])
+        problem = problem or (None if is_utf8(str(path)) else NOT_UTF8)
+        placed.setdefault(above, []).append(_File(relative, path, class_name, problem))
+    stray = placed.pop(None, [])
+    places = [""] if "" in placed else without_links(root, placed)
+    placed = {above: placed[above] for above in places}
+    _check_places(root, placed)
+    files = [file for files in placed.values() for file in files] or stray
+    others = [(shown(relative), why) for relative, why in found.left_out if not is_video(relative)]
+    return [file for file in files if file.class_name in {"", *lists.classes}], others
+
+
+def _check_places(root: Path, placed: dict[str, list[_File]]) -> None:
+    """Refuse a clip that lies in class folders of two folders: nothing says which copy is meant."""
+    seen: dict[Key, str] = {}
+    for above, files in placed.items() if len(placed) > 1 else ():
+        for key in {file.key for file in files}:
+            if seen.setdefault(key, above) != above:
+                raise DataError(
+                    f"{root}: holds {shown('/'.join(key))} in {shown(seen[key])} and in {shown(above)}; "
+                    "expected the class folders once: give the folder that is meant"
+                )
+
+
+def _pair(
+    root: Path, entries: list[Entry], clips: list[Key], flat: bool
+) -> tuple[dict[Key, Entry], dict[Entry, str]]:
+    """The entry of each file's key, and why entries have no file.
+
+    Raises:
+        DataError: one file is all there is for entries of different splits or classes.
+    """
+    taken: dict[Key, Entry] = {}
+    problems: dict[Entry, str] = {}
+    rivals: dict[Entry, Entry] = {}
+    waiting = list(entries)
+    for loosen in LOOSER:
+        if not waiting:
+            break
+        similar: dict[Key, list[Key]] = {}
+        for key in clips:
+            similar.setdefault((key[0], loosen(key[1])), []).append(key)
+        unmatched = []
+        for entry in waiting:
+            name = loosen(composed(stem(entry.name)))
+            fitting = similar.get(("" if flat else entry.class_name, name), [])
+            free = [key for key in fitting if key not in taken]
+            if len(free) == 1:
+                taken[free[0]] = entry
+                continue
+            unmatched.append(entry)
+            if free:
+                names = " and ".join(shown(name) for _, name in free[:NAMED])
+                problems.setdefault(entry, f"no file of this very name, but {names}")
+            elif fitting:
+                rivals.setdefault(entry, taken[fitting[0]])
+        waiting = unmatched
+    contradictions = []
+    for entry in waiting:
+        rival = rivals.get(entry)
+        if entry in problems or not rival or not rival.split or not entry.split:
+            continue
+        if (rival.class_name, rival.split) == (entry.class_name, entry.split):
+            problems[entry] = f"no file beside that of {shown(rival.id)}"
+        else:
+            contradictions.append((rival, entry))
+    if contradictions:
+        raise DataError(f"{root}: {conflict('with one file for two splits or classes', contradictions)}")
+    return taken, problems
+
+
+def _distance(file: _File, entry: Entry) -> tuple[bool, ...]:
+    """Order of the files of one clip: first what can be read, then what has the entry's very name."""
+    name = file.path.name
+    return bool(file.problem), name != entry.name, composed(name) != composed(entry.name)
+
+
+def _leave_out_links(root: Path, listing: Listing) -> None:
+    """Leave out clips that are links to another clip's file.
+
+    Raises:
+        DataError: the other clip is of another split or class.
+    """
+    real_folder = cache(os.path.realpath)
+    first: dict[str, Entry] = {}
+    kept, contradictions = [], []
+    for candidate in listing.candidates:
+        path, entry = candidate.path, candidate.entry
+        real = os.path.realpath(path) if path.is_symlink() else f"{real_folder(path.parent)}/{path.name}"
+        other = first.setdefault(real, entry)
+        if other is entry:
+            kept.append(candidate)
+        elif (other.class_name, other.split) == (entry.class_name, entry.split):
+            listing.left_out.append((entry.id, f"a link to the file of {other.id}"))
+        else:
+            contradictions.append((other, entry))
+    if contradictions:
+        raise DataError(f"{root}: {conflict('linked to one file for two splits or classes', contradictions)}")
+    listing.candidates = kept
+
+
+def _check_root(root: Path, lists: Lists, files: list[_File], taken: dict[Key, Entry]) -> None:
+    """Refuse a folder without any listed clip, and one that is a class folder."""
+    used = [entry for entry in lists.entries if entry.split]
+    if used and not taken:
+        names = [file.relative for file in files] or sorted(path.name for path in root.iterdir())
+        some = ", ".join(map(shown, names[:3])) + (", ..." if len(names) > 3 else "")
+        what = f"{len(files)} video files" if files else "no video file of these classes"
+        raise DataError(
+            f"{root}: no listed clip is there; found {what} ({some or 'the folder is empty'}), expected "
+            f"{shown(used[0].id)}.avi and {len(used) - 1} more; give the folder that holds the class folders"
+        )
+    found = {entry.class_name for entry in taken.values()}
+    here = root.resolve()
+    flat = not any(file.class_name for file in files)
+    if flat and len(lists.classes) > 1 and found == {class_finder(lists.known)(here.name)}:
+        raise DataError(
+            f"{root}: found clips of {found.pop()} alone; expected all classes: give {here.parent}"
+        )

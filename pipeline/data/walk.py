@@ -1,0 +1,86 @@
+"""Files below a folder of users' data: links are followed, and what cannot be followed is named."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pipeline.data.manifest import DataError
+from pipeline.data.names import is_junk
+
+
+@dataclass
+class Walk:
+    """What lies below a folder; paths below it are text with "/", in the order of their parts.
+
+    Attributes:
+        files: (path below the folder, path) of each regular file. A name that is not UTF-8 holds lone
+            surrogates, as ``os.fsdecode`` makes them; ``os.fsencode`` gives its bytes.
+        left_out: (path below the folder, reason) of links that lead nowhere or back, of folders that
+            may not be read, and of devices.
+    """
+
+    files: list[tuple[str, Path]] = field(default_factory=list)
+    left_out: list[tuple[str, str]] = field(default_factory=list)
+
+
+def walk(root: Path | str) -> Walk:
+    """Find all regular files below a folder, without junk; links to files and folders are followed.
+
+    A link back to a folder around it (the root, or one above) is not entered, so a walk ends. A folder
+    that two links lead to is walked at both places.
+
+    Raises:
+        DataError: the root cannot be read, or a disk fails.
+    """
+    found = Walk()
+    try:
+        real = Path(root).resolve(strict=True)
+        _walk(Path(root), "", {_identity(folder.stat()) for folder in (real, *real.parents)}, found)
+    except OSError as error:
+        raise DataError(f"{root}: cannot be read: {error}; expected a folder of data") from error
+    return found
+
+
+def without_links(root: Path, folders: Iterable[str]) -> list[str]:
+    """Folders below a root, each one once: the first where several are links to one."""
+    first: dict[str, str] = {}
+    for folder in folders:
+        first.setdefault(os.path.realpath(root / folder), folder)
+    return list(first.values())
+
+
+def _walk(folder: Path, below: str, around: set[tuple[int, int]], found: Walk) -> None:
+    with os.scandir(folder) as entries:
+        ordered = sorted((entry for entry in entries if not is_junk(entry.name)), key=lambda e: e.name)
+    for entry in ordered:
+        path, relative = folder / entry.name, below + entry.name
+        # Most entries are plain files, and of these the folder itself says so: no call for each one.
+        if entry.is_file(follow_symlinks=False):
+            found.files.append((relative, path))
+            continue
+        try:
+            status = path.stat()
+        except OSError as error:
+            if not entry.is_symlink():
+                raise
+            found.left_out.append((relative, f"a link that leads nowhere: {error.strerror}"))
+            continue
+        if stat.S_ISREG(status.st_mode):
+            found.files.append((relative, path))
+        elif not stat.S_ISDIR(status.st_mode):
+            found.left_out.append((relative, "neither a file nor a folder"))
+        elif _identity(status) in around:
+            found.left_out.append((relative, "a link back to a folder around it"))
+        else:
+            try:
+                _walk(path, f"{relative}/", {*around, _identity(status)}, found)
+            except PermissionError as error:
+                found.left_out.append((relative, f"a folder that cannot be read: {error.strerror}"))
+
+
+def _identity(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino
