@@ -14,6 +14,7 @@ from pipeline.config import Dataset
 from pipeline.content import Contents
 from pipeline.data.folder import find_videos
 from pipeline.data.readers import READERS
+from pipeline.data.walk import walk
 
 
 def clips_inventory(dataset: Dataset, root: Path, splits: Path, contents: Contents) -> str:
@@ -46,10 +47,10 @@ def videos_inventory(root: Path, contents: Contents) -> str:
 
 
 def files_inventory(root: Path, contents: Contents) -> str:
-    """Hash of names and contents of all files below a folder; raises ContentError."""
-    files = sorted(path for path in root.rglob("*") if path.is_file())
-    hashes = contents.hashes(files)
-    return _hash((_relative(path, root), hashes[path]) for path in files)
+    """Hash of names and contents of all files below a folder; raises as ``clips_inventory``."""
+    found = walk(root)
+    hashes = contents.hashes(path for _, path in found.files)
+    return _hash([*((relative, hashes[path]) for relative, path in found.files), *found.left_out])
 
 
 def _relative(path: Path, root: Path) -> str:
