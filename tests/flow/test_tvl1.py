@@ -11,6 +11,8 @@ import pytest
 from pipeline.config import TVL1
 from pipeline.flow.tvl1 import tvl1
 
+pytestmark = pytest.mark.numeric
+
 
 def opencv_flow(frame0: np.ndarray, frame1: np.ndarray, p: TVL1) -> np.ndarray:
     engine = cv2.optflow.DualTVL1OpticalFlow_create(

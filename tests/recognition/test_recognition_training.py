@@ -22,6 +22,8 @@ from pipeline.recognition.training import (
     train_recognizer,
 )
 
+pytestmark = pytest.mark.numeric
+
 COMPUTE = config.Compute()
 CPU = torch.device("cpu")
 

@@ -12,6 +12,8 @@ from pipeline.superres.networks.luma import OFFSET, luma
 from pipeline.video.resize import imresize
 from tests.networks import SMALL
 
+pytestmark = pytest.mark.numeric
+
 PUBLISHED = [
     ("bicubic", {}, 0),
     ("vdsr", {}, 664_704),

@@ -31,6 +31,8 @@ from pipeline.superres.training_log import TrainingError
 from pipeline.video.resize import imresize
 from pipeline.weights.checkpoint import read_own
 
+pytestmark = pytest.mark.numeric
+
 FEATURES = FeatureNetwork(network="random_features")
 SIZE = 32
 VDSR = {"network": "vdsr", "args": {"depth": 3, "features": 8}}

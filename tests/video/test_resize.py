@@ -12,6 +12,8 @@ import pytest
 from pipeline.video import resize
 from pipeline.video.resize import bicubic_matrix, imresize, resize_frames
 
+pytestmark = pytest.mark.numeric
+
 
 def keys(x: Fraction) -> Fraction:
     """Keys' kernel, a = -1/2, written from its definition."""

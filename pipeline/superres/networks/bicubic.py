@@ -40,8 +40,8 @@ class Bicubic(ImageNetwork):
     def super_resolve(self, lr: Tensor) -> Tensor:
         """Enlarge (B, 3, h, w) to (B, 3, 4h, 4w), at least float32.
 
-        In float64 the sums are exact, as weights are multiples of 2**-10 and float32 pixels v / 255 of 2**-32:
-        the bytes of frames do not depend on the order in which a processor adds.
+        In float64 the sums are exact, as weights are multiples of 2**-10 and float32 pixels v / 255 of
+        2**-32: the bytes of frames do not depend on the order in which a processor adds.
         """
         return enlarge(lr.double()).to(torch.promote_types(lr.dtype, torch.float32))
 
