@@ -59,7 +59,7 @@ def runs() -> list[Run]:
         "NPY_DISABLE_CPU_FEATURES": ",".join(simd),
         "ONEDNN_MAX_CPU_ISA": "SSE41",
         "OPENBLAS_CORETYPE": "Prescott",
-        "OPENCV_CPU_DISABLE": "SSE4_1,SSE4_2,AVX,FP16,AVX2,AVX512_SKX",
+        "OPENCV_CPU_DISABLE": "SSE4.1,SSE4.2,AVX,FP16,AVX2,AVX512-SKX",
         "OPENCV_IPP": "disabled",
     }
     avx2 = {
@@ -69,7 +69,7 @@ def runs() -> list[Run]:
         "ONEDNN_MAX_CPU_ISA": "AVX2",
         "OPENBLAS_CORETYPE": "Haswell",
         "OPENBLAS_NUM_THREADS": "2",
-        "OPENCV_CPU_DISABLE": "AVX512_SKX",
+        "OPENCV_CPU_DISABLE": "AVX512-SKX",
     }
     avx512 = {
         "ATEN_CPU_CAPABILITY": "avx512",
