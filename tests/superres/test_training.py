@@ -31,8 +31,6 @@ from pipeline.superres.training_log import TrainingError
 from pipeline.video.resize import imresize
 from pipeline.weights.checkpoint import read_own
 
-pytestmark = pytest.mark.numeric
-
 FEATURES = FeatureNetwork(network="random_features")
 SIZE = 32
 VDSR = {"network": "vdsr", "args": {"depth": 3, "features": 8}}
@@ -168,6 +166,7 @@ def test_a_checkpoint_of_another_run_is_ignored(patches, tmp_path, monkeypatch, 
     assert "starts anew" in capfd.readouterr().out
 
 
+@pytest.mark.numeric
 def test_training_beats_bicubic_on_what_it_has_seen(patches, tmp_path):
     """120 steps on eight patches: the loss falls and the training patches come out better than bicubic."""
     recipe = RECIPE | {"iterations": 120, "batch_size": 8, "lr": 3e-3}
@@ -180,6 +179,7 @@ def test_training_beats_bicubic_on_what_it_has_seen(patches, tmp_path):
     assert (network(lr) - hr).square().mean() < 0.9 * (plain - hr).square().mean()
 
 
+@pytest.mark.numeric
 def test_a_siamese_pair_has_less_warp_error_with_the_warp_loss(patches, tmp_path):
     """The warp term is what it says: it is logged, and falls."""
     model = MODELS["siamese_image"]
@@ -213,6 +213,7 @@ def test_tensorboard_has_losses_rate_psnr_and_images(patches, tmp_path, monkeypa
     assert (image.width, image.height) == (4 * SIZE, 3 * SIZE)
 
 
+@pytest.mark.numeric
 def test_init_starts_from_the_weights_of_another_model(patches, tmp_path):
     first = train(patches, tmp_path / "first", MODELS["mse"])
     almost_still = SRModel(**VDSR, training=SRTraining(**RECIPE | {"lr": 1e-12, "iterations": 1}))
@@ -224,6 +225,7 @@ def test_init_starts_from_the_weights_of_another_model(patches, tmp_path):
         train(patches, tmp_path / "third", other, init=tmp_path / "first" / "out.pt")
 
 
+@pytest.mark.numeric
 def test_spmc_in_its_three_phases(patches, tmp_path):
     """Motion alone, then the rest with the motion network fixed, then both: each starts from the last."""
     spmc = {"network": "spmc", "args": {"features": 2, "motion_features": 2, "gain": 2.0}}
@@ -275,6 +277,7 @@ def test_a_training_leaves_torch_as_it_was(patches, tmp_path):
     assert not torch.are_deterministic_algorithms_enabled()
 
 
+@pytest.mark.numeric
 @pytest.mark.slow
 def test_two_devices_train_the_same_weights_as_one(patches, tmp_path, monkeypatch):
     # Fabric would take a job on SLURM for one of two that srun had started, and wait for the other.
@@ -306,6 +309,7 @@ def test_two_devices_train_what_depends_on_their_parts_of_a_batch(patches, tmp_p
     assert 0 < apart < moved
 
 
+@pytest.mark.numeric
 @pytest.mark.slow
 def test_two_devices_train_the_motion_network_alone(patches, tmp_path):
     losses = Losses(pixel=None, motion=MotionLoss())
