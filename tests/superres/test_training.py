@@ -120,6 +120,21 @@ def same(one, two):
     return one.keys() == two.keys() and all(torch.equal(one[key], two[key]) for key in one)
 
 
+def distance(one, two) -> float:
+    """How far two sets of weights are apart.
+
+    Not weight by weight: Adam makes a whole step of a gradient that is only rounding.
+    """
+    assert one.keys() == two.keys()
+    return float(sum((two[name] - one[name]).float().norm() for name in one))
+
+
+def begun(patches, folder, model):
+    """The weights that a training starts from, all but untouched."""
+    training = model.training.model_copy(update={"iterations": 1, "lr": 1e-12})
+    return train(patches, folder, model.model_copy(update={"training": training}))
+
+
 @pytest.mark.parametrize("recipe", MODELS)
 def test_a_resumed_training_equals_an_unbroken_one(patches, tmp_path, monkeypatch, capfd, recipe):
     model = MODELS[recipe]
@@ -285,9 +300,7 @@ def test_two_devices_train_the_same_weights_as_one(patches, tmp_path, monkeypatc
     monkeypatch.setenv("SLURM_JOB_NAME", "train_sr")
     one = train(patches, tmp_path / "one", MODELS["mse"])
     two = train(patches, tmp_path / "two", MODELS["mse"], compute=Compute(devices=2))
-    assert one.keys() == two.keys()
-    for name in one:
-        torch.testing.assert_close(two[name], one[name], rtol=1e-3, atol=1e-5, msg=name)
+    assert distance(one, two) < 0.01 * distance(one, begun(patches, tmp_path / "start", MODELS["mse"]))
     assert (tmp_path / "two" / "tensorboard" / "out").is_dir()
 
 
@@ -304,9 +317,7 @@ def test_two_devices_train_what_depends_on_their_parts_of_a_batch(patches, tmp_p
     model = changed()
     two = train(patches, tmp_path / "two", model, compute=Compute(devices=2))
     one = train(patches, tmp_path / "one", model)
-    moved = sum((one[name] - start[name]).float().norm() for name in one)
-    apart = sum((two[name] - one[name]).float().norm() for name in one)
-    assert 0 < apart < moved
+    assert 0 < distance(one, two) < distance(one, start)
 
 
 @pytest.mark.numeric
@@ -320,8 +331,7 @@ def test_two_devices_train_the_motion_network_alone(patches, tmp_path):
     )
     one = train(patches, tmp_path / "one", model)
     two = train(patches, tmp_path / "two", model, compute=Compute(devices=2))
-    for name in one:
-        torch.testing.assert_close(two[name], one[name], rtol=1e-3, atol=1e-5, msg=name)
+    assert distance(one, two) < 0.01 * distance(one, begun(patches, tmp_path / "start", model))
 
 
 @pytest.mark.slow
