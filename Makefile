@@ -1,10 +1,11 @@
 # make table4   sets everything up and computes the demo's Table 4
 # make test     sets everything up and runs all tests
+# make portability   runs the numeric tests with the code for other processors
 PYTHON ?= python3
 CORES ?= $(shell $(PYTHON) -c 'import os; print(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count())')
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: setup table4 test check docs
+.PHONY: setup table4 test portability check docs
 setup: .venv/installed
 
 .venv/installed: requirements.lock
@@ -18,6 +19,9 @@ table4: setup
 
 test: setup
 	pytest -n $(CORES) --dist loadgroup
+
+portability: setup
+	python tests/portability.py --cores $(CORES)
 
 check: setup
 	ruff check .

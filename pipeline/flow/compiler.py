@@ -1,4 +1,8 @@
-"""Compile a C++ file for this machine's CPU, once, into a cache that concurrent jobs can share."""
+"""Compile a C++ file for this machine's CPU, once, into a cache that concurrent jobs can share.
+
+Three environment variables: CXX is the compiler, RECOSR_MARCH the CPU to compile for (-march; default: the
+one at hand), RECOSR_CACHE the cache's folder.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +14,15 @@ import platform
 import shlex
 import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 
 from pipeline.errors import PipelineError
 from pipeline.files import atomic_path
 
-COMPILE = ["-std=c++17", "-O3", "-ffast-math", "-fPIC", "-c"]
+# IEEE 754 arithmetic, never a product and a sum in one rounding: the same result with every compiler and CPU
+# (docs/decisions/0009-same-on-every-processor.md). The other two flags let roots and branches vectorise.
+EXACT = ["-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"]
+COMPILE = ["-std=c++17", "-O3", *EXACT, "-fPIC", "-shared"]
 # Wide vectors are worth asking for where the CPU has them; compilers that know no such flag follow.
 TUNING = [["-march=native", "-mprefer-vector-width=512"], ["-march=native"], ["-mcpu=native"], []]
 
@@ -53,6 +59,12 @@ def find_compiler() -> list[str]:
     )
 
 
+def tunings() -> list[list[str]]:
+    """Flags for a CPU, tried in turn: those of ``$RECOSR_MARCH``, else of the CPU at hand."""
+    named = os.environ.get("RECOSR_MARCH")
+    return [[f"-march={named}"]] if named else TUNING
+
+
 def cpu_identity() -> str:
     """What ``-march=native`` depends on: the CPU's model and features."""
     wanted = ("model name", "cpu family", "model", "flags", "Features", "CPU part")
@@ -79,25 +91,28 @@ def compile_library(source: Path, folder: Path | None = None) -> Path:
     compiler = find_compiler()
     version = subprocess.run([*compiler, "--version"], capture_output=True, text=True, check=False)
     code = [path.read_text() for path in (source, *sorted(source.parent.glob("*.h")))]
-    identity = "\0".join([*code, *compiler, version.stdout, *COMPILE, repr(TUNING), cpu_identity()])
+    identity = "\0".join([*code, *compiler, version.stdout, *COMPILE, repr(tunings()), cpu_identity()])
     target = folder / f"{source.stem}-{hashlib.sha256(identity.encode()).hexdigest()[:16]}.so"
     if target.exists():
         return target
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with atomic_path(target) as library, tempfile.TemporaryDirectory() as scratch:
-            compiled = Path(scratch) / "unit.o"
-            for tuning in TUNING:
-                tried = _run([*compiler, *COMPILE, *tuning, str(source), "-o", str(compiled)])
+        with atomic_path(target) as library:
+            for tuning in tunings():
+                command = [*compiler, *COMPILE, *tuning, str(source), "-o", str(library)]
+                tried = subprocess.run(command, capture_output=True, text=True, check=False)
                 if tried.returncode == 0:
                     break
             else:
-                raise CompilerError(_failure(compiler, "compile", source, tried))
-            # Linked without -ffast-math: with it, GCC adds code that switches the whole process to
-            # flushing denormals, and so changes the results of everything else.
-            linked = _run([*compiler, "-shared", str(compiled), "-o", str(library)])
-            if linked.returncode:
-                raise CompilerError(_failure(compiler, "link", source, linked))
+                march = os.environ.get("RECOSR_MARCH")
+                hint = (
+                    f" for RECOSR_MARCH={march} (correct or unset it if there is no such CPU)"
+                    if march
+                    else ""
+                )
+                raise CompilerError(
+                    f"{shlex.join(compiler)} cannot compile {source}{hint}:\n{tried.stderr[-2000:]}"
+                )
     except OSError as error:
         raise CompilerError(
             f"cannot write compiled code to {folder}: {error}; set RECOSR_CACHE to a writable folder"
@@ -120,11 +135,3 @@ def load_library(source: Path) -> ctypes.CDLL:
             f"cannot load {path}: {error}; delete it, or set RECOSR_CACHE to a folder on a file system "
             "that allows programs (not mounted noexec)"
         ) from error
-
-
-def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, capture_output=True, text=True, check=False)
-
-
-def _failure(compiler: list[str], verb: str, source: Path, result: subprocess.CompletedProcess[str]) -> str:
-    return f"{shlex.join(compiler)} cannot {verb} {source}:\n{result.stderr[-2000:]}"

@@ -1,5 +1,6 @@
 // TV-L1 optical flow (Zach, Pock, Bischof 2007) with the numerical choices of OpenCV's DualTVL1 on the
 // CPU, in plain loops for the compiler to vectorise. One thread; see docs/decisions/0002-tvl1-engine.md.
+// No loop sums across x, so vectors of any width add in one order: the flow is the same on every CPU.
 
 #include <algorithm>
 #include <cmath>
@@ -27,6 +28,7 @@ struct Work {  // of the level at hand
     float *u, *v;                            // flow
     float *pux, *puy, *pvx, *pvy;            // dual variables, times theta
     float *inside;                           // a row: 1 where a right neighbour exists, else 0
+    float *moved;                            // a row: squared change of flow of each column
     float *texture, *warped;                 // I1 and its gradients, interleaved by four
     float *wx, *wy;                          // bicubic weights of a row, four a pixel
     float *sorted;                           // rows of the median's sorted columns
@@ -129,14 +131,14 @@ void warp(const Work& k, const float* image0, Size s) {
 }
 
 // One fused step: the flow of a row (thresholding and divergence; PRIMAL), then the dual variables of
-// the row above (DUAL), whose downward difference needs that flow. Returns the squared change of flow.
+// the row above (DUAL), whose downward difference needs that flow. Adds up the squared change of flow.
 template <bool PRIMAL, bool DUAL>
-float step(const Work& k, ptrdiff_t at, ptrdiff_t stride, int n, float limit, float tau, float taut) {
+void step(const Work& k, ptrdiff_t at, ptrdiff_t stride, int n, float limit, float tau, float taut) {
     const float *ix = k.ix + at, *iy = k.iy + at, *rho = k.rho + at, *inverse = k.inverse + at;
     const float* inside = k.inside;
     float *u = k.u + at, *v = k.v + at;
     float *pux = k.pux + at, *puy = k.puy + at, *pvx = k.pvx + at, *pvy = k.pvy + at;
-    float change = 0.f;
+    float* moved = k.moved;
     ROUNDED(n);
     INDEPENDENT
     for (int x = 0; x < n; ++x) {
@@ -149,7 +151,7 @@ float step(const Work& k, ptrdiff_t at, ptrdiff_t stride, int n, float limit, fl
             d = std::min(std::max(d, -limit), limit);
             un = uo + d * ix[x] + ((pux[x] - pux[x - 1]) + (puy[x] - py[x]));
             vn = vo + d * iy[x] + ((pvx[x] - pvx[x - 1]) + (pvy[x] - qy[x]));
-            change += (un - uo) * (un - uo) + (vn - vo) * (vn - vo);
+            moved[x] += (un - uo) * (un - uo) + (vn - vo) * (vn - vo);
             u[x] = un;
             v[x] = vn;
         }
@@ -164,15 +166,17 @@ float step(const Work& k, ptrdiff_t at, ptrdiff_t stride, int n, float limit, fl
             qy[x] = (qy[x] + tau * vy) * fv;
         }
     }
-    return change;
 }
 
 float iterate(const Work& k, Size s, float limit, float tau, float taut) {
     const int n = s.padded();
     const ptrdiff_t stride = s.stride();
-    float change = step<true, false>(k, 0, stride, n, limit, tau, taut);
-    for (int y = 1; y < s.h; ++y) change += step<true, true>(k, y * stride, stride, n, limit, tau, taut);
+    std::memset(k.moved, 0, n * sizeof(float));
+    step<true, false>(k, 0, stride, n, limit, tau, taut);
+    for (int y = 1; y < s.h; ++y) step<true, true>(k, y * stride, stride, n, limit, tau, taut);
     step<false, true>(k, s.h * stride, stride, n, limit, tau, taut);
+    float change = 0.f;  // by columns first: a sum along x would depend on the width of vectors
+    for (int x = 0; x < n; ++x) change += k.moved[x];
     return change;
 }
 
@@ -222,7 +226,7 @@ extern "C" int recosr_tvl1(const uint8_t* image0, const uint8_t* image1, int w, 
     for (Size s : sizes) total += 2 * Arena::piece(s.floats());
     const size_t row = size_t(full.stride()) + LANES, texture = size_t(w + 2 * MARGIN) * (h + 2 * MARGIN) * 4;
     total += 12 * Arena::piece(full.floats()) + Arena::piece(texture) + Arena::piece(row * (h + 6));
-    total += 24 * Arena::piece(row);  // 21 rows of temporaries below
+    total += 25 * Arena::piece(row);  // 22 rows of temporaries below
     if (!arena.reserve(total)) return 1;
 
     std::vector<float*> images0, images1;
@@ -236,6 +240,7 @@ extern "C" int recosr_tvl1(const uint8_t* image0, const uint8_t* image1, int w, 
     k.texture = arena.take(texture);
     k.copy = arena.take(row * (h + 6));
     k.inside = arena.take(row);
+    k.moved = arena.take(row);
     k.warped = arena.take(4 * row);
     k.wx = arena.take(4 * row);
     k.wy = arena.take(4 * row);

@@ -45,7 +45,8 @@ def top_motion(flow: np.ndarray, positions: np.ndarray, size: int, border: int, 
     ``flow`` is (h, w, 2) in pixels; the score is the sum of its length over the interior (authors' code).
     Ties go to the earlier position.
     """
-    motion = np.hypot(flow[..., 0].astype(np.float32), flow[..., 1].astype(np.float32))
+    # Not hypot, whose last digit depends on the C library: a rank must not.
+    motion = np.sqrt(np.square(flow.astype(np.float64)).sum(axis=2))
     scores = box_sums(motion, positions, size, border)
     # The integral image leaves rounding noise of 1e-10: ties are decided by position, not by it.
     return positions[np.argsort(-scores.round(6), kind="stable")[:crops]]

@@ -1,6 +1,8 @@
 """Compiling once into a cache that concurrent jobs share."""
 
+import ctypes
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -43,6 +45,21 @@ def test_name_changes_with_source_header_and_cpu(source, tmp_path, monkeypatch):
     assert len(set(names)) == 4
 
 
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="names of x86-64 CPUs")
+def test_a_named_cpu_is_compiled_for_and_has_a_library_of_its_own(source, tmp_path, monkeypatch):
+    source.write_text('extern "C" int answer() {\n#ifdef __AVX2__\nreturn 2;\n#else\nreturn 1;\n#endif\n}\n')
+    monkeypatch.delenv("RECOSR_MARCH", raising=False)
+    names = [compile_library(source, tmp_path / "cache")]
+    for cpu in ("x86-64", "x86-64-v3"):
+        monkeypatch.setenv("RECOSR_MARCH", cpu)
+        names.append(compile_library(source, tmp_path / "cache"))
+    assert len(set(names)) == 3
+    assert [ctypes.CDLL(str(name)).answer() for name in names[1:]] == [1, 2]
+    monkeypatch.setenv("RECOSR_MARCH", "abacus")
+    with pytest.raises(CompilerError, match="RECOSR_MARCH=abacus"):
+        compile_library(source, tmp_path / "cache")
+
+
 def test_concurrent_jobs_share_the_cache(source, tmp_path):
     code = (
         "import sys; from pathlib import Path; from pipeline.flow.compiler import load_library;"
@@ -67,6 +84,7 @@ def test_falls_back_to_flags_the_compiler_knows(source, tmp_path, monkeypatch):
     )
     wrapper.chmod(0o755)
     monkeypatch.setenv("CXX", str(wrapper))
+    monkeypatch.delenv("RECOSR_MARCH", raising=False)
     assert compile_library(source, tmp_path / "cache").exists()
 
 

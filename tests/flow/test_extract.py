@@ -20,6 +20,8 @@ from pipeline.flow.quantise import dequantise, quantise
 from pipeline.flow.tvl1 import tvl1
 from pipeline.video.store import ShardReader, ShardWriter
 
+pytestmark = pytest.mark.numeric
+
 WIDTH, HEIGHT = 44, 32
 LENGTHS = {"Run/long": 7, "Run/pair": 2, "Sit/one": 1}
 

@@ -18,6 +18,8 @@ from pipeline.flow.flownet_parts import channel_norm, correlate
 from pipeline.flow.warp import warp
 from pipeline.weights import WeightsError
 
+pytestmark = pytest.mark.numeric
+
 
 def drawn(name: str) -> torch.nn.Module:
     """A network with random weights, biases and flows large enough to matter."""

@@ -5,6 +5,8 @@ import pytest
 
 from pipeline.flow.quantise import dequantise, quantise
 
+pytestmark = pytest.mark.numeric
+
 
 def test_hand_values():
     flow = np.array([-30, -20, -19.93, 0, 0.05, 10, 20, 25], np.float32)

@@ -1,5 +1,6 @@
 """TV-L1 against OpenCV's contrib build, known motions, and what it refuses."""
 
+import hashlib
 import threading
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import pytest
 
 from pipeline.config import TVL1
 from pipeline.flow.tvl1 import tvl1
+
+pytestmark = pytest.mark.numeric
 
 
 def opencv_flow(frame0: np.ndarray, frame1: np.ndarray, p: TVL1) -> np.ndarray:
@@ -32,6 +35,21 @@ def moved_pair(height: int, width: int, dx: float, dy: float) -> tuple[np.ndarra
     moved = cv2.warpAffine(big, matrix, big.shape[::-1], flags=cv2.INTER_CUBIC)
     cut = np.s_[20:-20, 20:-20]
     return tuple(np.clip(image[cut] + 0.5, 0, 255).astype(np.uint8) for image in (big, moved))
+
+
+def noisy_distances(pair: tuple[np.ndarray, np.ndarray], params: TVL1, draws: int) -> list[np.ndarray]:
+    """How far OpenCV's own flow of a pair moves when its frames get noise of 1e-3 grey levels."""
+    rng = np.random.default_rng(0)
+    expected = opencv_flow(*pair, params)
+    return [
+        end_point_difference(
+            opencv_flow(
+                *[((f + rng.normal(0, 1e-3, f.shape)) / 255).astype(np.float32) for f in pair], params
+            ),
+            expected,
+        )
+        for _ in range(draws)
+    ]
 
 
 def grey_frames(path: Path, first: int, count: int, size: tuple[int, int] | None = None) -> list[np.ndarray]:
@@ -61,45 +79,50 @@ def test_agrees_with_opencv_on_a_synthetic_pair(height, width, changes):
     params = TVL1(**changes)
     frame0, frame1 = moved_pair(height, width, 1.7, -0.8)
     difference = end_point_difference(tvl1(frame0, frame1, params), opencv_flow(frame0, frame1, params))
-    # OpenCV itself moves by 0.02 (mean) and 0.13 (95th percentile) with 1e-3 grey levels of noise.
-    assert difference.mean() < 0.02
-    assert np.percentile(difference, 95) < 0.1
+    own = noisy_distances((frame0, frame1), params, 3)
+    # The last digit and the noise both move the iteration at which a warp ends, and the flow in jumps: three
+    # draws may miss the largest, twice as far is a difference of another kind.
+    for measure in (np.mean, lambda distance: np.percentile(distance, 95)):
+        assert measure(difference) <= 2 * max(measure(distance) for distance in own)
 
 
-@pytest.mark.parametrize("size", [None, (96, 72)])
-def test_agrees_with_opencv_on_real_pairs(real_data, size):
-    clips = sorted((real_data / "ucf101").glob("*/*_g01_c01.avi"))
-    assert len(clips) == 4
-    pairs = [grey_frames(clip, 20, 2, size) for clip in clips]
-    differences = [
-        end_point_difference(tvl1(*pair, TVL1()), opencv_flow(*pair, TVL1())).ravel() for pair in pairs
-    ]
-    together = np.concatenate(differences)
-    assert together.mean() <= 0.02
-    assert np.median(together) < 0.01
-    assert np.percentile(together, 99) < 0.3
-    assert np.mean([np.abs(tvl1(*pair, TVL1())).mean() for pair in pairs]) > 0.05  # there is motion
-
-
-def test_differs_from_opencv_less_than_opencv_from_itself(real_data):
-    """The iteration amplifies the last digit; noise far below a grey level moves OpenCV's flow more."""
-    rng = np.random.default_rng(0)
+@pytest.mark.parametrize(
+    ("size", "starts"), [((96, 72), (10, 30, 50)), pytest.param(None, (20,), marks=pytest.mark.slow)]
+)
+def test_differs_from_opencv_no_more_than_opencv_from_itself_on_real_pairs(real_data, size, starts):
     ours, own = [], []
-    for clip in sorted((real_data / "ucf101").glob("*/*_g02_c01.avi")):
-        pair = grey_frames(clip, 20, 2, (96, 72))
-        expected = opencv_flow(*pair, TVL1())
-        noisy = [((f + rng.normal(0, 1e-3, f.shape)) / 255).astype(np.float32) for f in pair]
-        ours.append(end_point_difference(tvl1(*pair, TVL1()), expected).mean())
-        own.append(end_point_difference(opencv_flow(*noisy, TVL1()), expected).mean())
+    for name in ("Archery", "BasketballDunk", "PlayingPiano", "PlayingViolin"):
+        for start in starts:
+            pair = grey_frames(real_data / "ucf101" / name / f"v_{name}_g01_c01.avi", start, 2, size)
+            flow = tvl1(*pair, TVL1())
+            assert np.abs(flow).mean() > 0.01  # there is motion
+            ours.append(end_point_difference(flow, opencv_flow(*pair, TVL1())))
+            own.extend(noisy_distances(pair, TVL1(), 1))
+    # Over all pairs: on a single one either may jump (see above).
     assert np.mean(ours) <= 1.25 * np.mean(own)
+    assert np.percentile(ours, 99) <= 1.25 * np.percentile(own, 99)
 
 
-@pytest.mark.parametrize(("dx", "dy"), [(2, 0), (0, -3), (1.5, 2.5), (-6, 4)])
-def test_finds_a_translation(dx, dy):
-    flow = tvl1(*moved_pair(96, 128, dx, dy), TVL1())
-    inner = flow[:, 16:-16, 16:-16]
-    np.testing.assert_allclose(np.median(inner, axis=(1, 2)), [dx, dy], atol=0.05)
-    assert np.abs(inner - np.array([dx, dy])[:, None, None]).mean() < 0.1
+@pytest.mark.parametrize(("dx", "dy"), [(2, 0), (0, -3), (1.5, 2.5), (-6, 4), (0.5, 0.25)])
+def test_finds_a_translation_as_well_as_opencv(dx, dy):
+    pair = moved_pair(96, 128, dx, dy)
+    inner, shift = np.s_[:, 16:-16, 16:-16], np.array([dx, dy])[:, None, None]
+    flow, expected = tvl1(*pair, TVL1())[inner], opencv_flow(*pair, TVL1())[inner]
+    np.testing.assert_allclose(np.median(flow, axis=(1, 2)), [dx, dy], atol=0.05)
+    noise = noisy_distances(pair, TVL1(), 1)[0][inner[1:]].mean()
+    ours, theirs = (end_point_difference(found, shift).mean() for found in (flow, expected))
+    assert ours <= theirs + noise
+
+
+def test_bytes_are_the_same_for_every_processor_and_compiler():
+    texture = np.random.default_rng(1).integers(0, 256, (90, 120))
+    for axis in (0, 1, 0, 1):  # smoothed in integers
+        texture = sum(np.roll(texture, shift, axis) for shift in range(5)) // 5
+    texture = (3 * (texture - 85)).clip(0, 255).astype(np.uint8)
+    digest = hashlib.sha256()
+    for params in (TVL1(), TVL1(median=3, scales=2), TVL1(epsilon=0.0, warps=1, outer_iterations=2)):
+        digest.update(tvl1(texture[8:80, 8:108], texture[6:78, 9:109], params).tobytes())
+    assert digest.hexdigest()[:16] == "fff6fcd459e43193"
 
 
 def test_no_motion_is_zero_flow():

@@ -6,6 +6,8 @@ from torch.nn import functional as F
 
 from pipeline.flow.warp import warp
 
+pytestmark = pytest.mark.numeric
+
 
 def constant_flow(image: torch.Tensor, u: float, v: float) -> torch.Tensor:
     batch, _, height, width = image.shape

@@ -12,6 +12,8 @@ from pipeline.patches.crop import PatchError, crop_patches
 from pipeline.video.resize import imresize
 from pipeline.video.store import ShardWriter
 
+pytestmark = pytest.mark.numeric
+
 HEIGHT, WIDTH, FRAMES = 64, 88, 24
 OPTIONS = Patches(size=32, crops=3, grid=[16, 12], border=4, pair_gap=1, validation_fraction=0.2)
 

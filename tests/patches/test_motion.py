@@ -5,6 +5,8 @@ import pytest
 
 from pipeline.patches.motion import box_sums, candidate_positions, top_motion, warp_helps, warped_frame
 
+pytestmark = pytest.mark.numeric
+
 
 @pytest.mark.parametrize("align", [1, 4])
 def test_candidates_lie_on_the_grid_and_in_the_frame(align):

@@ -15,6 +15,8 @@ from pipeline.report.quality import tabulate_quality
 from pipeline.report.scores import ScoresError
 from pipeline.video.store import ShardWriter
 
+pytestmark = pytest.mark.numeric
+
 HEIGHT, WIDTH, BOUND = 24, 28, 20.0
 LENGTHS = {"a/1": 6, "a/2": 1, "b/1": 9}
 PLAN = {

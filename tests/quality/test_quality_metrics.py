@@ -8,6 +8,8 @@ from skimage.data import astronaut
 
 from pipeline.quality.metrics import EXACT_DB, channels, endpoint_error, profile_error, psnr, ssim
 
+pytestmark = pytest.mark.numeric
+
 
 def wang(first: np.ndarray, second: np.ndarray) -> float:
     """Wang et al. 2004 written out: one 2-D Gaussian window, 'valid' convolutions as in ssim_index.m."""

@@ -7,6 +7,8 @@ import torch
 from pipeline.recognition import inputs
 from pipeline.recognition.networks.backbone import CAFFE, IMAGENET
 
+pytestmark = pytest.mark.numeric
+
 
 def test_test_boxes_at_paper_scale():
     boxes = inputs.scoring_boxes(256, 340, 224, 10)

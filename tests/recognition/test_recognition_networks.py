@@ -10,6 +10,8 @@ from pipeline.recognition.networks.backbone import cross_modality
 from pipeline.recognition.networks.efficientnet_lite0 import SameConv2d
 from pipeline.recognition.networks.st_resnet import STResNet, TemporalPointwise
 
+pytestmark = pytest.mark.numeric
+
 SMALL = {
     "bn_inception": {"width": 0.125, "blocks": ["3a", "3c", "5b"]},
     "resnet50": {"depths": [1, 2, 1, 1], "width": 8},

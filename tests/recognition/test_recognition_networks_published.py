@@ -8,6 +8,8 @@ from torch.nn import functional as F
 from pipeline.recognition.networks import load_backbone
 from pipeline.recognition.networks.st_resnet import STResNet
 
+pytestmark = pytest.mark.numeric
+
 
 def draw(*shape: int, scale: float = 1.0, generator: torch.Generator) -> Tensor:
     return scale * torch.randn(shape, generator=generator)

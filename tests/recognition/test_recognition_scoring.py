@@ -16,6 +16,8 @@ from pipeline.recognition.scoring import ScoringError, score_clips
 from pipeline.video.store import ShardReader, ShardWriter
 from pipeline.weights import WeightsError
 
+pytestmark = pytest.mark.numeric
+
 COMPUTE = config.Compute()
 
 

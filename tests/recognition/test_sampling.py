@@ -5,6 +5,8 @@ import pytest
 
 from pipeline.recognition import sampling
 
+pytestmark = pytest.mark.numeric
+
 
 def test_tsn_test_starts_of_a_long_clip():
     # 186 frames: (186 - 1) // 24 = 7 between RGB snippets; 185 fields: (185 - 5) // 24 = 7.

@@ -9,6 +9,8 @@ from pipeline.report.aggregate import aggregate
 from pipeline.report.scores import ScoresError
 from pipeline.report.significance import compare, compare_rows, holm, intervals, mcnemar
 
+pytestmark = pytest.mark.numeric
+
 METHODS = {
     "bicubic": Method(label="Bicubic", model="bicubic"),
     "sosr": Method(label="SoSR", model="sosr"),

@@ -15,6 +15,8 @@ from pipeline.superres.networks import load_network
 from pipeline.video.resize import imresize
 from pipeline.video.store import ShardReader, ShardWriter
 
+pytestmark = pytest.mark.numeric
+
 FRAMES, HEIGHT, WIDTH = 13, 32, 40
 BICUBIC = SRModel(network="bicubic")
 VDSR = SRModel(network="vdsr", args={"depth": 3, "features": 8})

@@ -16,6 +16,8 @@ from pipeline.superres.losses.motion import motion_loss
 from pipeline.superres.losses.pixel import flow_weight, huber, pixel_loss
 from pipeline.superres.losses.warp import warp_loss
 
+pytestmark = pytest.mark.numeric
+
 
 def flow_of(u: list[float], v: list[float]) -> torch.Tensor:
     """One patch of one row."""

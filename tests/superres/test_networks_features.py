@@ -8,6 +8,8 @@ from pipeline.config import FeatureNetwork
 from pipeline.superres.features import VGG19, RandomFeatures, load_features
 from pipeline.weights import WeightsError
 
+pytestmark = pytest.mark.numeric
+
 CONVOLUTIONS = {
     0: 64, 2: 64, 5: 128, 7: 128, 10: 256, 12: 256, 14: 256, 16: 256,
     19: 512, 21: 512, 23: 512, 25: 512, 28: 512, 30: 512, 32: 512, 34: 512,

@@ -7,6 +7,8 @@ from torch.nn import functional as F
 
 from pipeline.superres.networks import load_network
 
+pytestmark = pytest.mark.numeric
+
 GENERATOR = torch.Generator().manual_seed(0)
 
 

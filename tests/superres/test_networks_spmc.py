@@ -7,6 +7,8 @@ from pipeline.superres.losses.motion import motion_loss
 from pipeline.superres.networks import load_network
 from pipeline.superres.networks.spmc import MotionEstimation, splat
 
+pytestmark = pytest.mark.numeric
+
 SMALL = {"features": 4, "motion_features": 4}
 
 

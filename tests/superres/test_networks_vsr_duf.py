@@ -7,6 +7,8 @@ from torch.nn import functional as F
 from pipeline.superres.networks import load_network
 from pipeline.superres.networks.vsr_duf import DebiasedBatchNorm3d, DynamicFilter
 
+pytestmark = pytest.mark.numeric
+
 SMALL = {"depth": 16, "units": 2, "growth": 4, "features": 8, "head": 8}
 
 

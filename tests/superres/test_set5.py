@@ -16,6 +16,8 @@ from pipeline.superres.networks.luma import luma
 from pipeline.video.resize import imresize
 from pipeline.weights.published import load_published
 
+pytestmark = pytest.mark.numeric
+
 
 def images(folder):
     for path in sorted(folder.glob("*_HR.png")):

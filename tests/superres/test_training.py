@@ -120,6 +120,21 @@ def same(one, two):
     return one.keys() == two.keys() and all(torch.equal(one[key], two[key]) for key in one)
 
 
+def distance(one, two) -> float:
+    """How far two sets of weights are apart.
+
+    Not weight by weight: Adam makes a whole step of a gradient that is only rounding.
+    """
+    assert one.keys() == two.keys()
+    return float(sum((two[name] - one[name]).float().norm() for name in one))
+
+
+def begun(patches, folder, model):
+    """The weights that a training starts from, all but untouched."""
+    training = model.training.model_copy(update={"iterations": 1, "lr": 1e-12})
+    return train(patches, folder, model.model_copy(update={"training": training}))
+
+
 @pytest.mark.parametrize("recipe", MODELS)
 def test_a_resumed_training_equals_an_unbroken_one(patches, tmp_path, monkeypatch, capfd, recipe):
     model = MODELS[recipe]
@@ -166,6 +181,7 @@ def test_a_checkpoint_of_another_run_is_ignored(patches, tmp_path, monkeypatch, 
     assert "starts anew" in capfd.readouterr().out
 
 
+@pytest.mark.numeric
 def test_training_beats_bicubic_on_what_it_has_seen(patches, tmp_path):
     """120 steps on eight patches: the loss falls and the training patches come out better than bicubic."""
     recipe = RECIPE | {"iterations": 120, "batch_size": 8, "lr": 3e-3}
@@ -178,6 +194,7 @@ def test_training_beats_bicubic_on_what_it_has_seen(patches, tmp_path):
     assert (network(lr) - hr).square().mean() < 0.9 * (plain - hr).square().mean()
 
 
+@pytest.mark.numeric
 def test_a_siamese_pair_has_less_warp_error_with_the_warp_loss(patches, tmp_path):
     """The warp term is what it says: it is logged, and falls."""
     model = MODELS["siamese_image"]
@@ -211,6 +228,7 @@ def test_tensorboard_has_losses_rate_psnr_and_images(patches, tmp_path, monkeypa
     assert (image.width, image.height) == (4 * SIZE, 3 * SIZE)
 
 
+@pytest.mark.numeric
 def test_init_starts_from_the_weights_of_another_model(patches, tmp_path):
     first = train(patches, tmp_path / "first", MODELS["mse"])
     almost_still = SRModel(**VDSR, training=SRTraining(**RECIPE | {"lr": 1e-12, "iterations": 1}))
@@ -222,6 +240,7 @@ def test_init_starts_from_the_weights_of_another_model(patches, tmp_path):
         train(patches, tmp_path / "third", other, init=tmp_path / "first" / "out.pt")
 
 
+@pytest.mark.numeric
 def test_spmc_in_its_three_phases(patches, tmp_path):
     """Motion alone, then the rest with the motion network fixed, then both: each starts from the last."""
     spmc = {"network": "spmc", "args": {"features": 2, "motion_features": 2, "gain": 2.0}}
@@ -273,6 +292,7 @@ def test_a_training_leaves_torch_as_it_was(patches, tmp_path):
     assert not torch.are_deterministic_algorithms_enabled()
 
 
+@pytest.mark.numeric
 @pytest.mark.slow
 def test_two_devices_train_the_same_weights_as_one(patches, tmp_path, monkeypatch):
     # Fabric would take a job on SLURM for one of two that srun had started, and wait for the other.
@@ -280,9 +300,7 @@ def test_two_devices_train_the_same_weights_as_one(patches, tmp_path, monkeypatc
     monkeypatch.setenv("SLURM_JOB_NAME", "train_sr")
     one = train(patches, tmp_path / "one", MODELS["mse"])
     two = train(patches, tmp_path / "two", MODELS["mse"], compute=Compute(devices=2))
-    assert one.keys() == two.keys()
-    for name in one:
-        torch.testing.assert_close(two[name], one[name], rtol=1e-3, atol=1e-5, msg=name)
+    assert distance(one, two) < 0.01 * distance(one, begun(patches, tmp_path / "start", MODELS["mse"]))
     assert (tmp_path / "two" / "tensorboard" / "out").is_dir()
 
 
@@ -299,11 +317,10 @@ def test_two_devices_train_what_depends_on_their_parts_of_a_batch(patches, tmp_p
     model = changed()
     two = train(patches, tmp_path / "two", model, compute=Compute(devices=2))
     one = train(patches, tmp_path / "one", model)
-    moved = sum((one[name] - start[name]).float().norm() for name in one)
-    apart = sum((two[name] - one[name]).float().norm() for name in one)
-    assert 0 < apart < moved
+    assert 0 < distance(one, two) < distance(one, start)
 
 
+@pytest.mark.numeric
 @pytest.mark.slow
 def test_two_devices_train_the_motion_network_alone(patches, tmp_path):
     losses = Losses(pixel=None, motion=MotionLoss())
@@ -314,8 +331,7 @@ def test_two_devices_train_the_motion_network_alone(patches, tmp_path):
     )
     one = train(patches, tmp_path / "one", model)
     two = train(patches, tmp_path / "two", model, compute=Compute(devices=2))
-    for name in one:
-        torch.testing.assert_close(two[name], one[name], rtol=1e-3, atol=1e-5, msg=name)
+    assert distance(one, two) < 0.01 * distance(one, begun(patches, tmp_path / "start", model))
 
 
 @pytest.mark.slow

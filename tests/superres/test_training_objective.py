@@ -22,6 +22,8 @@ from pipeline.superres.networks import NetworkError, load_network
 from pipeline.superres.networks.luma import luma
 from pipeline.superres.objective import Objective
 
+pytestmark = pytest.mark.numeric
+
 FEATURES = FeatureNetwork(network="random_features")
 FABRIC = Fabric(accelerator="cpu", devices=1)
 DISCRIMINATOR = {"size": 32, "features": 4}

@@ -7,6 +7,8 @@ from torch.nn import functional as F
 from pipeline.superres.networks import load_network
 from pipeline.weights.published import load_published
 
+pytestmark = pytest.mark.numeric
+
 BLOCKS, FEATURES, GROWTH = 2, 6, 4
 RRDB = {"blocks": BLOCKS, "features": FEATURES, "growth": GROWTH}
 

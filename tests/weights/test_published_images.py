@@ -10,6 +10,8 @@ from pipeline.superres.networks.luma import luma
 from pipeline.video.resize import imresize
 from pipeline.weights.published import load_published
 
+pytestmark = pytest.mark.numeric
+
 
 def drawn(network: nn.Module, seed: int = 0) -> nn.Module:
     """The network in evaluation mode with weights and statistics that all matter."""

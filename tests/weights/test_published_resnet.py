@@ -12,6 +12,8 @@ from pipeline.recognition.networks import load_backbone, load_joint
 from pipeline.weights import WeightsError
 from pipeline.weights.published import load_published
 
+pytestmark = pytest.mark.numeric
+
 WIDTH, DEPTHS, CLASSES = 4, (2, 3, 2, 2), 5
 SMALL = {"width": WIDTH, "depths": list(DEPTHS)}
 CAFFE = SMALL | {"caffe": True}

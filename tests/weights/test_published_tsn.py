@@ -12,6 +12,8 @@ from pipeline.recognition.networks import load_backbone
 from pipeline.weights import WeightsError
 from pipeline.weights.published import load_published
 
+pytestmark = pytest.mark.numeric
+
 SMALL = {"width": 0.125, "blocks": ["3a", "3c"]}
 CLASSES = 4
 # Names, inputs, outputs, side: BN-Inception's stem, block 3a and the stem of 3c at an eighth of the width.

@@ -14,6 +14,8 @@ from pipeline.weights import WeightsError
 from pipeline.weights.formats.messages import make_messages
 from pipeline.weights.published import load_published
 
+pytestmark = pytest.mark.numeric
+
 KEPT, GROWTH, FEATURES, HEAD = 3, 4, 6, 8
 ARGS = {"depth": 16, "growth": GROWTH, "features": FEATURES, "head": HEAD}
 

@@ -1,8 +1,8 @@
 """Bicubic enlargement with MATLAB's kernel, the paper's baseline row.
 
-Keys' kernel with a = -0.5 and mirrored edges (docs/facts.md, section 1), as two matrix products in the
-image's own precision. No parameters. Results are neither rounded nor clipped, unlike MATLAB's on
-8-bit images; the caller rounds once. VDSR and SPMC use ``enlarge`` too.
+Keys' kernel with a = -0.5 and mirrored edges (docs/facts.md, section 1), as two matrix products. No
+parameters. Results are neither rounded nor clipped, unlike MATLAB's on 8-bit images; the caller rounds
+once. VDSR and SPMC use ``enlarge`` too.
 """
 
 from __future__ import annotations
@@ -38,8 +38,12 @@ class Bicubic(ImageNetwork):
     """Bicubic enlargement as an SR network without parameters."""
 
     def super_resolve(self, lr: Tensor) -> Tensor:
-        """Enlarge (B, 3, h, w) to (B, 3, 4h, 4w)."""
-        return enlarge(lr)
+        """Enlarge (B, 3, h, w) to (B, 3, 4h, 4w), at least float32.
+
+        In float64 the sums are exact, as weights are multiples of 2**-10 and float32 pixels v / 255 of
+        2**-32: the bytes of frames do not depend on the order in which a processor adds.
+        """
+        return enlarge(lr.double()).to(torch.promote_types(lr.dtype, torch.float32))
 
 
 NETWORK = Bicubic
