@@ -1,0 +1,71 @@
+"""What to say of a job that ran out of memory: which one, what it had asked for, what to lower.
+
+The shell of every rule calls ``python -m pipeline.out_of_memory STATUS < COMMAND`` when a signal ended its command
+(Snakefile): a process that the kernel kills leaves an empty log.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import sys
+from pathlib import Path
+
+# Keys that bound the memory of a stage; what stands in braces is an argument of its command.
+BOUNDS = {
+    "train-sr": "superres.models.{name}.training.batch_size or its crop",
+    "super-resolve": "superres.batch_pixels",
+    "train-recognizer": "micro_batch of the {stream} stream of the recogniser",
+    "train-mixed-recognizer": "micro_batch of the {stream} stream of the recogniser",
+}
+# Without a signal of their own these stand for nothing that a user could do about memory (Ctrl-C, scancel, time-out).
+SIGNALS = {
+    signal.SIGKILL: "killed, as the kernel does when memory runs out",
+    signal.SIGSEGV: "ended by a segmentation fault, as happens when memory or the disk runs out",
+    signal.SIGABRT: "aborted, as happens when memory runs out",
+    signal.SIGBUS: "ended by a bus error, as happens when the disk or shared memory runs out",
+}
+# What libraries say of memory that they did not get, and parents of a child that the kernel killed.
+SIGNS = ("out of memory", "allocate memory", "nsufficient memory", "signal SIGKILL", "signal: Killed")
+
+
+def ran_out(error: Exception) -> bool:
+    """Whether an error means that memory ran out: numpy's, torch's (CPU or GPU), or a worker's that was killed."""
+    return isinstance(error, MemoryError) or any(sign in str(error) for sign in SIGNS)
+
+
+def advice(arguments: list[str]) -> str:
+    """What the job of a command line, ``[stage, "--argument", "value", ...]``, had asked for, and what to lower."""
+    stage, *rest = arguments
+    values = {name[2:]: value for name, value in zip(rest, rest[1:], strict=False) if name.startswith("--")}
+    bound = BOUNDS.get(stage, "").format_map(values)
+    lower = f"Lower {bound}, or " if bound else "Its memory does not grow with the data: "
+    threads = f"{os.environ.get('OMP_NUM_THREADS', '1')} thread(s)"
+    if granted := os.environ.get("SLURM_MEM_PER_NODE"):
+        return f"It had asked for {threads} and {granted} MB. {lower}give the rule more mem_mb in the profile."
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return (
+        f"It had asked for {threads} and no share of the memory ({machine:.1f} GB in all). "
+        f"{lower}run fewer jobs at once (--cores)."
+    )
+
+
+def report(status: int, command: str) -> None:
+    """Say on the terminal and in its log which job a signal ended, if memory can be the reason."""
+    words = shlex.split(command)
+    at = len(words) - words[::-1].index("pipeline")
+    log = Path(words[words.index("2>", at) + 1])
+    # OUTPUT/logs/RULE/JOB.log, or OUTPUT/logs/RULE.log
+    rule = log.stem if log.parent.name == "logs" else f"{log.parent.name} {log.stem}"
+    what = SIGNALS.get(status - 128)
+    if what is None:
+        return
+    line = f"{rule}: {what}. {advice(words[at:])}"
+    print(line, file=sys.stderr)
+    with log.open("a") as file:
+        print(line, file=file)
+
+
+if __name__ == "__main__":
+    report(int(sys.argv[1]), sys.stdin.read())
