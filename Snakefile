@@ -53,7 +53,8 @@ onstart:
     # The plugin's name for the jobs of this run.
     run = getattr(workflow.scheduler._executor, "run_uuid", None)
     if run:
-        os.environ["PATH"] = f"{workflow.basedir}/profiles/slurm/bin:{os.environ['PATH']}"
+        waiting = f"{workflow.basedir}/profiles/slurm/bin"
+        os.environ.update(PATH=os.pathsep.join([waiting, *os.get_exec_path()]))
     try:
         hold(OUT, run)
     except PipelineError as error:

@@ -1,7 +1,7 @@
 """What to say of a job that ran out of memory: which one, what it had asked for, what to lower.
 
-The shell of every rule calls ``python -m pipeline.out_of_memory STATUS < COMMAND`` when a signal ended its command
-(Snakefile): a process that the kernel kills leaves an empty log.
+The shell of every rule calls ``python -m pipeline.out_of_memory STATUS < COMMAND`` when the kernel ended its
+command (Snakefile): such a process leaves an empty log.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import os
 import shlex
 import signal
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 # Keys that bound the memory of a stage; what stands in braces is an argument of its command.
@@ -19,7 +20,7 @@ BOUNDS = {
     "train-recognizer": "micro_batch of the {stream} stream of the recogniser",
     "train-mixed-recognizer": "micro_batch of the {stream} stream of the recogniser",
 }
-# Without a signal of their own these stand for nothing that a user could do about memory (Ctrl-C, scancel, time-out).
+# Others (Ctrl-C, scancel, time-out) are somebody's will.
 SIGNALS = {
     signal.SIGKILL: "killed, as the kernel does when memory runs out",
     signal.SIGSEGV: "ended by a segmentation fault, as happens when memory or the disk runs out",
@@ -31,19 +32,21 @@ SIGNS = ("out of memory", "allocate memory", "nsufficient memory", "signal SIGKI
 
 
 def ran_out(error: Exception) -> bool:
-    """Whether an error means that memory ran out: numpy's, torch's (CPU or GPU), or a worker's that was killed."""
+    """Whether an error means that memory ran out: numpy's, torch's, OpenCV's, or a worker was killed."""
     return isinstance(error, MemoryError) or any(sign in str(error) for sign in SIGNS)
 
 
 def advice(arguments: list[str]) -> str:
-    """What the job of a command line, ``[stage, "--argument", "value", ...]``, had asked for, and what to lower."""
+    """What a job had asked for and what to lower; ``arguments``: [stage, "--argument", "value", ...]."""
     stage, *rest = arguments
-    values = {name[2:]: value for name, value in zip(rest, rest[1:], strict=False) if name.startswith("--")}
+    values = {name[2:]: value for name, value in pairwise(rest) if name.startswith("--")}
     bound = BOUNDS.get(stage, "").format_map(values)
     lower = f"Lower {bound}, or " if bound else "Its memory does not grow with the data: "
     threads = f"{os.environ.get('OMP_NUM_THREADS', '1')} thread(s)"
     if granted := os.environ.get("SLURM_MEM_PER_NODE"):
-        return f"It had asked for {threads} and {granted} MB. {lower}give the rule more mem_mb in the profile."
+        return (
+            f"It had asked for {threads} and {granted} MB. {lower}give the rule more mem_mb in the profile."
+        )
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return (
         f"It had asked for {threads} and no share of the memory ({machine:.1f} GB in all). "

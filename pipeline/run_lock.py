@@ -28,15 +28,15 @@ RECORD = ".running.json"
 RUN_VARIABLE = "RECOSR_RUN"
 """In the environment of a run's jobs: finds those that outlive a killed run."""
 
-TAKE_OVER_SECONDS = 2.0
+TAKE_OVER_SECONDS = 1.0
 
 
 class RunLockError(PipelineError):
-    """The output is in use, or what is left of a killed run still writes to it; the message says what to do."""
+    """The output is in use, or jobs of a killed run still write to it; the message says what to do."""
 
 
 def hold(out: Path | str, slurm_run: str | None = None) -> Callable[[], None]:
-    """Keep other runs off ``out`` until this process ends, and return what lets them in before that.
+    """Keep other runs off ``out`` until this process ends; returns what lets them in before.
 
     ``slurm_run`` is the name of this run's SLURM jobs. The lock of a dead process is taken over.
 
@@ -140,10 +140,10 @@ def _processes(run: str) -> list[int]:
 
 def _slurm_jobs(run: str) -> str:
     """The jobs of a run that SLURM has not ended, in words; empty if there are none."""
-    command = ["squeue", "--noheader", f"--name={run}", "--format=%i"]
+    command = ["squeue", "--noheader", f"--name={run}", "--format=%i %T"]
     try:
-        listed = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout.split()
+        listed = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
     except (OSError, subprocess.SubprocessError) as error:
         said = (getattr(error, "stderr", None) or str(error)).strip()
         return f"SLURM does not say: {said}"
-    return f"jobs {', '.join(listed)}" if listed else ""
+    return ", ".join(listed.splitlines())

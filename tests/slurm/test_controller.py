@@ -59,7 +59,9 @@ def test_the_plugin_stays_with_squeue(command):
     assert result.returncode == 0
     assert int(age.split()[0]) > 3 * 20
     answer = "MinJobAge               = 7 sec"
-    assert answer in command(["scontrol", "show", "config"], scontrol=[(99, "", ""), (0, answer, "")])[0].stdout
+    assert (
+        answer in command(["scontrol", "show", "config"], scontrol=[(99, "", ""), (0, answer, "")])[0].stdout
+    )
 
 
 def test_a_job_is_submitted_when_the_controller_is_back(command):
