@@ -50,8 +50,9 @@ workflow.register_resource("gpu_turn", 1)
 onstart:
     from pipeline.run_lock import hold
 
-    # The plugin's name for the jobs of this run.
-    run = getattr(workflow.scheduler._executor, "run_uuid", None)
+    # The SLURM plugin's name for the jobs of this run.
+    executor = getattr(workflow.scheduler, "_executor", None)
+    run = getattr(executor, "run_uuid", None)
     if run:
         waiting = f"{workflow.basedir}/profiles/slurm/bin"
         os.environ.update(PATH=os.pathsep.join([waiting, *os.get_exec_path()]))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shlex
 import signal
+import subprocess
 import sys
 from itertools import pairwise
 from pathlib import Path
@@ -42,16 +43,20 @@ def advice(arguments: list[str]) -> str:
     values = {name[2:]: value for name, value in pairwise(rest) if name.startswith("--")}
     bound = BOUNDS.get(stage, "").format_map(values)
     lower = f"Lower {bound}, or " if bound else "Its memory does not grow with the data: "
-    threads = f"{os.environ.get('OMP_NUM_THREADS', '1')} thread(s)"
-    if granted := os.environ.get("SLURM_MEM_PER_NODE"):
-        return (
-            f"It had asked for {threads} and {granted} MB. {lower}give the rule more mem_mb in the profile."
-        )
+    asked = f"It had asked for {os.environ.get('OMP_NUM_THREADS', '1')} thread(s) and"
+    if job := os.environ.get("SLURM_JOB_ID"):
+        return f"{asked} {_granted(job)} of memory. {lower}give its rule more mem_mb in the profile."
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return (
-        f"It had asked for {threads} and no share of the memory ({machine:.1f} GB in all). "
-        f"{lower}run fewer jobs at once (--cores)."
-    )
+    return f"{asked} no share of the memory ({machine:.1f} GB). {lower}run fewer jobs at once (--cores)."
+
+
+def _granted(job: str) -> str:
+    """Memory of a SLURM job as SLURM writes it, such as 4000M; its environment lacks it in a job step."""
+    command = ["squeue", "--noheader", f"--jobs={job}", "--format=%m"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return "its rule's mem_mb"
 
 
 def report(status: int, command: str) -> None:

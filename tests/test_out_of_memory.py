@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 
@@ -67,7 +68,10 @@ def test_the_keys_to_lower_exist():
 @pytest.mark.parametrize("stage", ["train-sr", "train-recognizer", "prepare-clips"])
 def test_a_killed_job_is_reported_with_what_it_had_asked_for(tmp_path, monkeypatch, capsys, stage):
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    monkeypatch.setenv("SLURM_MEM_PER_NODE", "4000")
+    monkeypatch.setenv("SLURM_JOB_ID", "17")
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    (tmp_path / "squeue").write_text('#!/bin/sh\n[ "$2" = --jobs=17 ] && echo 4000M\n')
+    (tmp_path / "squeue").chmod(0o755)
     log = tmp_path / "my logs" / stage.replace("-", "_") / "vdsr.log"
     log.parent.mkdir(parents=True)
     log.write_text("step 1\n")
@@ -75,7 +79,7 @@ def test_a_killed_job_is_reported_with_what_it_had_asked_for(tmp_path, monkeypat
     said = capsys.readouterr().err
     assert log.read_text() == "step 1\n" + said
     assert said.startswith(f"{log.parent.name} vdsr: killed")
-    assert "3 thread(s) and 4000 MB" in said
+    assert "3 thread(s) and 4000M of memory" in said
     assert "mem_mb" in said
     assert ("superres.models.vdsr.training.batch_size" in said) == (stage == "train-sr")
     assert ("micro_batch of the spatial stream" in said) == (stage == "train-recognizer")
@@ -83,7 +87,7 @@ def test_a_killed_job_is_reported_with_what_it_had_asked_for(tmp_path, monkeypat
 
 
 def test_a_local_job_is_told_of_the_number_of_jobs(monkeypatch):
-    monkeypatch.delenv("SLURM_MEM_PER_NODE", raising=False)
+    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
     assert "--cores" in advice(["extract-flow", "--bound", "6.0"])
 
 

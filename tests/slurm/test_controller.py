@@ -95,14 +95,20 @@ def test_a_run_outlasts_the_controller(slurm, slurm_environment, profile, train,
     """Away while jobs are submitted, and again while they end: each runs once, and the run ends well."""
     environment = os.environ | slurm_environment
     started = tmp_path / "jobs"
-    with without_controller(environment):
-        run = train("cpu", ["vdsr", "rcan"], "--profile", str(profile), hold=20)
-        time.sleep(30)
-        assert not started.exists()
-    wait_for(lambda: (started.exists() and len(started.read_text().split()) == 2) or run.poll() is not None)
-    with without_controller(environment):
-        time.sleep(30)
-    output, _ = run.communicate(timeout=300)
+    run = None
+    try:
+        with without_controller(environment):
+            run = train("cpu", ["vdsr", "rcan"], "--profile", str(profile), hold=20)
+            time.sleep(30)
+            assert not started.exists()
+        wait_for(
+            lambda: (started.exists() and len(started.read_text().split()) == 2) or run.poll() is not None
+        )
+        with without_controller(environment):
+            time.sleep(30)
+        output, _ = run.communicate(timeout=300)
+    finally:
+        run and run.kill()
     assert run.returncode == 0, output
     assert len(started.read_text().split()) == 2
     assert (tmp_path / "results/superres/models/vdsr.pt").exists()

@@ -111,3 +111,16 @@ def test_killed_job_is_reported_and_leaves_nothing(slurm, profile, train, tmp_pa
     assert f"'{number}'" in output or number in output
     assert "CANCELLED" in output
     assert not (tmp_path / "results/superres/models/vdsr.pt").exists()
+
+
+def test_a_job_out_of_memory_says_what_to_lower(slurm, profile, train, tmp_path, monkeypatch):
+    monkeypatch.setenv("OUT_OF_MEMORY", "1")
+    run = train("cpu", ["vdsr"], "--profile", str(profile), "--retries", "0", hold=0)
+    output, _ = run.communicate(timeout=180)
+    assert run.returncode != 0
+    log = tmp_path / "results/logs/train_sr/vdsr.log"
+    assert str(log.relative_to(tmp_path)) in output
+    said = log.read_text()
+    assert said.startswith("train_sr vdsr: killed")
+    assert "16000M of memory" in said
+    assert "superres.models.vdsr.training.batch_size" in said
