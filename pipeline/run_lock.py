@@ -43,27 +43,27 @@ def hold(out: Path | str, slurm_run: str | None = None) -> Callable[[], None]:
     Raises RunLockError if another run holds ``out``, if jobs of a killed one still run, or if ``out`` cannot
     be written.
     """
-    out = Path(out)
+    out = Path(out).absolute()
     # A file that exists or not: locks of the operating system do not reach other hosts on every NFS.
     lock = SoftFileLock(out / LOCK)
     try:
         out.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=TAKE_OVER_SECONDS)
+        try:
+            before = _read(out)
+            _refuse_orphans(out, before)
+            record = _record(slurm_run)
+            with atomic_path(out / RECORD) as temporary:
+                temporary.write_text(json.dumps(record, indent=1))
+        except BaseException:
+            lock.release()
+            raise
     except Timeout:
         raise RunLockError(_in_use(out)) from None
     except OSError as error:
         raise RunLockError(f"{out}: cannot lock this output folder: {error}") from error
-    try:
-        before = _read(out)
-        _refuse_orphans(out, before)
-        record = _record(slurm_run)
-        with atomic_path(out / RECORD) as temporary:
-            temporary.write_text(json.dumps(record, indent=1))
-    except BaseException:
-        lock.release()
-        raise
     if before:
-        print(f"{out}: goes on after a run that was killed: {_described(before)}", file=sys.stderr)
+        print(f"{out}: goes on after an interrupted run: {_described(before)}", file=sys.stderr)
     os.environ[RUN_VARIABLE] = record["id"]
 
     def release() -> None:
@@ -108,8 +108,8 @@ def _in_use(out: Path) -> str:
     dead = f"If that process is dead, delete {out / LOCK}."
     if holder is None:
         return f"{out} is in use by another run. {dead}"
-    # Of its own host's processes the lock knows whether they live.
-    hint = "Wait for it or end it." if holder["host"] == socket.gethostname() else dead
+    seen = holder["host"] == socket.gethostname() and psutil.pid_exists(holder["pid"])
+    hint = "Wait for it or end it." if seen else dead
     return f"{out} is in use by {_described(holder)}. {hint}"
 
 

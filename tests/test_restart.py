@@ -119,7 +119,7 @@ def test_two_runs_and_a_restart(start, tmp_path):
     (tmp_path / "profile/config.yaml").write_text(yaml.safe_dump({"cores": 1}))
     status, said = finished(start("a", "--profile", str(tmp_path / "profile"), hold=0))
     assert status == 0, said
-    assert "goes on after a run that was killed" in said
+    assert "goes on after an interrupted run" in said
     assert jobs(tmp_path) == ["starts", "goes on"]
     assert left(tmp_path) == []
 

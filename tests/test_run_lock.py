@@ -115,7 +115,7 @@ def test_a_killed_run_is_taken_over(holder, tmp_path, capfd):
         process.wait()
     assert left(out) == {LOCK, RECORD}
     assert take(out)["pid"] == os.getpid()
-    assert f"goes on after a run that was killed: process {process.pid} " in capfd.readouterr().err
+    assert f"goes on after an interrupted run: process {process.pid} " in capfd.readouterr().err
     assert left(out) == set()
 
 
@@ -163,6 +163,19 @@ def test_a_run_of_another_host_is_not_judged(tmp_path):
     take(tmp_path)
 
 
+def test_a_lock_that_a_crash_has_emptied_can_be_deleted(holder, tmp_path):
+    """As after a power failure: nothing in it says that its process is dead."""
+    out = tmp_path / "out"
+    with holder() as process:
+        process.kill()
+        process.wait()
+    (out / LOCK).write_text("")
+    with pytest.raises(RunLockError, match=f"delete {out / LOCK}"):
+        hold(out)
+    (out / LOCK).unlink()
+    take(out)
+
+
 def test_jobs_that_outlive_a_killed_run_are_named(holder, tmp_path):
     out = tmp_path / "out"
     with holder() as process:
@@ -202,6 +215,16 @@ def test_a_run_that_leaves_slurm_jobs_behind_tells_the_next(holder, squeue, tmp_
     assert left(tmp_path / "out") == {RECORD}
     with pytest.raises(RunLockError, match="`scancel --name run-7`"):
         hold(tmp_path / "out")
+
+
+def test_a_lock_is_released_where_it_was_taken(tmp_path, monkeypatch):
+    """Snakemake goes back to where it was started from, with --directory, before it ends."""
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    release = hold("out")
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    release()
+    assert left(tmp_path / "out") == set()
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):

@@ -108,7 +108,8 @@ def test_a_run_outlasts_the_controller(slurm, slurm_environment, profile, train,
             time.sleep(30)
         output, _ = run.communicate(timeout=300)
     finally:
-        run and run.kill()
+        if run:
+            run.kill()
     assert run.returncode == 0, output
     assert len(started.read_text().split()) == 2
     assert (tmp_path / "results/superres/models/vdsr.pt").exists()
