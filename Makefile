@@ -15,7 +15,7 @@ setup: .venv/installed
 	touch $@
 
 table4: setup
-	snakemake --cores $(CORES) --rerun-incomplete results/table4.csv
+	snakemake --cores $(CORES) results/table4.csv
 
 test: setup
 	pytest -n $(CORES) --dist loadgroup

@@ -12,6 +12,13 @@ os.environ.update(
     PATH=os.pathsep.join([str(Path(sys.executable).parent), *os.get_exec_path()])
 )
 
+# Of a job that the kernel ends (128 + SIGABRT, BUS, KILL, SEGV) somebody else has to say what happened.
+shell.prefix(
+    "set -euo pipefail; trap 's=$?; case $s in 13[4579])"
+    ' printf %s "${{BASH_EXECUTION_STRING-$(<"$0")}}" | python -m pipeline.out_of_memory $s || true;;'
+    " esac' EXIT;"
+)
+
 # A file given by --configfile replaces the demo's, rather than being laid over it.
 if not workflow.overwrite_configfiles:
 
@@ -43,6 +50,22 @@ resource_scopes:
 
 
 workflow.register_resource("gpu_turn", 1)
+
+
+# Real runs only, before their first job: not dry runs, reports, --unlock or the Snakemake inside a SLURM job.
+onstart:
+    from pipeline.run_lock import hold
+
+    # The SLURM plugin's name for the jobs of this run.
+    executor = getattr(workflow.scheduler, "_executor", None)
+    run = getattr(executor, "run_uuid", None)
+    if run:
+        waiting = f"{workflow.basedir}/profiles/slurm/bin"
+        os.environ.update(PATH=os.pathsep.join([waiting, *os.get_exec_path()]))
+    try:
+        hold(OUT, run)
+    except PipelineError as error:
+        raise WorkflowError(str(error))
 
 
 rule all:

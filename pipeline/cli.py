@@ -18,6 +18,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from pipeline import out_of_memory
 from pipeline.errors import PipelineError
 
 STAGES = {
@@ -66,6 +67,12 @@ def main(arguments: list[str] | None = None) -> int:
         if "--traceback" in arguments:
             raise
         print(f"{stage}: {type(error).__name__}: {error}", file=sys.stderr)
+        return 1
+    except Exception as error:
+        if "--traceback" in arguments or not out_of_memory.ran_out(error):
+            raise
+        said = f"{type(error).__name__}: {error}".strip()
+        print(f"{stage}: {said}\n{stage}: {out_of_memory.advice(arguments)}", file=sys.stderr)
         return 1
     return 0
 

@@ -23,6 +23,8 @@ HERE = Path(__file__).parent
 NODES = ("c1", "c2", "g1")
 COMMANDS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "scancel", "sinfo", "setpriv")
 START_SECONDS = 60
+_CONTROLLERS: list[subprocess.Popen] = []
+"""Those that without_controller started; they end with the cluster."""
 
 
 class ClusterError(RuntimeError):
@@ -55,12 +57,40 @@ def cluster(folder: Path) -> Iterator[dict[str, str]]:
         _start_munge(stack, folder, munge)
         (folder / "state").mkdir()
         _start(stack, folder / "slurmctld.out", ["slurmctld", "-D"], environment)
+        stack.callback(lambda: [_stop(each) for each in _CONTROLLERS])
         for node in NODES:
             (folder / f"spool.{node}").mkdir()
             _start(stack, folder / f"slurmd.{node}.out", ["slurmd", "-D", "-N", node], environment)
         _wait_until(lambda: _nodes_up(environment) == len(NODES), "nodes do not come up", folder)
         stack.callback(_cancel_jobs, environment)
         yield environment
+
+
+@contextmanager
+def without_controller(environment: dict[str, str]) -> Iterator[None]:
+    """Stop the controller of a running cluster, and start it again, with its state, when the block ends."""
+    folder = Path(environment["SLURM_CONF"]).parent
+    pid = int((folder / "slurmctld.pid").read_text())
+    os.kill(pid, signal.SIGTERM)
+    _wait_until(lambda: not _runs(pid), "slurmctld does not stop", folder)
+    try:
+        yield
+    finally:
+        with (folder / "slurmctld.out").open("ab") as out:
+            command = _with_this_process("slurmctld", "-D")
+            _CONTROLLERS.append(subprocess.Popen(command, env=environment, stdout=out, stderr=out))
+        _wait_until(lambda: _output(["squeue"], environment), "slurmctld does not start again", folder)
+
+
+def _runs(pid: int) -> bool:
+    with suppress(FileNotFoundError):
+        return "(slurmctld) Z" not in Path(f"/proc/{pid}/stat").read_text()
+    return False
+
+
+def _with_this_process(command: str, *arguments: str) -> list[str]:
+    """A daemon in the foreground, killed when this process ends."""
+    return ["setpriv", "--pdeathsig", "KILL", _which(command), *arguments]
 
 
 def _which(command: str) -> str | None:
@@ -104,10 +134,10 @@ def _start_munge(stack: ExitStack, folder: Path, munge: Path) -> None:
 
 
 def _start(stack: ExitStack, output: Path, command: list[str], environment: dict[str, str]) -> None:
-    """Start a daemon in the foreground; it ends with the block, or with this process if that is killed."""
+    """Start a daemon; it ends with the block, or with this process if that is killed."""
     with output.open("wb") as out:
         process = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "KILL", _which(command[0]), *command[1:]],
+            _with_this_process(*command),
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=out,

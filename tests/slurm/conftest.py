@@ -26,6 +26,8 @@ if stage == "train-sr":
     mine.parent.mkdir(exist_ok=True)
     mine.touch()
     Path("jobs").open("a").write(os.environ.get("CUDA_VISIBLE_DEVICES", "all") + "\\n")
+    if os.environ.get("OUT_OF_MEMORY"):
+        os.kill(os.getpid(), 9)
     end = time.monotonic() + float(os.environ["HOLD"])
     while time.monotonic() < end and not Path("met").exists():
         if len(list(mine.parent.iterdir())) > 1:
@@ -82,6 +84,7 @@ def train(root: Path, tmp_path: Path, monkeypatch) -> Callable[..., subprocess.P
         package.mkdir(exist_ok=True)
         (package / "__init__.py").touch()
         (package / "__main__.py").write_text(STAGE)
+        shutil.copy(root / "pipeline/out_of_memory.py", package)
         monkeypatch.setenv("HOLD", str(hold))
         config = yaml.safe_load((root / "config.yaml").read_text()) | {"compute": {"device": device}}
         (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))

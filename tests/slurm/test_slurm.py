@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import subprocess
 import sys
 import time
@@ -20,6 +22,13 @@ def squeue(*arguments: str) -> list[str]:
     """Lines of squeue, finished jobs included."""
     command = ["squeue", "--noheader", "--states=all", *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+
+
+def squeue_now() -> list[str]:
+    """Lines of squeue, of jobs that have not ended."""
+    return subprocess.run(
+        ["squeue", "--noheader"], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
 
 
 def wait_for(condition: Callable[[], object], seconds: float = 120) -> None:
@@ -75,6 +84,23 @@ def test_same_table_as_a_local_run(slurm, profile, small_config, micro_project, 
     assert (results / "table4.csv").read_bytes() == local.read_bytes()
 
 
+def test_a_killed_snakemake_leaves_no_second_start(slurm, profile, train, tmp_path):
+    """Its jobs run on: the next run refuses until they are cancelled as it says, and then goes on."""
+    flags = ("--profile", str(profile))
+    run = train("cpu", ["vdsr"], *flags, hold=120)
+    wait_for(lambda: (tmp_path / "jobs").exists() or run.poll() is not None)
+    run.kill()
+    run.communicate()
+    output, _ = (run := train("cpu", ["vdsr"], *flags, hold=0)).communicate(timeout=120)
+    assert run.returncode == 1
+    (command,) = re.findall("`(scancel .*)`", output)
+    subprocess.run(shlex.split(command), check=True)
+    wait_for(lambda: squeue_now() == [])
+    output, _ = (run := train("cpu", ["vdsr"], *flags, hold=0)).communicate(timeout=120)
+    assert run.returncode == 0, output
+    assert len((tmp_path / "jobs").read_text().split()) == 2
+
+
 def test_killed_job_is_reported_and_leaves_nothing(slurm, profile, train, tmp_path):
     """Without retries a cancelled job ends the run with an error that names it."""
     run = train("cpu", ["vdsr"], "--profile", str(profile), "--retries", "0", hold=120)
@@ -85,3 +111,16 @@ def test_killed_job_is_reported_and_leaves_nothing(slurm, profile, train, tmp_pa
     assert f"'{number}'" in output or number in output
     assert "CANCELLED" in output
     assert not (tmp_path / "results/superres/models/vdsr.pt").exists()
+
+
+def test_a_job_out_of_memory_says_what_to_lower(slurm, profile, train, tmp_path, monkeypatch):
+    monkeypatch.setenv("OUT_OF_MEMORY", "1")
+    run = train("cpu", ["vdsr"], "--profile", str(profile), "--retries", "0", hold=0)
+    output, _ = run.communicate(timeout=180)
+    assert run.returncode != 0
+    log = tmp_path / "results/logs/train_sr/vdsr.log"
+    assert str(log.relative_to(tmp_path)) in output
+    said = log.read_text()
+    assert said.startswith("train_sr vdsr: killed")
+    assert "16000M of memory" in said
+    assert "superres.models.vdsr.training.batch_size" in said

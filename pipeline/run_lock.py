@@ -1,0 +1,149 @@
+"""One run at a time writes to an output folder, from whichever project folder or host it was started."""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import secrets
+import shlex
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+from filelock import SoftFileLock, Timeout
+
+from pipeline.errors import PipelineError
+from pipeline.files import atomic_path
+
+LOCK = ".running.lock"
+RECORD = ".running.json"
+"""Who runs, below the output. Left over, it tells of a run that was killed, or that left jobs behind."""
+
+RUN_VARIABLE = "RECOSR_RUN"
+"""In the environment of a run's jobs: finds those that outlive a killed run."""
+
+TAKE_OVER_SECONDS = 1.0
+
+
+class RunLockError(PipelineError):
+    """The output is in use, or jobs of a killed run still write to it; the message says what to do."""
+
+
+def hold(out: Path | str, slurm_run: str | None = None) -> Callable[[], None]:
+    """Keep other runs off ``out`` until this process ends; returns what lets them in before.
+
+    ``slurm_run`` is the name of this run's SLURM jobs. The lock of a dead process is taken over.
+
+    Raises RunLockError if another run holds ``out``, if jobs of a killed one still run, or if ``out`` cannot
+    be written.
+    """
+    out = Path(out).absolute()
+    # A file that exists or not: locks of the operating system do not reach other hosts on every NFS.
+    lock = SoftFileLock(out / LOCK)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=TAKE_OVER_SECONDS)
+        try:
+            before = _read(out)
+            _refuse_orphans(out, before)
+            record = _record(slurm_run)
+            with atomic_path(out / RECORD) as temporary:
+                temporary.write_text(json.dumps(record, indent=1))
+        except BaseException:
+            lock.release()
+            raise
+    except Timeout:
+        raise RunLockError(_in_use(out)) from None
+    except OSError as error:
+        raise RunLockError(f"{out}: cannot lock this output folder: {error}") from error
+    if before:
+        print(f"{out}: goes on after an interrupted run: {_described(before)}", file=sys.stderr)
+    os.environ[RUN_VARIABLE] = record["id"]
+
+    def release() -> None:
+        atexit.unregister(release)
+        # Jobs that SLURM has not ended yet: the next run has to look.
+        if not (slurm_run and _slurm_jobs(slurm_run)):
+            (out / RECORD).unlink(missing_ok=True)
+        lock.release()
+
+    atexit.register(release)
+    return release
+
+
+def _record(slurm_run: str | None) -> dict[str, Any]:
+    return {
+        "id": secrets.token_hex(8),
+        "pid": os.getpid(),
+        "host": socket.gethostname(),
+        "user": psutil.Process().username(),
+        "since": f"{datetime.now():%Y-%m-%d %H:%M}",
+        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "folder": str(Path.cwd()),
+        "slurm_run": slurm_run,
+    }
+
+
+def _read(out: Path) -> dict[str, Any] | None:
+    try:
+        return json.loads((out / RECORD).read_text())
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise RunLockError(f"{out / RECORD} is damaged ({error}): delete it if no run uses {out}") from error
+
+
+def _described(record: dict[str, Any]) -> str:
+    return "process {pid} on {host}, of {user} since {since}, in {folder}: {command}".format(**record)
+
+
+def _in_use(out: Path) -> str:
+    holder = _read(out)
+    dead = f"If that process is dead, delete {out / LOCK}."
+    if holder is None:
+        return f"{out} is in use by another run. {dead}"
+    seen = holder["host"] == socket.gethostname() and psutil.pid_exists(holder["pid"])
+    hint = "Wait for it or end it." if seen else dead
+    return f"{out} is in use by {_described(holder)}. {hint}"
+
+
+def _refuse_orphans(out: Path, before: dict[str, Any] | None) -> None:
+    """Jobs of a killed run that still write to ``out`` would meet their own second start."""
+    if before is None:
+        return
+    if run := before["slurm_run"]:
+        if jobs := _slurm_jobs(run):
+            raise RunLockError(
+                f"{out}: SLURM jobs of a run that was killed may still write to it ({jobs}). "
+                f"Cancel them with `scancel --name {run}`, then start again."
+            )
+    elif before["host"] == socket.gethostname() and (orphans := _processes(before["id"])):
+        pids = " ".join(map(str, orphans))
+        raise RunLockError(
+            f"{out}: jobs of a run that was killed still write to it (processes {pids}). "
+            f"End them with `kill {pids}`, then start again."
+        )
+
+
+def _processes(run: str) -> list[int]:
+    """Processes of this host that a run's jobs consist of."""
+    # Another user's environment cannot be read; such a process counts as none of the run's.
+    found = psutil.process_iter(["environ"])
+    return sorted(p.pid for p in found if (p.info["environ"] or {}).get(RUN_VARIABLE) == run)
+
+
+def _slurm_jobs(run: str) -> str:
+    """The jobs of a run that SLURM has not ended, in words; empty if there are none."""
+    command = ["squeue", "--noheader", f"--name={run}", "--format=%i %T"]
+    try:
+        listed = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+    except (OSError, subprocess.SubprocessError) as error:
+        said = (getattr(error, "stderr", None) or str(error)).strip()
+        return f"SLURM does not say: {said}"
+    return ", ".join(listed.splitlines())
