@@ -1,21 +1,29 @@
 # The experiment as one graph: rules/ in the order of the data, one file a stage.
 import os
+import shlex
 import sys
 from pathlib import Path
 
 from snakemake.utils import min_version
 
 min_version("9.0")
+# This checkout may lie anywhere. Its package stands first; the working folder last, for users' own networks.
 sys.path.insert(0, workflow.basedir)
+sys.path.append(os.getcwd())
 # Jobs call `python`: that which runs Snakemake, also where its environment is not activated.
 os.environ.update(
     PATH=os.pathsep.join([str(Path(sys.executable).parent), *os.get_exec_path()])
 )
+# They import the package from here, not from the working folder. A prefix, because Snakemake takes PYTHONPATH
+# from conda's jobs.
+PACKAGE = shlex.quote(workflow.basedir) + '"${PYTHONPATH:+:$PYTHONPATH}"'
+PREFIX = f"set -euo pipefail; export PYTHONSAFEPATH=1 PYTHONPATH={PACKAGE}; "
+shell.prefix(PREFIX.replace("{", "{{").replace("}", "}}"))
 
 # A file given by --configfile replaces the demo's, rather than being laid over it.
 if not workflow.overwrite_configfiles:
 
-    configfile: "config.yaml"
+    configfile: f"{workflow.basedir}/config.yaml"
 
 
 include: "rules/common.smk"
@@ -28,6 +36,10 @@ include: "rules/recognition.smk"
 include: "rules/quality.smk"
 include: "rules/report.smk"
 include: "rules/tables.smk"
+
+
+if workflow.is_main_process and (problems := target_problems(asked(), CONFIG.output)):
+    raise WorkflowError("\n".join(problems))
 
 
 # GPU jobs take the first GPUs that they see, so a machine runs one at a time, whatever the flags. Scope local:

@@ -5,9 +5,12 @@ import os
 import re
 import sys
 
+from snakemake.cli import parse_args
 from snakemake.exceptions import WorkflowError
 
 from pipeline.config_file import load_config
+from pipeline.config_paths import target_problems
+from pipeline.config_text import check_keys, without_empty
 from pipeline.data.archive import is_archive
 from pipeline.errors import PipelineError
 from pipeline.fingerprint import fingerprint
@@ -17,11 +20,29 @@ from pipeline.preflight.report import check
 PLANNING = workflow.output_settings.dryrun
 
 try:
+    if workflow.is_main_process:
+        for path in workflow.configfiles:
+            check_keys(Path(path))
+        print(
+            "".join(f"{line}\n" for line in without_empty(config)[1]),
+            end="",
+            file=sys.stderr,
+        )
     CONFIG = load_config(config, data_must_exist=not PLANNING)
     if workflow.is_main_process:
         print(check(CONFIG), end="", file=sys.stderr)
 except PipelineError as error:
     raise WorkflowError(str(error))
+
+
+def asked():
+    """Files that the command line asks for. Snakemake tells a Snakefile only when its rules stand."""
+    try:
+        targets = parse_args(sys.argv[1:])[1].targets
+    except SystemExit:  # another program than Snakemake's runs the workflow
+        return []
+    return [target for target in targets if not workflow.is_rule(target)]
+
 
 OUT = str(CONFIG.output)
 ENVIRONMENT = f"{workflow.basedir}/envs/{'gpu' if CONFIG.compute.device == 'cuda' else 'cpu'}.yaml"
