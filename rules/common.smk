@@ -119,12 +119,22 @@ def one_of(names):
     return "|".join(map(re.escape, names)) or "(?!)"
 
 
+def as_text(value, **options):
+    """JSON for one argument. Snakemake fills in {word} in params, so braces inside strings are escaped."""
+    text = json.dumps(value, **options)
+    return re.sub(
+        r'"(?:[^"\\]|\\.)*"',
+        lambda string: string[0].replace("{", r"\u007b").replace("}", r"\u007d"),
+        text,
+    )
+
+
 def as_json(section, *keys, **changes):
     """The named keys of a config section as text for one argument: what the stage reads, no more."""
     values = (
         section.model_dump(mode="json", include=set(keys) if keys else None) | changes
     )
-    return json.dumps(values, sort_keys=True)
+    return as_text(values, sort_keys=True)
 
 
 # What inference reads of the compute section: one device.
@@ -133,7 +143,7 @@ INFERENCE = as_json(CONFIG.compute, "device", "threads", "precision")
 
 def as_map(sections, *keys):
     """The named keys of several config sections by name, as text for one argument."""
-    return json.dumps(
+    return as_text(
         {name: json.loads(as_json(s, *keys)) for name, s in sections.items()}
     )
 

@@ -41,7 +41,7 @@ rule draw_comparison:
     conda:
         ENVIRONMENT
     params:
-        labels=json.dumps([METHODS[m].label or m for m in PICTURED]),
+        labels=as_text([METHODS[m].label or m for m in PICTURED]),
         bound=CONFIG.flow.bound,
         code=fingerprint("pipeline.report.picture"),
     shell:

@@ -13,7 +13,7 @@ from pipeline.config import Method, Recognizer, Report
 from pipeline.files import atomic_path
 from pipeline.report.accuracy import measure
 from pipeline.report.published import published_accuracy
-from pipeline.report.rows import Names, Rows, columns, write_markdown
+from pipeline.report.rows import Names, Rows, columns, markdown_table, write_markdown
 from pipeline.report.scores import STREAMS
 from pipeline.report.significance import compare, correctness
 
@@ -145,7 +145,7 @@ def _lines(table: pd.DataFrame, names: Names, hr: str | None, report: Report) ->
             row[cell.stream] = f"{cell.top1:.2f} ±{half:.1f} ({cell.mean_class:.2f}) {cell.marks}".strip()
             if cells["paper"].notna().any():
                 row[f"{cell.stream}, paper"] = "/" if pd.isna(cell.paper) else f"{cell.paper:.2f}"
-        lines.append(pd.DataFrame(rows).T.to_markdown())
+        lines.append(markdown_table(pd.DataFrame(rows).T))
     return lines
 
 
