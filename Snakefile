@@ -28,6 +28,7 @@ if not workflow.overwrite_configfiles:
 
 include: "rules/common.smk"
 include: "rules/rows.smk"
+include: "rules/provenance.smk"
 include: "rules/data.smk"
 include: "rules/flow.smk"
 include: "rules/patches.smk"
@@ -49,6 +50,19 @@ resource_scopes:
 
 
 workflow.register_resource("gpu_turn", 1)
+
+
+# What made the results, and when: pipeline/provenance.py.
+onstart:
+    begin_record()
+
+
+onsuccess:
+    end_record("complete")
+
+
+onerror:
+    end_record("failed")
 
 
 rule all:

@@ -5,7 +5,7 @@ import os
 import re
 import sys
 
-from snakemake.cli import parse_args
+from snakemake.cli import get_argument_parser
 from snakemake.exceptions import WorkflowError
 
 from pipeline.config_file import load_config
@@ -38,7 +38,7 @@ except PipelineError as error:
 def asked():
     """Files that the command line asks for. Snakemake tells a Snakefile only when its rules stand."""
     try:
-        targets = parse_args(sys.argv[1:])[1].targets
+        targets = get_argument_parser().parse_args(sys.argv[1:]).targets
     except SystemExit:  # another program than Snakemake's runs the workflow
         return []
     return [target for target in targets if not workflow.is_rule(target)]
