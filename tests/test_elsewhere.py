@@ -26,7 +26,8 @@ class Nearest(nn.Module):
     def forward(self, lr):
         return F.interpolate(lr[:, 0], scale_factor=4.0)
 """
-FRAMES = "out/superres/frames/mine/nearest/test-0.h5"
+OUTPUT = 'out [1] it\'s * $x; & "~"'
+FRAMES = f"{OUTPUT}/superres/frames/mine/nearest/test-0.h5"
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +56,7 @@ def experiment(tmp_path) -> Path:
     for name in ("Archery", "Diving"):
         for group in ("g08", "g01"):
             frames = rng.integers(0, 256, (9, 24, 32, 3), dtype=np.uint8)
-            write_video(folder / "videos" / name / f"v_{name}_{group}_c01.avi", frames, 25)
+            write_video(folder / "my {videos}" / name / f"v_{name}_{group}_c01.avi", frames, 25)
     for name in ("pipeline", "numpy", "torch"):
         (folder / name).mkdir()
         (folder / name / "__init__.py").write_text("raise ImportError('the wrong package')\n")
@@ -69,9 +70,9 @@ def write_config(path: Path, root: Path) -> Path:
     for key in ("demo", "tables", "quality"):
         raw.pop(key, None)
     raw |= {
-        "output": "out",
-        "training_videos": {"root": "videos"},
-        "datasets": {"mine": {"layout": "ucf101", "root": "videos", "splits": "splits"}},
+        "output": OUTPUT.replace("$", "$$"),
+        "training_videos": {"root": "my {videos}"},
+        "datasets": {"mine": {"layout": "ucf101", "root": "my {videos}", "splits": "splits"}},
         "methods": {"nearest": {"model": "nearest"}},
         "report": {"pictured": ["nearest"]},
     }
@@ -80,17 +81,20 @@ def write_config(path: Path, root: Path) -> Path:
     return path
 
 
-def snakemake(cwd: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def snakemake(cwd: Path, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
     command = [Path(sys.executable).parent / "snakemake", *map(str, arguments)]
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
     result = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True)
-    assert result.returncode == 0, result.stdout[-2000:] + result.stderr[-4000:]
+    assert result.returncode == 0 or not check, result.stdout[-2000:] + result.stderr[-4000:]
     return result
 
 
 @pytest.mark.parametrize("way", ["from the experiment", "from anywhere"])
 def test_a_run_elsewhere(install, experiment, root, tmp_path, way):
-    """A package of the installation, a network of the working folder, and neither hides the other."""
+    """A package of the installation, a network of the working folder, and neither hides the other.
+
+    Names of data and output folders hold what shells, globs and Snakemake read as more than letters.
+    """
     config = write_config(tmp_path / "c.yaml", root)
     before = {path for path in install.rglob("*") if "__pycache__" not in path.parts}
     if way == "from anywhere":
@@ -107,3 +111,22 @@ def test_the_demos_configuration_lies_beside_the_snakefile(install, experiment):
     planned = snakemake(experiment, "--dry-run", "--snakefile", install / "Snakefile").stdout
     assert "generate_demo" in planned
     assert "results/table4.csv" in planned
+
+
+def test_a_target_of_another_folder_is_told_where_results_go(install, experiment):
+    options = ["--dry-run", "--snakefile", install / "Snakefile", "--config", "output=new", "--"]
+    result = snakemake(experiment, *options, "results/table4.csv", check=False)
+    told = result.stdout + result.stderr
+    assert "results/table4.csv: no file of this run; the configuration writes into new" in told
+    assert "ask for new/table4.csv" in told
+    assert "MissingRule" not in told
+    assert "aggregate" in snakemake(experiment, *options, "new/table4.csv", "figures").stdout
+
+
+def test_a_key_twice_stops_before_planning(install, experiment, root, tmp_path):
+    config = write_config(tmp_path / "c.yaml", root)
+    config.write_text(config.read_text() + "seed: 5\n")
+    options = ["--dry-run", "--snakefile", install / "Snakefile", "--configfile", config]
+    result = snakemake(experiment, *options, check=False)
+    assert result.returncode != 0
+    assert "seed stands there 2 times" in result.stdout + result.stderr

@@ -203,7 +203,7 @@ def test_the_line_names_other_code_that_made_parts(tmp_path):
     runs[-1]["configuration"]["command_line"] = {"seed": 2, "data_root": "/data"}
     line = made_by(record(tmp_path, *runs))[-1]
     assert "RecoSR 1.2 (commit 0123456789ab with changes, sources cc); " in line
-    assert "; paper.yaml, mine.yaml with other seed, data_root; " in line
+    assert "; paper.yaml, mine.yaml (seed changed on the command line); " in line
     assert line.endswith("Parts may have been made earlier, by 1.2 (commit bbbbbbbbbbbb); 1.2 (sources bb).")
 
 
@@ -251,6 +251,7 @@ def test_runs_of_the_workflow(root, tmp_path):
     (one,) = read_runs(out)
     assert one["status"] == "complete"
     assert one["finished"] == {"aggregate": [""]}
+    assert one["cores"] == 1
     assert len(one["environments"]) == 1
     caption, *_, line = (out / "table4.md").read_text().strip().splitlines()[2:]
     assert caption == "**Toy.**"

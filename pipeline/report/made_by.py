@@ -6,6 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+PLACES = ("output", "data_root")
+"""Keys that change no number."""
+
 
 def made_by(provenance: Path | None) -> list[str]:
     """Markdown's last lines: code, configuration, machines, torch and date of the newest run.
@@ -22,8 +25,8 @@ def made_by(provenance: Path | None) -> list[str]:
     described = (provenance.parent / "provenance" / run["id"]).glob("[!.]*.json")
     machines = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(described)]
     files = ", ".join(Path(file).name for file in run["configuration"]["files"])
-    if changes := run["configuration"]["command_line"]:
-        files += f" with other {', '.join(changes)}"
+    if changes := [key for key in run["configuration"]["command_line"] if key not in PLACES]:
+        files += f" ({', '.join(changes)} changed on the command line)"
     processors = dict.fromkeys(_processor(machine) for machine in machines)
     torches = dict.fromkeys(f"torch {m['packages']['torch']}" for m in machines if "torch" in m["packages"])
     parts = [f"RecoSR {_code(run)}", files, *processors, *torches, run["started"][:10]]

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from workflow import cut
 
+from pipeline.provenance import read_runs
+
 pytestmark = [pytest.mark.slurm, pytest.mark.slow]
 
 ROWS = ("bicubic", "vdsr", "hr")
@@ -73,6 +75,8 @@ def test_same_table_as_a_local_run(slurm, profile, small_config, micro_project, 
     arguments = ["--configfile", small_config, "--config", f"output={local.parent}", "--", local]
     micro_project.snakemake("--cores", "2", *arguments)
     assert (results / "table4.csv").read_bytes() == local.read_bytes()
+    # Only jobs describe their machines, so the record's folder has reached them through SLURM.
+    assert read_runs(results)[-1]["environments"]
 
 
 def test_killed_job_is_reported_and_leaves_nothing(slurm, profile, train, tmp_path):
