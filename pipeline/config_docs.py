@@ -35,9 +35,8 @@ does `output`. `~`, `~user`, `$NAME` and `${NAME}` are spelt out in every path, 
 variable that is not set is an error; `$$` stands for a dollar sign. Braces cannot stand in `output`:
 Snakemake takes them for wildcards.
 
-**Code.** `package.module:Class` as a network runs that module's code, found in the working folder or among
-the installed packages. A configuration that names one is a program: take it from people whose programs you
-would run.
+**Security.** `package.module:Class` as a network runs that module's code, from the working folder or an
+installed package. Treat a configuration like a program, and run only those that you trust.
 """
 
 
