@@ -12,7 +12,11 @@ import yaml
 from pipeline.config import Config, Section
 from pipeline.errors import PipelineError
 
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""libyaml's where it is there: the faster one."""
+
 NAMED_MAPS = ("datasets", "superres.models", "recognition.recognizers", "methods")
+"""Maps whose entries users name; null takes one out."""
 
 
 class ConfigTextError(PipelineError):
@@ -47,7 +51,7 @@ def check_keys(path: Path) -> None:
         OSError: it cannot be read.
     """
     try:
-        tree = yaml.compose(_text(path))
+        tree = yaml.compose(_text(path), Loader=LOADER)
     except yaml.YAMLError:
         return  # whoever reads the content says what is wrong
     if problems := list(_repeated(tree, "", set())):
