@@ -1,32 +1,40 @@
 # The experiment as one graph: rules/ in the order of the data, one file a stage.
 import os
+import shlex
 import sys
 from pathlib import Path
 
 from snakemake.utils import min_version
 
 min_version("9.0")
+# This checkout may lie anywhere. Its package stands first; the working folder last, for users' own networks.
 sys.path.insert(0, workflow.basedir)
+sys.path.append(os.getcwd())
 # Jobs call `python`: that which runs Snakemake, also where its environment is not activated.
 os.environ.update(
     PATH=os.pathsep.join([str(Path(sys.executable).parent), *os.get_exec_path()])
 )
-
+# They import the package from here, not from the working folder. A prefix, because Snakemake takes PYTHONPATH
+# from conda's jobs.
+PACKAGE = shlex.quote(workflow.basedir) + '"${PYTHONPATH:+:$PYTHONPATH}"'
 # Of a job that the kernel ends (128 + SIGABRT, BUS, KILL, SEGV) somebody else has to say what happened.
-shell.prefix(
-    "set -euo pipefail; trap 's=$?; case $s in 13[4579])"
-    ' printf %s "${{BASH_EXECUTION_STRING-$(<"$0")}}" | python -m pipeline.out_of_memory $s || true;;'
-    " esac' EXIT;"
+KILLED = (
+    "trap 's=$?; case $s in 13[4579])"
+    ' printf %s "${BASH_EXECUTION_STRING-$(<"$0")}" | python -m pipeline.out_of_memory $s || true;;'
+    " esac' EXIT; "
 )
+PREFIX = f"set -euo pipefail; export PYTHONSAFEPATH=1 PYTHONPATH={PACKAGE}; {KILLED}"
+shell.prefix(PREFIX.replace("{", "{{").replace("}", "}}"))
 
 # A file given by --configfile replaces the demo's, rather than being laid over it.
 if not workflow.overwrite_configfiles:
 
-    configfile: "config.yaml"
+    configfile: f"{workflow.basedir}/config.yaml"
 
 
 include: "rules/common.smk"
 include: "rules/rows.smk"
+include: "rules/provenance.smk"
 include: "rules/data.smk"
 include: "rules/flow.smk"
 include: "rules/patches.smk"
@@ -36,6 +44,9 @@ include: "rules/quality.smk"
 include: "rules/report.smk"
 include: "rules/tables.smk"
 
+
+if workflow.is_main_process and (problems := target_problems(asked(), CONFIG.output)):
+    raise WorkflowError("\n".join(problems))
 
 # Snakemake compares the text of commands; how it is laid out changes nothing.
 for one in workflow.rules:
@@ -66,6 +77,15 @@ onstart:
         hold(OUT, run)
     except PipelineError as error:
         raise WorkflowError(str(error))
+    begin_record()
+
+
+onsuccess:
+    end_record("complete")
+
+
+onerror:
+    end_record("failed")
 
 
 rule all:

@@ -19,6 +19,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from pipeline import out_of_memory
+from pipeline.environment import describe_machine
 from pipeline.errors import PipelineError
 
 STAGES = {
@@ -62,6 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
     # Only the asked stage is imported: several of them never need torch.
     function = getattr(importlib.import_module(module), name)
     try:
+        describe_machine()
         function(**_parse(stage, function, arguments[1:]))
     except (PipelineError, OSError) as error:
         if "--traceback" in arguments:

@@ -24,8 +24,19 @@ Made by `make docs` from `pipeline/config/`; a test keeps both in step. Defaults
 authors' values; `config.yaml` (the demo) and the files of `config/` override them. A key that is not
 listed here stops the run before its first job.
 
-Give another file with `--configfile FILE`, single keys with `--config seed=2 data_root=/data`.
-Relative paths of data and weights start from `data_root`, or from the working directory without it.
+Give another file with `--configfile FILE`, single keys with `--config seed=2 data_root=/data`, targets
+after `--`. Of several files a later one is laid over those before it: it adds and replaces keys, and
+`NAME: null` takes a data set, model, recogniser or row out. An empty section has its defaults. A key that
+stands twice in a map is refused.
+
+**Paths.** Relative paths of data and weights start from `data_root`; a relative `data_root`, and data
+without one, from the working folder (that of `--directory`), never from the folder of the configuration. So
+does `output`. `~`, `~user`, `$NAME` and `${NAME}` are spelt out in every path, wherever it is written; a
+variable that is not set is an error; `$$` stands for a dollar sign. Braces cannot stand in `output`:
+Snakemake takes them for wildcards.
+
+**Security.** `package.module:Class` as a network runs that module's code, from the working folder or an
+installed package. Treat a configuration like a program, and run only those that you trust.
 """
 
 

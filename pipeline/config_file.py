@@ -12,6 +12,9 @@ from pydantic import ValidationError
 
 from pipeline.config import SCALE, Config, STResNet
 from pipeline.config.tables import table_problems
+from pipeline.config_messages import error_line
+from pipeline.config_paths import resolve_paths
+from pipeline.config_text import without_empty
 from pipeline.errors import PipelineError
 from pipeline.preflight.needs import find_needs
 from pipeline.weights import WeightsError
@@ -33,14 +36,15 @@ def load_config(raw: Mapping[str, Any], data_must_exist: bool = True) -> Config:
         ConfigError: with one line for each unknown key, wrong type, impossible value, missing path
             or name that points nowhere.
     """
+    raw, emptied = without_empty(raw)
     try:
-        # JSON mode: strict about numbers and text, yet paths may be written as text.
-        config = Config.model_validate_json(json.dumps(raw))
+        # JSON mode: strict about numbers and text, yet paths may be written as text. YAML has dates, too.
+        config = Config.model_validate_json(json.dumps(raw, default=str))
     except ValidationError as error:
-        raise ConfigError(_message([_line(e) for e in error.errors()])) from None
-    config = _resolve_paths(config)
-    if problems := list(_cross_checks(config)):
-        raise ConfigError(_message(problems))
+        raise ConfigError(_message([error_line(e) for e in error.errors()])) from None
+    config, problems = resolve_paths(_with_pictured(config))
+    if problems := problems or list(_cross_checks(config)):
+        raise ConfigError(_message(problems + emptied))
     if data_must_exist and (lacking := [need.problem for need in find_needs(config) if need.problem]):
         raise ConfigError(_message(lacking, "data or weights are missing; nothing was started:"))
     if problems := list(_split_problems(config)):
@@ -48,63 +52,17 @@ def load_config(raw: Mapping[str, Any], data_must_exist: bool = True) -> Config:
     return config
 
 
+def _with_pictured(config: Config) -> Config:
+    """The configuration with rows for the figures: of the default ones those that it has, or else all."""
+    report = config.report
+    if "pictured" in report.model_fields_set:
+        return config
+    rows = [row for row in report.pictured if row in config.methods] or list(config.methods)
+    return config.model_copy(update={"report": report.model_copy(update={"pictured": rows})})
+
+
 def _message(problems: list[str], heading: str = "the configuration cannot be used:") -> str:
     return "\n".join([heading, *(f"  {p}" for p in problems)])
-
-
-def _line(error: Any) -> str:
-    """One line for one of pydantic's errors: key, what is wrong, what was found, a hint."""
-    parts = [str(part) for part in error["loc"]]
-    if parts[:2] == ["recognition", "recognizers"]:
-        # The protocol stands behind the recogniser's name, but it is no key of the file.
-        del parts[3:4]
-    key = ".".join(parts) or "config"
-    found = error["input"]
-    if error["type"] == "extra_forbidden":
-        return f"{key}: unknown key; remove it or see docs/config.md for the known ones"
-    if error["type"] == "missing":
-        return f"{key}: missing; see docs/config.md"
-    line = (
-        f"{key}: {error['msg']}, found {found!r}" if not isinstance(found, dict) else f"{key}: {error['msg']}"
-    )
-    if isinstance(found, str) and "number" in error["msg"] and _is_number(found):
-        line += f" (YAML reads {found} as text: write {float(found)!r} or put a dot in it, as in 1.0e-4)"
-    return line
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _resolve_paths(config: Config) -> Config:
-    """Relative data and weight paths start from ``data_root``; those of a demo from its output."""
-    base = config.data_root or Path()
-
-    def from_base(value: Any) -> Any:
-        if isinstance(value, Path):
-            return base / value
-        if isinstance(value, dict):
-            return {k: from_base(v) for k, v in value.items()}
-        if isinstance(value, list):
-            return [from_base(v) for v in value]
-        return value
-
-    tree = {k: from_base(v) for k, v in config.model_dump().items() if k not in ("output", "data_root")}
-    if config.demo:
-        demo = config.output / "demo"
-        for name, dataset in tree["datasets"].items():
-            dataset["root"] = dataset["root"] or demo / name / "videos"
-            dataset["splits"] = dataset["splits"] or demo / name / "splits"
-        tree["training_videos"]["root"] = tree["training_videos"]["root"] or demo / "training_videos"
-    for recognizer in tree["recognition"]["recognizers"].values():
-        weights = recognizer["initial_weights"]
-        if weights and ":" not in weights:
-            recognizer["initial_weights"] = str(base / weights)
-    return Config.model_validate(tree | {"output": config.output, "data_root": config.data_root})
 
 
 def _cross_checks(config: Config) -> Iterator[str]:

@@ -6,12 +6,15 @@ import re
 import sys
 from pathlib import Path
 
+from snakemake.cli import get_argument_parser
 from snakemake.exceptions import WorkflowError
 from snakemake.io import is_flagged
 
 from pipeline.config import SRProgress
 from pipeline.config_file import load_config
 from pipeline.content import Contents
+from pipeline.config_paths import target_problems
+from pipeline.config_text import check_keys, without_empty
 from pipeline.data.archive import is_archive
 from pipeline.data.inventory import clips_inventory, files_inventory, videos_inventory
 from pipeline.errors import PipelineError
@@ -22,11 +25,29 @@ from pipeline.preflight.report import check
 PLANNING = workflow.output_settings.dryrun
 
 try:
+    if workflow.is_main_process:
+        for path in workflow.configfiles:
+            check_keys(Path(path))
+        print(
+            "".join(f"{line}\n" for line in without_empty(config)[1]),
+            end="",
+            file=sys.stderr,
+        )
     CONFIG = load_config(config, data_must_exist=not PLANNING)
     if workflow.is_main_process:
         print(check(CONFIG), end="", file=sys.stderr)
 except PipelineError as error:
     raise WorkflowError(str(error))
+
+
+def asked():
+    """Files that the command line asks for. Snakemake tells a Snakefile only when its rules stand."""
+    try:
+        targets = get_argument_parser().parse_args(sys.argv[1:]).targets
+    except SystemExit:  # another program than Snakemake's runs the workflow
+        return []
+    return [target for target in targets if not workflow.is_rule(target)]
+
 
 OUT = str(CONFIG.output)
 # Hashes of users' files, remembered between runs.
@@ -105,12 +126,22 @@ def one_of(names):
     return "|".join(map(re.escape, names)) or "(?!)"
 
 
+def as_text(value, **options):
+    """JSON for one argument. Snakemake fills in {word} in params, so braces inside strings are escaped."""
+    text = json.dumps(value, **options)
+    return re.sub(
+        r'"(?:[^"\\]|\\.)*"',
+        lambda string: string[0].replace("{", r"\u007b").replace("}", r"\u007d"),
+        text,
+    )
+
+
 def as_json(section, *keys, **changes):
     """The named keys of a config section as text for one argument: what the stage reads, no more."""
     values = (
         section.model_dump(mode="json", include=set(keys) if keys else None) | changes
     )
-    return json.dumps(values, sort_keys=True)
+    return as_text(values, sort_keys=True)
 
 
 # What inference reads of the compute section: one device.
@@ -119,7 +150,7 @@ INFERENCE = as_json(CONFIG.compute, "device", "threads", "precision")
 
 def as_map(sections, *keys):
     """The named keys of several config sections by name, as text for one argument."""
-    return json.dumps(
+    return as_text(
         {name: json.loads(as_json(s, *keys)) for name, s in sections.items()}
     )
 

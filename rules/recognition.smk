@@ -11,7 +11,7 @@ rule plan_frames:
     conda:
         ENVIRONMENT
     params:
-        recognizers=json.dumps(
+        recognizers=as_text(
             {
                 n: json.loads(as_json(r, *PLAN_KEYS[r.protocol]))
                 for n, r in RECOGNIZERS.items()

@@ -16,11 +16,13 @@ rule aggregate:
         datasets=as_map(CONFIG.datasets, "label", "published"),
         recognizers=as_map(RECOGNIZERS, *LABEL_KEYS),
         report=as_json(CONFIG.report, "confidence", "baseline", "caption"),
+        # No input: a run adds itself to it, and that changes no table.
+        provenance=f"{OUT}/provenance.json",
         code=fingerprint("pipeline.report.aggregate"),
     shell:
         "python -m pipeline aggregate --scores {input.scores:q} --methods {params.methods:q}"
         " --datasets {params.datasets:q} --recognizers {params.recognizers:q} --report {params.report:q}"
-        " --csv {output.csv:q} --markdown {output.markdown:q} 2> {log:q}"
+        " --csv {output.csv:q} --markdown {output.markdown:q} --provenance {params.provenance:q} 2> {log:q}"
 
 
 rule draw_comparison:
@@ -41,7 +43,7 @@ rule draw_comparison:
     conda:
         ENVIRONMENT
     params:
-        labels=json.dumps([METHODS[m].label or m for m in PICTURED]),
+        labels=as_text([METHODS[m].label or m for m in PICTURED]),
         bound=CONFIG.flow.bound,
         code=fingerprint("pipeline.report.picture"),
     shell:

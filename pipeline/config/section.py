@@ -13,7 +13,7 @@ SCALE = 4
 class Section(BaseModel):
     """Base of all sections: unknown keys and silent conversions are refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 PositiveInt = Annotated[int, Field(ge=1)]

@@ -7,10 +7,9 @@ import sys
 import textwrap
 from pathlib import Path
 
-import yaml
-
 from pipeline.config import Config
 from pipeline.config_file import load_config
+from pipeline.config_text import read_config
 from pipeline.errors import PipelineError
 from pipeline.preflight.cost import Estimate, Work
 from pipeline.preflight.counts import count_clips, count_videos
@@ -40,14 +39,14 @@ def preflight(
             report stand on that (OUTPUT/throughput.csv).
 
     Raises:
-        ConfigError: the configuration cannot be used.
+        ConfigError, ConfigTextError: the configuration cannot be used.
         PreflightError: something is missing; the report says what and where to get it.
         DataError: a split list or a manifest is malformed.
         DeviceError: ``measure`` on a device that this machine does not have.
         ThroughputError: OUTPUT/throughput.csv is malformed.
     """
     changes = {"data_root": data_root, "output": output}
-    raw = yaml.safe_load(config.read_text(encoding="utf-8"))
+    raw = read_config(config)
     raw |= {key: str(path) for key, path in changes.items() if path}
     checked = load_config(raw, data_must_exist=False)
     if measure and not checked.demo:

@@ -11,7 +11,7 @@ from pipeline.config import Ablation, Method, Recognizer, Report
 from pipeline.files import atomic_path
 from pipeline.report.accuracy import measure
 from pipeline.report.published import published_ablation
-from pipeline.report.rows import Names, Rows, columns, write_markdown
+from pipeline.report.rows import Names, Rows, columns, markdown_table, write_markdown
 from pipeline.report.significance import holm, mcnemar
 
 
@@ -83,5 +83,5 @@ def _lines(whole: pd.DataFrame, report: Report) -> list[str]:
             shown["paper"] = ["/" if pd.isna(value) else f"{value:.2f}" for value in part["paper"]]
         clips = part["clips"].iloc[0]
         lines += ["", f"## {dataset}, {recognizer}, {part['stream'].iloc[0]} ({clips} test clips)", ""]
-        lines.append(pd.DataFrame(shown).to_markdown(index=False, disable_numparse=True))
+        lines.append(markdown_table(pd.DataFrame(shown), index=False, disable_numparse=True))
     return lines

@@ -12,8 +12,9 @@ import pandas as pd
 from pipeline.config import Method, Recognizer, Report
 from pipeline.files import atomic_path
 from pipeline.report.accuracy import measure
+from pipeline.report.made_by import made_by
 from pipeline.report.published import published_accuracy
-from pipeline.report.rows import Names, Rows, columns, write_markdown
+from pipeline.report.rows import Names, Rows, columns, markdown_table, write_markdown
 from pipeline.report.scores import STREAMS
 from pipeline.report.significance import compare, correctness
 
@@ -43,6 +44,7 @@ def aggregate(
     report: Report,
     csv: Path,
     markdown: Path,
+    provenance: Path | None = None,
 ) -> None:
     """Compute Table 4 (section 4.2) from the clips' scores.
 
@@ -55,6 +57,7 @@ def aggregate(
         csv: the table, one row a method: top-1, mean per-class accuracy, interval and the paper's value
             of every data set x recogniser x stream, in percent, and the number of clips.
         markdown: the same for reading, with a sign at what is beyond noise.
+        provenance: the record of runs, of which the Markdown's last line tells.
     Raises:
         ScoresError: if a row's scores are missing, or two rows were scored on different clips.
     """
@@ -64,7 +67,8 @@ def aggregate(
     with atomic_path(csv) as path:
         _wide(table, names).to_csv(path, index=False, float_format="%.2f")
     title = "Table 4: recognition accuracy of x4 super-resolved video"
-    write_markdown(markdown, title, report.caption, _lines(table, names, _hr(methods), report))
+    lines = _lines(table, names, _hr(methods), report)
+    write_markdown(markdown, title, report.caption, lines + made_by(provenance))
 
 
 def _cells(rows: Rows, datasets: dict[str, dict[str, str | None]], report: Report) -> Iterator[Cell]:
@@ -145,7 +149,7 @@ def _lines(table: pd.DataFrame, names: Names, hr: str | None, report: Report) ->
             row[cell.stream] = f"{cell.top1:.2f} ±{half:.1f} ({cell.mean_class:.2f}) {cell.marks}".strip()
             if cells["paper"].notna().any():
                 row[f"{cell.stream}, paper"] = "/" if pd.isna(cell.paper) else f"{cell.paper:.2f}"
-        lines.append(pd.DataFrame(rows).T.to_markdown())
+        lines.append(markdown_table(pd.DataFrame(rows).T))
     return lines
 
 

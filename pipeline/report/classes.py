@@ -10,7 +10,7 @@ import pandas as pd
 
 from pipeline.config import Method, PerClass, Recognizer, Report
 from pipeline.files import atomic_path
-from pipeline.report.rows import Names, Rows, columns, write_markdown
+from pipeline.report.rows import Names, Rows, columns, markdown_table, write_markdown
 from pipeline.report.scores import STREAMS, StreamScores
 
 
@@ -120,7 +120,7 @@ def _lines(whole: pd.DataFrame, sr: list[str], baseline: str | None, shown: int)
                 f"Better on {(part[differences] > 0).sum()}, worse on {(part[differences] < 0).sum()} of "
                 f"{len(part)} classes; the furthest of both:"
             )
-            lines += ["", _short(pd.concat([helped, harmed])).to_markdown(index=False, floatfmt=".2f")]
+            lines += ["", markdown_table(_short(pd.concat([helped, harmed])), index=False, floatfmt=".2f")]
     return lines
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 from pipeline.config import Method, Mixtures, Recognizer, Report
 from pipeline.files import atomic_path
 from pipeline.report.accuracy import measure
-from pipeline.report.rows import Names, Rows, columns, write_markdown
+from pipeline.report.rows import Names, Rows, columns, markdown_table, write_markdown
 from pipeline.report.scores import STREAMS
 
 
@@ -75,10 +75,12 @@ def _lines(whole: pd.DataFrame, figure: str) -> list[str]:
     for (dataset, recognizer, stream), part in whole.groupby(["dataset", "recognizer", "stream"], sort=False):
         grid = part.pivot(index="row", columns="ratio", values="top1").loc[part["row"].unique()]
         lines += ["", f"## {dataset}, {recognizer}, {stream} ({part['clips'].iloc[0]} test clips)", ""]
-        lines.append(grid.rename_axis("tested on \\ share").to_markdown(floatfmt=".2f"))
+        lines.append(markdown_table(grid.rename_axis("tested on \\ share"), floatfmt=".2f"))
     return lines
 
 
+# A label is text, whatever signs it has.
+@plt.rc_context({"text.parse_math": False})
 def _draw(whole: pd.DataFrame, path: Path) -> None:
     """A row of panels for each data set and recogniser: one panel a stream, with Wilson's intervals."""
     groups = list(whole.groupby(["dataset", "recognizer"], sort=False))

@@ -10,7 +10,7 @@ import pandas as pd
 from pipeline.config import Method, Recognizer, Report, STResNet
 from pipeline.files import atomic_path
 from pipeline.report.accuracy import fuse, measure
-from pipeline.report.rows import Names, Rows, columns, write_markdown
+from pipeline.report.rows import Names, Rows, columns, markdown_table, write_markdown
 
 
 def tabulate_pairings(
@@ -84,5 +84,5 @@ def _lines(table: pd.DataFrame) -> list[str]:
         lines += ["", f"## {dataset}, {recognizer} ({cells['clips'].iloc[0]} test clips)", ""]
         if grid.isna().any(axis=None):
             lines += ["Empty: pairs that the joint network did not score (`tables.pairings.joint`).", ""]
-        lines.append(shown.rename_axis("spatial \\ temporal").to_markdown(disable_numparse=True))
+        lines.append(markdown_table(shown.rename_axis("spatial \\ temporal"), disable_numparse=True))
     return lines

@@ -20,6 +20,8 @@ from pipeline.video.resize import resize_frames
 from pipeline.video.store import ShardReader
 
 
+# A label is text, whatever signs it has.
+@plt.rc_context({"text.parse_math": False})
 def draw_comparison(
     manifest: Path,
     plan: Path,

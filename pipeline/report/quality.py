@@ -8,7 +8,7 @@ import pandas as pd
 
 from pipeline.config import Method, Quality, Report
 from pipeline.files import atomic_path
-from pipeline.report.rows import Names, write_markdown
+from pipeline.report.rows import Names, markdown_table, write_markdown
 from pipeline.report.scores import ScoresError
 
 MEASURES = ["psnr", "ssim", "flow_epe", "profile_error"]
@@ -72,5 +72,5 @@ def _lines(whole: pd.DataFrame, quality: Quality) -> list[str]:
             "profiles": [f"{v:.3f}" for v in part["profile_error"]],
         }
         lines += ["", f"## {dataset} ({part['clips'].iloc[0]} clips, {part['frames'].iloc[0]} frames)", ""]
-        lines.append(pd.DataFrame(shown).to_markdown(index=False, disable_numparse=True))
+        lines.append(markdown_table(pd.DataFrame(shown), index=False, disable_numparse=True))
     return lines

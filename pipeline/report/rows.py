@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from pipeline.config import Method, Recognizer, STResNet
 from pipeline.files import atomic_path
 from pipeline.report.accuracy import fuse
@@ -58,9 +60,9 @@ class Names:
         datasets: Mapping[str, Mapping[str, str | None]],
         recognizers: Mapping[str, Recognizer],
     ) -> None:
-        self.methods = {k: m.label or k for k, m in methods.items()}
-        self.datasets = {k: d["label"] or k for k, d in datasets.items()}
-        self.recognizers = {k: r.label or k for k, r in recognizers.items()}
+        self.methods = {k: one_line(m.label) or k for k, m in methods.items()}
+        self.datasets = {k: one_line(d["label"]) or k for k, d in datasets.items()}
+        self.recognizers = {k: one_line(r.label) or k for k, r in recognizers.items()}
 
     def column(self, dataset: str, recognizer: str, stream: str) -> str:
         """Name of a column."""
@@ -74,8 +76,24 @@ def columns(datasets: Mapping[str, Any], recognizers: Mapping[str, Any]) -> Iter
             yield dataset, recognizer
 
 
+def one_line(text: str) -> str:
+    """A label or caption as it stands in a table: line breaks are blanks."""
+    return " ".join(text.split())
+
+
+def markdown_table(table: pd.DataFrame, **options: Any) -> str:
+    """A table in Markdown, whose columns no sign in a label can break; options: tabulate's."""
+
+    def cell(value: Any) -> Any:
+        return one_line(value).replace("|", "\\|") if isinstance(value, str) else value
+
+    shown = table.map(cell).rename(index=cell, columns=cell)
+    shown.index.name = cell(table.index.name)
+    return shown.to_markdown(**options)
+
+
 def write_markdown(path: Path, title: str, caption: str, lines: list[str]) -> None:
     """Write a table for reading: its title, the sentence that labels all results, and the rest."""
-    head = [f"# {title}", ""] + ([f"**{caption}**", ""] if caption else [])
+    head = [f"# {title}", ""] + ([f"**{one_line(caption)}**", ""] if caption.strip() else [])
     with atomic_path(path) as temporary:
         temporary.write_text("\n".join([*head, *lines]) + "\n", encoding="utf-8")

@@ -12,7 +12,7 @@ from scipy.stats import binomtest, bootstrap
 
 from pipeline.config import Method, Recognizer, Report
 from pipeline.files import atomic_path, seed_for
-from pipeline.report.rows import Names, Rows, columns, write_markdown
+from pipeline.report.rows import Names, Rows, columns, markdown_table, write_markdown
 from pipeline.report.scores import STREAMS, ScoresError
 
 BATCH_VALUES = 20_000_000
@@ -198,5 +198,5 @@ def _lines(whole: pd.DataFrame, report: Report) -> list[str]:
                     "p after Holm": [f"{p:.2g}" for p in found["p_holm"]],
                 }
             )
-            lines.append(shown.to_markdown(index=False, disable_numparse=True))
+            lines.append(markdown_table(shown, index=False, disable_numparse=True))
     return lines

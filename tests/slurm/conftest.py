@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 import yaml
 from slurm.cluster import cluster, missing_commands
+from workflow import Project
 
 HERE = Path(__file__).parent
 
-# Takes the place of the package `pipeline` in the run's folder, since the test machine may have no GPU. A
+# Takes the place of the package's stages in a copy of the project, since the test machine may have no GPU. A
 # training holds the GPU for HOLD seconds, or until it meets another one. Files that a stage is asked for are
 # made empty.
 STAGE = """import os, sys, time
@@ -80,15 +81,14 @@ def train(root: Path, tmp_path: Path, monkeypatch) -> Callable[..., subprocess.P
     """Start trainings of a device with Snakemake's flags in ``tmp_path``, with ``STAGE`` as every stage."""
 
     def run(device: str, models: list[str], *flags: str, hold: float) -> subprocess.Popen[str]:
-        package = tmp_path / "pipeline"
-        package.mkdir(exist_ok=True)
-        (package / "__init__.py").touch()
-        (package / "__main__.py").write_text(STAGE)
-        shutil.copy(root / "pipeline/out_of_memory.py", package)
+        install = tmp_path / "install"
+        if not install.exists():
+            Project.copy(root, install)
+        (install / "pipeline" / "__main__.py").write_text(STAGE)
         monkeypatch.setenv("HOLD", str(hold))
         config = yaml.safe_load((root / "config.yaml").read_text()) | {"compute": {"device": device}}
-        (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
-        command = [sys.executable, "-m", "snakemake", "--snakefile", str(root / "Snakefile")]
+        (install / "config.yaml").write_text(yaml.safe_dump(config))
+        command = [sys.executable, "-m", "snakemake", "--snakefile", str(install / "Snakefile")]
         options = {"cwd": tmp_path, "text": True, "stderr": subprocess.STDOUT}
         # Only the trainings are of interest: what they need is made here first.
         subprocess.run([*command, "--cores", "4", "--", "results/patches/sosr.h5"], check=True, **options)

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from workflow import cut
 
+from pipeline.provenance import read_runs
+
 pytestmark = [pytest.mark.slurm, pytest.mark.slow]
 
 ROWS = ("bicubic", "vdsr", "hr")
@@ -82,6 +84,8 @@ def test_same_table_as_a_local_run(slurm, profile, small_config, micro_project, 
     arguments = ["--configfile", small_config, "--config", f"output={local.parent}", "--", local]
     micro_project.snakemake("--cores", "2", *arguments)
     assert (results / "table4.csv").read_bytes() == local.read_bytes()
+    # Only jobs describe their machines, so the record's folder has reached them through SLURM.
+    assert read_runs(results)[-1]["environments"]
 
 
 def test_a_killed_snakemake_leaves_no_second_start(slurm, profile, train, tmp_path):

@@ -1,0 +1,94 @@
+"""Paths of the configuration: ``~`` and ``$VARIABLES`` spelt out, relative ones put below ``data_root``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from pipeline.config import Config
+
+
+class PathError(ValueError):
+    """A path that cannot be used as it is written; the message says what to write."""
+
+
+def expand(text: str | Path) -> Path:
+    """A path with ``~``, ``~user``, ``$NAME`` and ``${NAME}`` spelt out; ``$$`` stands for a dollar sign.
+
+    Raises:
+        PathError: a variable is not set or empty, a dollar sign begins no name, or a user is unknown.
+    """
+    found = repr(str(text))
+    try:
+        spelt = Template(str(text)).substitute({name: value for name, value in os.environ.items() if value})
+        return Path(spelt).expanduser() if spelt.startswith("~") else Path(spelt)
+    except KeyError as error:
+        raise PathError(
+            f"{found}: the environment variable {error.args[0]} is not set; set it, or write $$ for a $"
+        ) from None
+    except ValueError:
+        raise PathError(f"{found}: no name follows a $; write $$ for a $ itself") from None
+    except RuntimeError:
+        raise PathError(f"{found}: there is no such user; write ./~ where a name begins with ~") from None
+
+
+def resolve_paths(config: Config) -> tuple[Config, list[str]]:
+    """The configuration with all paths spelt out, and one line for each that cannot be.
+
+    Relative data and weight paths start from ``data_root``; those of a demo lie below its output.
+    """
+    problems: list[str] = []
+
+    def spelt(key: str, path: str | Path) -> Path:
+        try:
+            return expand(path)
+        except PathError as error:
+            problems.append(f"{key}: {error}")
+            return Path(path)
+
+    output = spelt("output", config.output)
+    if {"{", "}"} & set(str(output)):
+        problems.append(f"output: {str(output)!r} has braces, which Snakemake takes for wildcards; rename it")
+    root = spelt("data_root", config.data_root) if config.data_root else None
+    base = root or Path()
+    tree = config.model_dump(exclude={"output", "data_root"})
+    tree = _each_path(tree, "", lambda key, path: base / spelt(key, path))
+    if config.demo:
+        demo = output / "demo"
+        for name, dataset in tree["datasets"].items():
+            dataset["root"] = dataset["root"] or demo / name / "videos"
+            dataset["splits"] = dataset["splits"] or demo / name / "splits"
+        tree["training_videos"]["root"] = tree["training_videos"]["root"] or demo / "training_videos"
+    for name, recognizer in tree["recognition"]["recognizers"].items():
+        weights = recognizer["initial_weights"]
+        if weights and ":" not in weights:
+            key = f"recognition.recognizers.{name}.initial_weights"
+            recognizer["initial_weights"] = str(base / spelt(key, weights))
+    return Config.model_validate(tree | {"output": output, "data_root": root}), problems
+
+
+def _each_path(value: Any, key: str, change: Callable[[str, Path], Path]) -> Any:
+    """A tree of settings with every path in it changed; its dotted key stands before each."""
+    if isinstance(value, Path):
+        return change(key, value)
+    if isinstance(value, dict):
+        return {k: _each_path(v, f"{key}.{k}".strip("."), change) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_each_path(v, f"{key}.{n}", change) for n, v in enumerate(value)]
+    return value
+
+
+def target_problems(targets: Iterable[str], output: Path) -> list[str]:
+    """One line for each file asked for that does not lie in the output folder, as Snakemake spells it."""
+    folder = os.path.normpath(output)
+    outside = [
+        t for t in targets if folder != "." and not os.path.normpath(t).startswith(f"{folder}{os.sep}")
+    ]
+    return [
+        f"{target}: no file of this run; the configuration writes into {output} (key output): ask for "
+        f"{output / 'table4.csv'} or the like"
+        for target in outside
+    ]
