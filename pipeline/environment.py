@@ -15,7 +15,7 @@ from typing import Any
 import imageio_ffmpeg
 
 from pipeline.files import atomic_path
-from pipeline.flow.compiler import COMPILE, TUNING, CompilerError, find_compiler
+from pipeline.flow.compiler import COMPILE, CompilerError, find_compiler, tunings
 from pipeline.version import VERSION
 
 FOLDER = "RECOSR_PROVENANCE"
@@ -130,7 +130,7 @@ def _compiler() -> dict[str, Any]:
     except CompilerError as error:
         return {"problem": str(error)}
     empty = {"input": "", "capture_output": True, "text": True, "check": False}
-    for tuning in TUNING:
+    for tuning in tunings():
         tried = [*command, *tuning, "-x", "c++", "-fsyntax-only", "-"]
         if subprocess.run(tried, **empty).returncode == 0:
             break
