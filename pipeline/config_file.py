@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +23,17 @@ class ConfigError(PipelineError, ValueError):
     """A configuration that cannot be run; the message names each key and what to do."""
 
 
-def load_config(raw: Mapping[str, Any], data_must_exist: bool = True) -> Config:
+def load_config(
+    raw: Mapping[str, Any],
+    data_must_exist: bool = True,
+    inspect: Callable[[Config], Iterable[str]] | None = None,
+) -> Config:
     """Check a configuration and resolve its data paths against ``data_root``.
 
     Args:
         raw: what Snakemake or a YAML reader made of the file.
         data_must_exist: False where the run is only planned: data and weights may still be missing.
+        inspect: more checks, of what takes longer; lines "key: problem".
 
     Raises:
         ConfigError: with one line for each unknown key, wrong type, impossible value, missing path
@@ -40,7 +45,10 @@ def load_config(raw: Mapping[str, Any], data_must_exist: bool = True) -> Config:
     except ValidationError as error:
         raise ConfigError(_message([_line(e) for e in error.errors()])) from None
     config = _resolve_paths(config)
-    if problems := list(_cross_checks(config)):
+    problems = list(_cross_checks(config))
+    told = {problem.partition(": ")[0] for problem in problems}
+    problems += [line for line in (inspect(config) if inspect else ()) if line.partition(": ")[0] not in told]
+    if problems:
         raise ConfigError(_message(problems))
     if data_must_exist and (lacking := [need.problem for need in find_needs(config) if need.problem]):
         raise ConfigError(_message(lacking, "data or weights are missing; nothing was started:"))
@@ -120,6 +128,12 @@ def _cross_checks(config: Config) -> Iterator[str]:
             yield f"{key}.network: {problem}"
         if model.training:
             yield from _training_checks(config, key, name)
+        start = models.get(model.init)
+        if start and (start.network, start.args) != (model.network, model.args):
+            yield (
+                f"{key}.init: {model.init} is {start.network} with {start.args}, but {name} is "
+                f"{model.network} with {model.args}; make network and args of both equal"
+            )
     for name, method in methods.items():
         if method.model and method.model != "hr" and method.model not in models:
             yield f"methods.{name}.model: {method.model!r} is no model; known: hr, {', '.join(models)}"
@@ -242,13 +256,15 @@ def _ancestors(config: Config, name: str) -> list[str]:
 
 def _network_problem(stage: str, network: str) -> str | None:
     folder = Path(__file__).parent / stage / "networks"
-    known = sorted(p.stem for p in folder.glob("*.py") if p.stem != "__init__")
+    known = sorted(p.stem for p in folder.glob("*.py") if "\nNETWORK = " in p.read_text("utf-8"))
     module, _, class_name = network.partition(":")
     # Ours are looked for as files: find_spec imports the packages around a module, and those import torch.
     if network in known or (class_name and _is_module(module)):
         return None
     if not class_name:
         module = f"pipeline.{stage}.networks.{network}"
+        if (folder / f"{network}.py").is_file():
+            return f"{network!r} is no network; give package.module:Class or one of {', '.join(known)}"
     return f"no module {module}; give package.module:Class or one of {', '.join(known)}"
 
 

@@ -11,15 +11,26 @@ from pipeline.config_file import load_config
 from pipeline.data.archive import is_archive
 from pipeline.errors import PipelineError
 from pipeline.fingerprint import fingerprint
+from pipeline.preflight.inspection import Inspector
 from pipeline.preflight.report import check
 
 # A dry run plans without data and weights and says what is missing; any other run stops before its first job.
 PLANNING = workflow.output_settings.dryrun
 
+# Networks, their weights and what jobs need of this machine are looked at once: jobs parse this file again.
+MACHINE = (
+    not PLANNING
+    and workflow.resource_settings.cores is not None
+    and workflow.resource_settings.nodes is None
+    and not workflow.deployment_settings.deployment_method
+)
+
 try:
-    CONFIG = load_config(config, data_must_exist=not PLANNING)
+    inspect = Inspector(MACHINE) if workflow.is_main_process else None
+    CONFIG = load_config(config, not PLANNING, inspect)
     if workflow.is_main_process:
         print(check(CONFIG), end="", file=sys.stderr)
+        print(*inspect.notes, sep="\n", end="\n" * bool(inspect.notes), file=sys.stderr)
 except PipelineError as error:
     raise WorkflowError(str(error))
 
