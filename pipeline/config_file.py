@@ -129,7 +129,7 @@ def _cross_checks(config: Config) -> Iterator[str]:
         if model.training:
             yield from _training_checks(config, key, name)
         start = models.get(model.init)
-        if start and (start.network, start.args) != (model.network, model.args):
+        if start and start.training and (start.network, start.args) != (model.network, model.args):
             yield (
                 f"{key}.init: {model.init} is {start.network} with {start.args}, but {name} is "
                 f"{model.network} with {model.args}; make network and args of both equal"

@@ -18,13 +18,13 @@ import pipeline
 from pipeline.config import Config
 from pipeline.errors import PipelineError
 from pipeline.files import atomic_path
-from pipeline.fingerprint import fingerprint
+from pipeline.fingerprint import PACKAGE, fingerprint
 from pipeline.flow.compiler import cache_folder
 from pipeline.preflight.counts import content
 from pipeline.preflight.machine import machine_problems
 from pipeline.weights.location import resolve
 
-CHECKER = "pipeline.preflight.networks"
+CHECKER = f"{PACKAGE}.preflight.networks"
 
 
 class Inspector:
@@ -50,13 +50,17 @@ class Inspector:
         problems = machine_problems() if self.machine else []
         if importlib.util.find_spec("torch") is None:
             return problems
-        key = verdict_key(config, self.machine)
+        devices = self.machine and config.compute.device == "cuda"
+        key = verdict_key(config, devices)
         remembered = cache_folder() / "checked" / f"{key}.json"
         try:
             self.notes = json.loads(remembered.read_text("utf-8"))
             return problems
         except (OSError, ValueError):
-            found = inspect_networks(config, self.machine)
+            found = inspect_networks(config, devices)
+        if found is None:
+            self.notes = [f"networks were not checked: here 'python -m {PACKAGE}' is another package"]
+            return problems
         self.notes = found["notes"]
         if key and not found["problems"]:
             # With no place to remember it, it is checked again next time.
@@ -65,10 +69,10 @@ class Inspector:
         return problems + found["problems"]
 
 
-def inspect_networks(config: Config, devices: bool) -> dict[str, list[str]]:
-    """``problems`` and ``notes`` of a process that builds every network.
+def inspect_networks(config: Config, devices: bool) -> dict[str, list[str]] | None:
+    """``problems`` and ``notes`` of a process that builds every network, started as the jobs are.
 
-    A process that dies is a problem as well.
+    A process that dies is a problem as well; None where jobs would not run this package.
     """
     command = [sys.executable, "-m", CHECKER, *["--devices"] * devices]
     # The package is found wherever the run was started, and the networks of users where the jobs find them.
@@ -80,6 +84,8 @@ def inspect_networks(config: Config, devices: bool) -> dict[str, list[str]]:
     if done.returncode == 0:
         return json.loads(done.stdout)
     last = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
+    if CHECKER in last and "No module named" in last:
+        return None
     return {"problems": [f"networks: the process that checks them ended with {last}"], "notes": []}
 
 
@@ -89,20 +95,19 @@ def verdict_key(config: Config, devices: bool) -> str | None:
         code = fingerprint(CHECKER, "pipeline.weights.published", *_modules(config))
     except (ModuleNotFoundError, SyntaxError):
         return None
-    parts = [
-        config.model_dump_json(),
-        code,
-        sys.executable,
-        importlib.metadata.version("torch"),
-        str(Path.cwd()),
-    ]
+    read = {"superres", "recognition", "flow", "patches"}
+    # Classes are of use where a recogniser's weights are given; elsewhere any data set's verdict is the same.
+    given = any(recognizer.weights for recognizer in config.recognition.recognizers.values())
+    read |= {"datasets", "output", "demo"} if given else set()
+    parts = [config.model_dump_json(include=read), code, sys.executable, importlib.metadata.version("torch")]
     parts += [os.environ.get("PYTHONPATH", ""), str(devices)]
-    if devices and config.compute.device == "cuda":
+    if devices:
+        parts.append(config.compute.model_dump_json())
         parts += [platform.node(), os.environ.get("CUDA_VISIBLE_DEVICES", "")]
         parts += [str(path) for path in sorted(Path("/dev").glob("nvidia*"))]
-    for path in sorted(set(_files(config))):
+    for path in sorted(set(_files(config, given))):
         status = path.stat()
-        parts.append(f"{path} {status.st_size} {status.st_mtime_ns}")
+        parts.append(f"{path.absolute()} {status.st_size} {status.st_mtime_ns}")
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
 
 
@@ -122,7 +127,7 @@ def _module(stage: str, network: str) -> str:
     return network if ":" in network else f"pipeline.{stage}.networks.{network}"
 
 
-def _files(config: Config) -> Iterator[Path]:
+def _files(config: Config, lists: bool) -> Iterator[Path]:
     """Weights that are there, and the lists that name the classes."""
     named = [config.flow.flownet2.weights, config.superres.feature_network.weights]
     named += [model.weights for model in config.superres.models.values()]
@@ -136,7 +141,7 @@ def _files(config: Config) -> Iterator[Path]:
         if path and path.is_file():
             yield path
             yield from path.parent.glob(f"{path.stem}.data-*-of-*")  # beside the index of TensorFlow
-    for name, dataset in config.datasets.items():
+    for name, dataset in config.datasets.items() if lists else ():
         splits = content(config, name, "splits", dataset.splits)
         if splits and splits.is_dir():
             yield from (path for path in splits.rglob("*") if path.is_file())

@@ -8,6 +8,7 @@ import pytest
 import yaml
 from workflow import Project
 
+from pipeline import fingerprint as fingerprint_module
 from pipeline.config_file import ConfigError, load_config
 from pipeline.preflight import inspection, machine
 from pipeline.preflight.inspection import Inspector, inspect_networks, verdict_key
@@ -53,8 +54,37 @@ def test_a_verdict_is_remembered_until_something_changes(raw, calls, tmp_path):
     assert [start(), start()] == [2, 2]
     os.utime(weights, (1, 1))
     assert [start(), start()] == [3, 3]
-    other = load_config(raw | {"seed": 1})
+    elsewhere = load_config(raw | {"seed": 1, "output": str(tmp_path / "elsewhere")})
+    assert start(elsewhere) == 3
+    raw["superres"]["models"]["rcan"]["args"]["features"] = 4
+    other = load_config(raw)
     assert [start(other), start(other), start()] == [4, 4, 4]
+
+
+def test_lists_count_where_a_recogniser_is_given(raw, calls, tmp_path):
+    (tmp_path / "splits").mkdir()
+    (tmp_path / "splits" / "classInd.txt").write_text("1 Archery\n")
+    (tmp_path / "videos").mkdir()
+    (tmp_path / "tsn.pth").touch()
+    raw |= {"demo": None, "data_root": str(tmp_path), "training_videos": {"root": "videos"}}
+    raw |= {"tables": {}, "quality": {}}
+    raw["datasets"] = {"mine": {"layout": "ucf101", "root": "videos", "splits": "splits"}}
+    raw["recognition"]["recognizers"]["tsn"]["weights"] = {"spatial": "tsn.pth"}
+    config = load_config(raw)
+    for expected in (1, 1):
+        Inspector(machine=False)(config)
+        assert len(calls) == expected
+    (tmp_path / "splits" / "classInd.txt").write_text("1 Archery\n2 Diving\n")
+    Inspector(machine=False)(config)
+    assert len(calls) == 2
+
+
+@pytest.mark.parametrize(("device", "machine"), [("cpu", True), ("cuda", True), ("cuda", False)])
+def test_devices_are_looked_for_where_jobs_run(raw, calls, device, machine, monkeypatch):
+    monkeypatch.setattr(inspection, "machine_problems", list)
+    raw["compute"] = {"device": device}
+    Inspector(machine)(load_config(raw))
+    assert calls == [device == "cuda" and machine]
 
 
 def test_problems_are_not_remembered(raw, monkeypatch):
@@ -71,10 +101,8 @@ def test_the_code_of_a_network_of_ones_own_counts(raw, tmp_path, monkeypatch):
     keys = []
     for body in ("x = 1\n", "x = 2\n"):
         (tmp_path / "my_net.py").write_text(body)
-        for cached in (
-            inspection.fingerprint.__globals__[n] for n in ("_source", "_tree", "_digest", "_imports")
-        ):
-            cached.cache_clear()
+        for cached in vars(fingerprint_module).values():
+            getattr(cached, "cache_clear", int)()
         keys.append(verdict_key(load_config(raw), False))
     assert keys[0] != keys[1]
 
@@ -156,10 +184,25 @@ def test_the_process_answers(raw, tmp_path, monkeypatch):
     assert keys == {"superres.models.own.network", "superres.models.rcan.args"}
 
 
-def test_a_process_that_dies_is_told(raw, monkeypatch):
-    monkeypatch.setattr(inspection, "CHECKER", "pipeline.no_such_module")
-    found = inspect_networks(load_config(raw), devices=False)
-    assert "No module named pipeline.no_such_module" in found["problems"][0]
+def test_a_process_that_dies_is_told(raw, monkeypatch, tmp_path):
+    (tmp_path / "dies.py").write_text("raise SystemExit('out of memory')")
+    monkeypatch.setattr(inspection, "CHECKER", "dies")
+    config = load_config(raw)
+    monkeypatch.chdir(tmp_path)
+    found = inspect_networks(config, devices=False)
+    assert found["problems"] == ["networks: the process that checks them ended with out of memory"]
+
+
+def test_jobs_of_another_package_are_left_to_themselves(raw, monkeypatch, tmp_path):
+    """Jobs are `python -m pipeline`: in a folder with a package of that name, they run that one."""
+    (tmp_path / "pipeline").mkdir()
+    (tmp_path / "pipeline" / "__init__.py").touch()
+    config = load_config(raw)
+    monkeypatch.chdir(tmp_path)
+    inspector = Inspector(machine=False)
+    assert inspector(config) == []
+    assert "networks were not checked" in inspector.notes[0]
+    assert not (tmp_path / "cache").exists()
 
 
 def test_snakemakes_process_stays_without_torch(root):
