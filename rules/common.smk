@@ -26,11 +26,11 @@ MACHINE = (
 )
 
 try:
-    inspect = Inspector(MACHINE) if workflow.is_main_process else None
-    CONFIG = load_config(config, not PLANNING, inspect)
+    inspector = Inspector(MACHINE) if workflow.is_main_process else None
+    CONFIG = load_config(config, not PLANNING, inspector)
     if workflow.is_main_process:
         print(check(CONFIG), end="", file=sys.stderr)
-        print(*inspect.notes, sep="\n", end="\n" * bool(inspect.notes), file=sys.stderr)
+        print("".join(f"{note}\n" for note in inspector.notes), end="", file=sys.stderr)
 except PipelineError as error:
     raise WorkflowError(str(error))
 

@@ -93,7 +93,7 @@ def verdict_key(config: Config, devices: bool) -> str | None:
     """A digest of all that a verdict depends on; None where the code of a network cannot be read."""
     try:
         code = fingerprint(CHECKER, "pipeline.weights.published", *_modules(config))
-    except (ModuleNotFoundError, SyntaxError):
+    except (ImportError, SyntaxError, OSError, ValueError):
         return None
     read = {"superres", "recognition", "flow", "patches"}
     # Classes are of use where a recogniser's weights are given; elsewhere any data set's verdict is the same.

@@ -53,9 +53,7 @@ class Inspection:
     def run(self, devices: bool) -> None:
         """Check everything; ``devices``: also whether this machine has those that the run asks for."""
         if devices:
-            self._try(
-                "compute.device", lambda: check_devices(self.config.compute, self.config.compute.devices)
-            )
+            self._try("compute", lambda: check_devices(self.config.compute, self.config.compute.devices))
         for name, model in self.config.superres.models.items():
             self._model(f"superres.models.{name}", model)
         for name, recognizer in self.config.recognition.recognizers.items():

@@ -323,7 +323,7 @@ def test_what_is_left_out_of_weights_is_noted(raw, tmp_path):
 def test_a_gpu_is_asked_for_only_where_jobs_run_here(raw, devices, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     found = inspect(raw, {"compute.device": "cuda"}, devices)
-    expected = ["compute.device: compute.device is cuda, but torch finds no CUDA device; set it to cpu"]
+    expected = ["compute: compute.device is cuda, but torch finds no CUDA device; set it to cpu"]
     assert found.problems == (expected if devices else [])
 
 
