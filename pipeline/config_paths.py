@@ -9,6 +9,7 @@ from string import Template
 from typing import Any
 
 from pipeline.config import Config
+from pipeline.weights.location import in_package
 
 
 class PathError(ValueError):
@@ -64,7 +65,7 @@ def resolve_paths(config: Config) -> tuple[Config, list[str]]:
         tree["training_videos"]["root"] = tree["training_videos"]["root"] or demo / "training_videos"
     for name, recognizer in tree["recognition"]["recognizers"].items():
         weights = recognizer["initial_weights"]
-        if weights and ":" not in weights:
+        if weights and not in_package(weights):
             key = f"recognition.recognizers.{name}.initial_weights"
             recognizer["initial_weights"] = str(base / spelt(key, weights))
     return Config.model_validate(tree | {"output": output, "data_root": root}), problems

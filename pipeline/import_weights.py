@@ -24,7 +24,7 @@ from pipeline.weights.fitting import fit
 from pipeline.weights.formats import Source, read_source
 from pipeline.weights.layouts.matconvnet import is_joint
 from pipeline.weights.provenance import describe_file, named_split, trained_on
-from pipeline.weights.published import recognise
+from pipeline.weights.published import notes, recognise
 
 PLAIN: dict[str, Callable[[], nn.Module]] = FLOW_NETWORKS | {"vgg19": VGG19}
 """Networks without arguments: of flow.flownet2.weights and superres.feature_network.weights."""
@@ -49,6 +49,7 @@ def import_weights(
     args: dict[str, Any] | None = None,
     dataset: str | None = None,
     split: int | None = None,
+    part: str | None = None,
 ) -> None:
     """Write the weights of a published file as a checkpoint of ours, with where they come from.
 
@@ -57,32 +58,35 @@ def import_weights(
     (``flownet2_c``), ``vgg19``, or package.module:Class; ``args`` are its constructor's arguments, as in the
     config. The stream and the classes of a recogniser are read off the file. ``dataset`` ("ucf101",
     "hmdb51") and ``split`` say what a recogniser was trained on; without them the file's name is taken, where
-    it tells.
+    it tells. ``part`` says which weights to take of a file that holds several that fit, such as a network and
+    its average (``state_dict_ema``); the error that asks for it lists them.
 
     Raises WeightsError for a file that cannot be read or does not fit, and NetworkError for no such network.
     """
     args = args or {}
     known = trained_on(dataset, split) or named_split(source)
     read = read_source(source)
-    target = _target(network, args, read)
-    layout, state = recognise(read, target.network)
-    ignored = IGNORED.get(network, ())
-    fit(target.network, {k: v for k, v in state.items() if not k.startswith(ignored)}, source)
-    metadata = {"source": describe_file(source, layout), "trained_on": known, **target.metadata}
+    target = _target(network, args, read, part)
+    found = recognise(read, target.network, part, ignore=IGNORED.get(network, ()))
+    fit(target.network, found.state, source)
+    described = describe_file(source, found.layout) | ({"part": found.part} if found.others else {})
+    metadata = {"source": described, "trained_on": known, **target.metadata}
     write_checkpoint(out, target.network, target.name, args, metadata)
     about = ", ".join(f"{key} {value}" for key, value in {**(known or {}), **target.metadata}.items())
-    print(f"{source.name} ({layout}) -> {out}: {target.name}{', ' if about else ''}{about}")
+    print(f"{source.name} ({found.layout}) -> {out}: {target.name}{', ' if about else ''}{about}")
+    for note in notes(found, target.network):
+        print(f"{source.name}: {note}")
 
 
-def _target(network: str, args: dict[str, Any], source: Source) -> Target:
+def _target(network: str, args: dict[str, Any], source: Source, part: str | None) -> Target:
     if network in PLAIN:
         if args:
             raise WeightsError(f"{network} takes no args, found {sorted(args)}; leave them out")
         return Target(PLAIN[network](), network, {})
     if network == JOINT or (network == JOINED and is_joint(source)):
-        return _recognizer(JOINED, args, source, joint=True)
+        return _recognizer(JOINED, args, source, part, joint=True)
     if _is_backbone(network):
-        return _recognizer(network, args, source, joint=False)
+        return _recognizer(network, args, source, part, joint=False)
     return Target(load_network(network, args), network, {})
 
 
@@ -95,7 +99,7 @@ def _is_backbone(network: str) -> bool:
     return network not in network_names() and (folder / f"{network}.py").is_file()
 
 
-def _recognizer(name: str, args: dict[str, Any], source: Source, joint: bool) -> Target:
+def _recognizer(name: str, args: dict[str, Any], source: Source, part: str | None, joint: bool) -> Target:
     """A recogniser with as many classes and channels as the file's classifier and first convolution."""
 
     def build(classes: int, channels: int) -> nn.Module:
@@ -105,7 +109,7 @@ def _recognizer(name: str, args: dict[str, Any], source: Source, joint: bool) ->
         return load_joint(JOINT, load_backbone(name, classes, 3, 0.0, args), motion, temporal_pool=False)
 
     probe = build(2, 3)
-    _, state = recognise(source, probe)
+    state = recognise(source, probe, part).state
     backbone, prefix = (probe.motion, "motion.") if joint else (probe, "")
     shapes = []
     for layer in (backbone.classifier, backbone.first_conv):

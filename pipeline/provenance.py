@@ -7,7 +7,6 @@ start of the next run if this one was killed. Only Table 4's last line is made o
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import shutil
@@ -21,6 +20,7 @@ from pipeline.config import Config
 from pipeline.errors import PipelineError
 from pipeline.files import atomic_path
 from pipeline.preflight.needs import find_needs
+from pipeline.weights.location import resolve
 from pipeline.weights.provenance import describe_file
 
 
@@ -135,10 +135,8 @@ def _weights(config: Config) -> dict[str, dict[str, str]]:
     """Path and SHA-256 of each file of weights that the configuration names, by key."""
     paths = {n.key: n.path for n in find_needs(config) if "weights" in n.key and n.path and n.path.is_file()}
     for name, recognizer in config.recognition.recognizers.items():
-        package, _, file = (recognizer.initial_weights or "").rpartition(":")
-        spec = importlib.util.find_spec(package) if package else None
-        if spec and spec.submodule_search_locations:
-            path = Path(spec.submodule_search_locations[0]) / file
+        if recognizer.initial_weights:
+            path = resolve(recognizer.initial_weights)
             paths[f"recognition.recognizers.{name}.initial_weights"] = path
     return {
         key: {"path": str(path), "sha256": describe_file(path, "")["sha256"]} for key, path in paths.items()

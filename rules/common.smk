@@ -1,5 +1,4 @@
 # The checked configuration, where files lie, and what each stage reads.
-import importlib.util
 import json
 import os
 import re
@@ -19,10 +18,20 @@ from pipeline.data.archive import is_archive
 from pipeline.data.inventory import clips_inventory, files_inventory, videos_inventory
 from pipeline.errors import PipelineError
 from pipeline.fingerprint import fingerprint
+from pipeline.preflight.inspection import Inspector
 from pipeline.preflight.report import check
+from pipeline.weights.location import resolve
 
 # A dry run plans without data and weights and says what is missing; any other run stops before its first job.
 PLANNING = workflow.output_settings.dryrun
+
+# Networks, their weights and what jobs need of this machine are looked at once: jobs parse this file again.
+MACHINE = (
+    not PLANNING
+    and workflow.resource_settings.cores is not None
+    and workflow.resource_settings.nodes is None
+    and not workflow.deployment_settings.deployment_method
+)
 
 try:
     if workflow.is_main_process:
@@ -33,9 +42,11 @@ try:
             end="",
             file=sys.stderr,
         )
-    CONFIG = load_config(config, data_must_exist=not PLANNING)
+    inspector = Inspector(MACHINE) if workflow.is_main_process else None
+    CONFIG = load_config(config, not PLANNING, inspector)
     if workflow.is_main_process:
         print(check(CONFIG), end="", file=sys.stderr)
+        print("".join(f"{note}\n" for note in inspector.notes), end="", file=sys.stderr)
 except PipelineError as error:
     raise WorkflowError(str(error))
 
@@ -300,17 +311,12 @@ def recognizer_importer(dataset, recognizer, streams, initial=None):
 
 
 def initial_weights(recognizer):
-    """File of the weights that a recogniser's training starts from: a path, or package:file."""
+    """File of the weights that a recogniser's training starts from."""
     named = spec_of(recognizer).initial_weights
-    if not named:
-        return []
-    package, _, file = named.rpartition(":")
-    folders = (
-        importlib.util.find_spec(package).submodule_search_locations
-        if package
-        else [""]
-    )
-    return given(Path(folders[0]) / file)
+    try:
+        return given(resolve(named)) if named else []
+    except PipelineError:
+        return []  # only a dry run comes here without them
 
 
 def training_content(w):

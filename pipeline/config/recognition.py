@@ -105,7 +105,8 @@ class RecognizerBase(Section):
     args: dict[str, Any] = Field(default_factory=dict, description="the backbone's arguments")
     initial_weights: str | None = Field(
         None,
-        description="ImageNet weights that training starts from: a path, or package:module/file",
+        description="ImageNet weights that training starts from: a path, or PACKAGE:FILE for a file of an "
+        "installed package (`package:folder/file.pth`)",
     )
     crop: PositiveInt = Field(224, description="side of the network's input in pixels")
 

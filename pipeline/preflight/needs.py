@@ -10,6 +10,7 @@ from typing import Any
 
 from pipeline.config import Config
 from pipeline.data.members import reader_problem
+from pipeline.weights.location import in_package
 
 SOURCES = {
     r"training_videos\.root": (
@@ -93,7 +94,7 @@ def find_needs(config: Config) -> list[Need]:
         if not (config.demo and path.resolve().is_relative_to(generated)):
             needs.append(_need(key, path, _kind(config, key)))
     for name, recognizer in config.recognition.recognizers.items():
-        if (weights := recognizer.initial_weights) and ":" not in weights:
+        if (weights := recognizer.initial_weights) and not in_package(weights):
             key = f"recognition.recognizers.{name}.initial_weights"
             needs.append(_need(key, Path(weights), f"{recognizer.network} initial_weights"))
     return needs

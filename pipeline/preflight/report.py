@@ -13,6 +13,7 @@ from pipeline.config_text import read_config
 from pipeline.errors import PipelineError
 from pipeline.preflight.cost import Estimate, Work
 from pipeline.preflight.counts import count_clips, count_videos
+from pipeline.preflight.inspection import Inspector
 from pipeline.preflight.needs import Need, find_needs
 from pipeline.preflight.throughput import GPU_TFLOPS, measured_on, read_measured
 
@@ -48,7 +49,8 @@ def preflight(
     changes = {"data_root": data_root, "output": output}
     raw = read_config(config)
     raw |= {key: str(path) for key, path in changes.items() if path}
-    checked = load_config(raw, data_must_exist=False)
+    inspect = Inspector(machine=False)
+    checked = load_config(raw, False, inspect)
     if measure and not checked.demo:
         # Here, because torch takes a second to load, and the Snakefile imports this module.
         from pipeline.preflight.measure import measure_operations
@@ -56,6 +58,7 @@ def preflight(
         measure_operations(checked)
     report = check(checked)
     print(report or "preflight: generated data; nothing is needed", end="" if report else "\n")
+    print("".join(f"  {note}\n" for note in inspect.notes), end="")
     sys.stdout.flush()
     if lacking := [need for need in find_needs(checked) if need.problem]:
         raise PreflightError(f"{len(lacking)} of the data and weights are missing; the report names them")

@@ -59,16 +59,27 @@ def load_model(
     if published weights cannot be read or do not fit.
     """
     network = build_model(spec, stream, classes, dropout=0.0)
+    load_trained(network, path, spec, stream, classes)
+    return network
+
+
+def load_trained(
+    network: nn.Module,
+    path: Path,
+    spec: config.TSN | config.STResNet,
+    stream: RecognizerStream,
+    classes: int,
+) -> None:
+    """Load the weights of ``path`` into the network of ``stream``; raises as ``load_model``."""
     content = read_own(path)
     if content is None:
         importer().load_published(network, path)
-        return network
+        return
     metadata = content["metadata"]
-    found = (content["network"], content["args"], metadata["stream"], metadata["classes"])
+    found = (content["network"], content["args"], metadata.get("stream"), metadata.get("classes"))
     expected = (spec.network, spec.args, stream, classes)
     if found != expected:
         raise ModelError(
             f"{path} holds network, args, stream, classes {found}, expected {expected}; train it again"
         )
     network.load_state_dict(content["state_dict"])
-    return network

@@ -43,7 +43,7 @@ def fit(network: nn.Module, state: Mapping[str, Tensor], path: Path, optional: s
     ]
     if missing or unexpected or misshaped:
         parts = {"missing": missing, "unexpected": unexpected, "mis-shaped": misshaped}
-        found = "; ".join(_listed(name, keys) for name, keys in parts.items() if keys)
+        found = "; ".join([*_kinds(network, shaped), *(_listed(*part) for part in parts.items() if part[1])])
         raise WeightsError(
             f"{path} does not fit {type(network).__name__}: {found}. "
             "Give the network's arguments (args) that the checkpoint was trained with, or another file"
@@ -57,6 +57,23 @@ def reshaped(value: Tensor, wanted: Tensor) -> Tensor:
     if value.ndim != wanted.ndim and without_ones[0] == without_ones[1]:
         return value.reshape(wanted.shape)
     return value
+
+
+def _kinds(network: nn.Module, state: Mapping[str, Tensor]) -> list[str]:
+    """A recogniser of other classes or of the other stream, in words; one of two streams for each."""
+    told = {}
+    for prefix in ("", "appearance.", "motion."):
+        backbone = getattr(network, prefix[:-1], None) if prefix else network
+        for layer, axis, what in (("classifier", 0, "classes"), ("first_conv", 1, "input channels")):
+            key = f"{prefix}{getattr(backbone, layer, None)}.weight"
+            wanted, value = network.state_dict().get(key), state.get(key)
+            if wanted is None or value is None or value.ndim <= axis:
+                continue
+            found, expected = value.shape[axis], wanted.shape[axis]
+            stream = "" if axis == 0 else " (a network of RGB)" if found == 3 else " (a network of flow)"
+            if found != expected:
+                told[what] = f"it is of {found} {what}{stream}, expected {expected}"
+    return list(told.values())
 
 
 def _listed(name: str, keys: list[str]) -> str:

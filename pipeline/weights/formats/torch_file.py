@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Mapping
+import re
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +15,10 @@ from torch import Tensor
 from pipeline.weights import WeightsError
 from pipeline.weights.pickles import StandIn, Storage, StoredTensor, read_pickle
 
-WRAPPERS = (
-    "params_ema", "params", "state_dict", "model_state_dict", "model_state", "model", "net", "net_g",
-    "generator",
-)  # fmt: skip
-"""Keys that hold the weights inside a checkpoint; the first one found is taken."""
+TRAINING = re.compile(
+    r"optim|optimi[sz]er|(lr_)?schedul|(grad_)?scaler|amp$|ema_updater|callbacks|loops", re.I
+)
+"""Beginnings of keys that hold the state of a training, whose tensors are no weights."""
 
 DTYPES = {
     "Float": torch.float32, "Double": torch.float64, "Half": torch.float16, "BFloat16": torch.bfloat16,
@@ -28,8 +29,8 @@ SHOWN = 12
 """Keys that an error names."""
 
 
-def read(path: Path) -> dict[str, Tensor]:
-    """Named tensors of a torch file, on the CPU, without wrappers and without ``module.``.
+def read(path: Path) -> dict[str, dict[str, Tensor]]:
+    """All sets of named tensors in a torch file, on the CPU, by the keys that they lie under.
 
     ``torch.load(weights_only=True)`` reads it where it can; files that hold more than tensors (whole modules,
     NumPy's numbers) are read by the restricted unpickler.
@@ -38,31 +39,37 @@ def read(path: Path) -> dict[str, Tensor]:
         WeightsError: no torch file, or one without named tensors.
     """
     try:
-        content = torch.load(path, weights_only=True, map_location="cpu")
+        # Mapped: a check of names and shapes reads no more than it looks at.
+        content = torch.load(path, weights_only=True, map_location="cpu", mmap=zipfile.is_zipfile(path))
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, AttributeError, TypeError, KeyError):
         content = _load_restricted(path)
-    state = _state_dict(content)
-    if state is None:
+    sets = dict(_sets(content, ""))
+    if not sets:
         keys = f" with keys {list(content)[:SHOWN]}" if isinstance(content, Mapping) else ""
+        arrays = isinstance(content, Mapping) and any(map(_is_array, content.values()))
+        hint = "; they are NumPy's arrays: save torch.from_numpy of each" if arrays else ""
         raise WeightsError(
-            f"{path} holds a {type(content).__name__}{keys}; expected named tensors, a module of torch, "
-            f"or one of them under one of {', '.join(WRAPPERS)}"
+            f"{path} holds a {type(content).__name__}{keys}; expected named tensors or a module of torch, at "
+            f"the top or under any key{hint}"
         )
-    while all(key.startswith("module.") for key in state):
-        state = {key.removeprefix("module."): value for key, value in state.items()}
-    return state
+    return sets
 
 
-def _state_dict(content: Any) -> dict[str, Tensor] | None:
-    """Named tensors inside of ``content``; None where there are none."""
-    while isinstance(content, Mapping) and not _is_state_dict(content):
-        held = next((content[k] for k in WRAPPERS if isinstance(content.get(k), Mapping | StandIn)), None)
-        if held is None:
-            return None
-        content = held
+def _sets(content: Any, place: str) -> Iterator[tuple[str, dict[str, Tensor]]]:
+    """State dicts and modules inside of ``content``, each with its keys joined by dots."""
     if isinstance(content, StandIn):
         content = _of_module(content, "")
-    return dict(content) if isinstance(content, Mapping) and _is_state_dict(content) else None
+    if isinstance(content, Mapping) and _is_state_dict(content):
+        yield place, dict(content)
+    elif isinstance(content, Mapping | list | tuple):
+        items = content.items() if isinstance(content, Mapping) else enumerate(content)
+        for key, value in items:
+            if not TRAINING.match(str(key)):
+                yield from _sets(value, f"{place}.{key}" if place else str(key))
+
+
+def _is_array(value: Any) -> bool:
+    return isinstance(value, StandIn) and type(value).__name__ == "_reconstruct"
 
 
 def _is_state_dict(content: Mapping) -> bool:
@@ -100,6 +107,8 @@ def _with_tensors(content: Any, raw: Callable[[Storage], bytes]) -> Any:
         return _tensor(content, raw)
     if isinstance(content, Mapping):
         return {key: _with_tensors(value, raw) for key, value in content.items()}
+    if type(content) in (list, tuple):
+        return [_with_tensors(value, raw) for value in content]
     if isinstance(content, StandIn):
         wrapped = content.args[0] if content.args else content.state
         if isinstance(content.state, dict):

@@ -19,7 +19,6 @@ Layout = Callable[[Source, nn.Module], dict[str, Tensor] | None]
 LAYOUTS: dict[str, Layout] = {
     "VSR-DUF, BasicSR's port": duf.basicsr,
     "own names": plain.own_names,
-    "prefixed names": plain.without_prefixes,
     "ESRGAN, old": esrgan.old,
     "ESRGAN, middle": esrgan.middle,
     "SRGAN, trunk": srgan.trunk,
@@ -30,3 +29,6 @@ LAYOUTS: dict[str, Layout] = {
     "MatConvNet": matconvnet.dagnn,
 }
 """By name, in the order in which ties are settled."""
+
+NOTES: dict[str, Callable[[nn.Module], str]] = {"VSR-DUF, BasicSR's port": duf.epsilon_note}
+"""What is to be said of an import in a layout, given the network."""

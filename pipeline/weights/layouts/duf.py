@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.weights.formats import Source
-from pipeline.weights.layouts.plain import bare
+from pipeline.weights.wrapping import Renamed, renamed
 
 LAYERS = {
     "conv1": "conv3d1", "fbn1": "bn3d2", "conv2": "conv3d2", "rconv1": "conv3d_r1", "rconv2": "conv3d_r2",
@@ -53,7 +53,7 @@ def tensorflow(source: Source, network: nn.Module) -> dict[str, Tensor] | None:
     }
     numbers = [int(match[1]) for key in variables if (match := re.match(r"Rconv(\d+)a/W", key))]
     kept = max(numbers, default=REDUCING) - REDUCING
-    state, expansions = {}, {}
+    state, expansions = Renamed(), {}
     for key, value in variables.items():
         layer, _, part = key.partition("/")
         if re.fullmatch(r"filter_localexpand(_[12])?", key):
@@ -63,7 +63,7 @@ def tensorflow(source: Source, network: nn.Module) -> dict[str, Tensor] | None:
             value = colours_first(value, -1)
         if part == "W" and value.ndim == 5:
             value = value.permute(4, 3, 0, 1, 2)
-        state[f"{_layer(layer, kept)}.{PARTS.get(part, part)}"] = value
+        state.put(f"{_layer(layer, kept)}.{PARTS.get(part, part)}", key, value)
     if expansions:
         state[EXPANSION] = torch.cat([expansions[key] for key in sorted(expansions)])
     return with_expansion(state, network)
@@ -89,36 +89,45 @@ def colours_first(value: Tensor, dim: int) -> Tensor:
 
 
 def with_expansion(state: dict[str, Tensor], network: nn.Module) -> dict[str, Tensor]:
-    """``state`` with expansion filters if the network learns them; else without them if they are plain."""
+    """``state`` itself, with expansion filters if the network learns them, else without plain ones."""
     plain = torch.eye(25).view(25, 1, 5, 5).repeat(3, 1, 1, 1)
     learned = EXPANSION in network.state_dict()
     found = state.get(EXPANSION)
     if found is not None and found.shape == (25, 1, 5, 5):
         found = state[EXPANSION] = found.repeat(3, 1, 1, 1)
     if found is None and learned:
-        return state | {EXPANSION: plain}
+        state[EXPANSION] = plain
     if found is not None and not learned and torch.equal(found.float(), plain):
-        return {key: value for key, value in state.items() if key != EXPANSION}
+        del state[EXPANSION]
     return state
 
 
 def basicsr(source: Source, network: nn.Module) -> dict[str, Tensor] | None:
     """Our names, which are BasicSR's, with or without expansion filters."""
-    if source.format != "torch" or not any(bare(key) == "conv3d_r2.weight" for key in source.state):
+    if source.format != "torch" or "conv3d_r2.weight" not in source.state:
         return None
-    state = {EXPANSIONS.sub(EXPANSION, bare(key)): value for key, value in source.state.items()}
+    state = renamed(source.state, lambda key: EXPANSIONS.sub(EXPANSION, key))
     return with_expansion(state, network)
+
+
+def epsilon_note(network: nn.Module) -> str:
+    """Which epsilon BN has: no checkpoint holds it, and BasicSR's own trainings differ from the release."""
+    epsilon = next(module.eps for module in network.modules() if isinstance(module, nn.BatchNorm3d))
+    return (
+        f"BN epsilon {epsilon:g} taken (args: epsilon); the published weights have 1e-3, those that "
+        "BasicSR trained from scratch 1e-5"
+    )
 
 
 def edvr(source: Source, network: nn.Module) -> dict[str, Tensor] | None:
     """Our names of EDVR's port; a file named "official" has the release's order of residual channels."""
     if "dense_block_2.conv3d_1.weight" not in source.state:
         return None
-    state = {}
+    state = Renamed()
     for key, value in source.state.items():
         if key.startswith("conv3d_r2.") and "official" in source.path.name.lower():
             value = colours_first(value, 0)
-        state[_from_edvr(key)] = value
+        state.put(_from_edvr(key), key, value)
     return with_expansion(state, network)
 
 

@@ -11,6 +11,7 @@ import re
 from torch import Tensor, nn
 
 from pipeline.weights.formats import Source
+from pipeline.weights.wrapping import renamed
 
 OLD = {"0": "conv_first", "3": "conv_up1", "6": "conv_up2", "8": "conv_hr", "10": "conv_last"}
 """Places in the old style's sequence and what they are called now."""
@@ -29,7 +30,7 @@ def old(source: Source, network: nn.Module) -> dict[str, Tensor] | None:
     """Current names of the old style."""
     if "model.1.sub.0.RDB1.conv1.0.weight" not in source.state:
         return None
-    return {_from_old(key): value for key, value in source.state.items()}
+    return renamed(source.state, _from_old)
 
 
 def _from_old(key: str) -> str:
@@ -46,7 +47,7 @@ def middle(source: Source, network: nn.Module) -> dict[str, Tensor] | None:
     """Current names of the middle style."""
     if "trunk_conv.weight" not in source.state:
         return None
-    return {_from_middle(key): value for key, value in source.state.items()}
+    return renamed(source.state, _from_middle)
 
 
 def _from_middle(key: str) -> str:

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from pipeline.weights import WeightsError
 from pipeline.weights.formats import Source
+from pipeline.weights.wrapping import Renamed
 
 STREAMS = {"_spatial": "appearance.", "_temporal": "motion."}
 BRANCHES = {"2a": "1", "2b": "2", "2c": "3"}
@@ -45,16 +46,17 @@ def dagnn(source: Source, network: nn.Module) -> dict[str, Tensor] | None:
                 f"{source.path} holds Caffe's ResNet-50, which strides in the first convolution of a unit; "
                 "give the network args: {caffe: true}"
             )
-    state = {}
+    state = Renamed()
     for name, value in source.state.items():
         end = next((end for end in STREAMS if name.endswith(end)), "")
         if bool(end) != joined:  # one stream's file for the joint network, or the other way round
-            state[name] = value
+            state.put(name, name, value)
             continue
         prefix = STREAMS[end] if joined else ""
         layer, _, part = name.removesuffix(end).rpartition("_")
         key = prefix + _layer(layer, network.get_submodule(prefix.rstrip(".")).classifier)
-        state |= _tensors(key, part, value, own, network)
+        for made, tensor in _tensors(key, part, value, own, network).items():
+            state.put(made, name, tensor)
     for key in [key for key in state if key.endswith(".bias") and key not in own]:
         mean = _normalisation(key.removesuffix(".bias")) + ".running_mean"
         if mean in state:

@@ -12,6 +12,7 @@ import re
 from torch import Tensor, nn
 
 from pipeline.weights.formats import Source
+from pipeline.weights.wrapping import renamed
 
 BLOCK = {"0": "conv1", "1": "bn1", "2": "prelu", "3": "conv2", "4": "bn2"}
 ENLARGEMENT = {"0": "conv", "2": "prelu"}
@@ -23,10 +24,10 @@ def trunk(source: Source, network: nn.Module) -> dict[str, Tensor] | None:
     if not numbers:
         return None
     blocks = max(numbers) + 1
-    return {_renamed(key, blocks): value for key, value in source.state.items()}
+    return renamed(source.state, lambda key: _name(key, blocks))
 
 
-def _renamed(key: str, blocks: int) -> str:
+def _name(key: str, blocks: int) -> str:
     if match := re.fullmatch(r"trunk\.(\d+)\.rcb\.([0-4])\.(\w+)", key):
         return f"block{int(match[1]) + 2}.{BLOCK[match[2]]}.{match[3]}"
     if match := re.fullmatch(r"upsampling\.(\d+)\.upsample_block\.([02])\.(\w+)", key):

