@@ -29,6 +29,7 @@ from tqdm import tqdm
 
 from pipeline.data.layout import VIDEO_SUFFIXES
 from pipeline.errors import PipelineError
+from pipeline.files import scratch_folder
 
 TARS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 SUFFIXES = (".rar", ".zip", *TARS)
@@ -94,9 +95,7 @@ def unpack_archive(archive: Path, folder: Path) -> None:
     """
     if folder.is_dir() and any(folder.iterdir()):
         raise ArchiveError(f"{folder}: holds files already; remove it to have {archive} unpacked again")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    try:
+    with scratch_folder(folder) as temporary:
         content = temporary / "content"
         count = _unpack(archive, content, str(archive))
         for inner in sorted(path for path in content.rglob("*") if path.is_file() and is_archive(path)):
@@ -106,8 +105,6 @@ def unpack_archive(archive: Path, folder: Path) -> None:
         if folder.is_dir():
             folder.rmdir()
         _strip(content).rename(folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     print(f"{archive}: {count} files in {folder}", file=sys.stderr)
 
 

@@ -10,11 +10,10 @@ import platform
 import shlex
 import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 
 from pipeline.errors import PipelineError
-from pipeline.files import atomic_path
+from pipeline.files import atomic_path, scratch_folder
 
 COMPILE = ["-std=c++17", "-O3", "-ffast-math", "-fPIC", "-c"]
 # Wide vectors are worth asking for where the CPU has them; compilers that know no such flag follow.
@@ -85,8 +84,8 @@ def compile_library(source: Path, folder: Path | None = None) -> Path:
         return target
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with atomic_path(target) as library, tempfile.TemporaryDirectory() as scratch:
-            compiled = Path(scratch) / "unit.o"
+        with atomic_path(target) as library, scratch_folder(target) as scratch:
+            compiled = scratch / "unit.o"
             for tuning in TUNING:
                 tried = _run([*compiler, *COMPILE, *tuning, str(source), "-o", str(compiled)])
                 if tried.returncode == 0:
