@@ -43,12 +43,10 @@ def read_rows(path: Path | str, columns: Sequence[str]) -> list[dict[str, str]]:
         if len(row) != len(header):
             raise DamagedError(path, f"row {number} has {len(row)} fields, expected {len(header)}")
     if header[-1] == CHECK:
-        expected = _checks([row[:-1] for row in rows])
-        for number, (row, check) in enumerate(zip(rows, expected, strict=True), 2):
+        checks = _checks([row[:-1] for row in rows])
+        for number, (row, check) in enumerate(zip(rows, checks, strict=True), 2):
             if row[-1] != check:
-                raise DamagedError(
-                    path, f"the checksum of row {number} is {check}, but {row[-1]} was written"
-                )
+                raise DamagedError(path, f"row {number}, or what follows, is not what {CHECK} {row[-1]} says")
     return [dict(zip(columns, row, strict=False)) for row in rows]
 
 

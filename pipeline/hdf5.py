@@ -110,7 +110,8 @@ def write_attributes(item: h5py.HLObject, values: Mapping[str, str | int | float
 def read_attributes(item: h5py.HLObject) -> dict[str, str | int | float]:
     """What ``write_attributes`` wrote, in plain types."""
     values = {}
-    for name, value in item.attrs.items():
+    for name in item.attrs:  # not `items`: it gives None for what cannot be read
+        value = item.attrs[name]
         plain = value.item() if isinstance(value, np.generic) else value
         values[name] = plain.decode() if isinstance(plain, bytes) else plain
     return values

@@ -52,8 +52,7 @@ def crop_patches(
     """
     videos, skipped, engines = {}, {}, set()
     clips = select(read_manifest(manifest), "train")
-    names = [clip.id for clip in clips]
-    with PatchWriter(out, kind, patches.size, patches.neighbours, names) as writer:
+    with PatchWriter(out, kind, patches.size, patches.neighbours) as writer:
         for clip in clips:
             if min(clip.height, clip.width) < patches.size:
                 skipped[clip.id] = f"{clip.width}x{clip.height} is smaller than a patch of {patches.size}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -21,18 +20,16 @@ class PatchWriter:
     """Appends patches to the groups ``train`` and ``validation`` of an HDF5 file, which appears at the end.
 
     Each group holds, sample by sample (a chunk each, lzf): ``hr`` uint8, ``lr`` uint8, ``flow`` float16
-    (S, S, 2) in HR pixels, and where each comes from: ``video`` (one of ``videos``), ``frame``, ``x``, ``y``
-    (HR pixels). All of it has checksums.
+    (S, S, 2) in HR pixels, and where each comes from: ``video`` (name), ``frame``, ``x``, ``y`` (HR pixels).
+    All of it has checksums.
     ``sosr``: hr (S, S, 3), lr (S/4, S/4, 3). ``tosr``: hr (2, S, S, 3), lr (2, neighbours, S/4, S/4, 3) and
     ``padded`` (2, neighbours) bool: True for the zero frames beyond the ends of the video.
     Raises DiskFullError.
     """
 
-    def __init__(self, path: Path, kind: str, size: int, neighbours: int, videos: Iterable[str]) -> None:
+    def __init__(self, path: Path, kind: str, size: int, neighbours: int) -> None:
         self.path, self.kind, self.size, self.neighbours = path, kind, size, neighbours
-        # Of fixed length: strings of any length would lie in a part of the file without checksum.
-        self.name = np.dtype(f"S{max([1, *(len(video.encode()) for video in videos)])}")
-        self.counts = dict.fromkeys(PARTS, 0)
+        self.videos: dict[str, list[str]] = {part: [] for part in PARTS}
         self.digest = hashlib.sha256()
         self._stack = ExitStack()
 
@@ -64,26 +61,34 @@ class PatchWriter:
                 group.create_dataset(
                     name, (0, *shape), dtype, maxshape=(None, *shape), chunks=(1, *shape), **COMPRESSED
                 )
-            origin = {"video": self.name, "frame": np.int32, "x": np.int32, "y": np.int32}
-            for name, dtype in origin.items():
-                group.create_dataset(name, (0,), dtype, maxshape=(None,), chunks=(1024,), **CHECKED)
+            for name in ("frame", "x", "y"):
+                group.create_dataset(name, (0,), np.int32, maxshape=(None,), chunks=(1024,), **CHECKED)
 
     def append(self, part: str, samples: list[dict]) -> None:
         """Add ``samples``, each with every dataset of the group, to ``part``."""
         if not samples:
             return
-        group, first = self._new.file[part], self.counts[part]
-        for name, dataset in group.items():
+        group, videos = self._new.file[part], self.videos[part]
+        first = len(videos)
+        for name in sorted(samples[0]):
             values = [sample[name] for sample in samples]
-            names = name == "video"
-            written = np.array([v.encode() for v in values], self.name) if names else np.stack(values)
-            dataset.resize(first + len(samples), axis=0)
-            dataset[first:] = written
             self.digest.update(name.encode())
-            self.digest.update("\0".join(values).encode() if names else written.tobytes())
+            if name == "video":
+                videos += values
+                self.digest.update("\0".join(values).encode())
+                continue
+            dataset, arrays = group[name], np.stack(values)
+            dataset.resize(first + len(samples), axis=0)
+            dataset[first:] = arrays
+            self.digest.update(arrays.tobytes())
             self._new.check()
-        self.counts[part] += len(samples)
 
     def finish(self, **attributes: str | int | float) -> None:
-        """Write the attributes, and with them the digest of all patches."""
+        """Write the names of the videos and the attributes, and with them the digest of all patches."""
+        for part, videos in self.videos.items():
+            # Of fixed length: strings of any length lie in a part of the file without checksum.
+            names = np.array([video.encode() for video in videos], "S")
+            chunks = (max(1, len(videos)),)
+            group = self._new.file[part]
+            group.create_dataset("video", data=names, maxshape=(None,), chunks=chunks, **CHECKED)
         write_attributes(self._new.file, {"digest": self.digest.hexdigest(), **attributes})

@@ -52,7 +52,8 @@ class PatchFile:
             self.attributes = read_attributes(file)
             kind, self.size = str(self.attributes["kind"]), int(self.attributes["size"])
             neighbours = int(self.attributes["neighbours"]) if kind == "tosr" else 1
-            group = dict(file[part].items())
+            # Not `items`: it gives None for a dataset that cannot be opened.
+            group = {name: file[part][name] for name in file[part]}
         self.siamese = training.losses.warp is not None
         self.temporal_padding = temporal_padding
         if kind != training.patches:
