@@ -11,7 +11,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
@@ -159,7 +159,8 @@ def _remove_leftovers(target: Path) -> None:
     for path in target.parent.iterdir():
         found = pattern.fullmatch(path.name)
         if found and _is_abandoned(path, found[1], int(found[2])):
-            _remove(path)
+            with suppress(PermissionError):  # another user's
+                _remove(path)
 
 
 def _is_abandoned(path: Path, machine: str, process: int) -> bool:
