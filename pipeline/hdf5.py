@@ -1,6 +1,6 @@
 """The one place that opens HDF5 files: checksummed, without file locks, and safe where the disk is full.
 
-Checksums: chunks carry Fletcher's (``CHECKED``), and the newest file format (HDF5 1.10 reads it) carries
+Checksums: chunks carry Fletcher's (``CHECKED``), and the file format of HDF5 1.10 (``FORMAT``) carries
 one in each piece of its own structure, attributes included.
 Locks: none are taken, since not every shared file system has them. Files are renamed into place when they
 are whole, so there is nothing to lock.
@@ -21,6 +21,9 @@ import numpy as np
 from pipeline.errors import DamagedError, PipelineError
 from pipeline.files import atomic_path, disk_full, no_space
 
+FORMAT = ("v110", "v110")
+"""Oldest and newest version of HDF5 whose structures are written; older ones have no checksums."""
+
 CHECKED: dict[str, Any] = {"fletcher32": True}
 """Arguments of ``create_dataset``; the checksum is that of a chunk as it lies in the file, compressed."""
 
@@ -34,7 +37,7 @@ class NewFile:
         self._target = target
         self._disk = _Disk(temporary)
         # Neither times nor the order of creation: equal content has equal bytes.
-        self.file = h5py.File(self._disk, "w", libver="latest", track_times=False, track_order=False)
+        self.file = h5py.File(self._disk, "w", libver=FORMAT, track_times=False, track_order=False)
 
     def check(self) -> None:
         """Raise the error of the first write that failed: DiskFullError where there was no space."""
