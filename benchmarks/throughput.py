@@ -22,7 +22,6 @@ from pathlib import Path
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 import cv2
-import h5py
 import numpy as np
 import torch
 import yaml
@@ -35,6 +34,7 @@ from pipeline.data.manifest import Clip, write_manifest
 from pipeline.data.prepare import prepare_clips
 from pipeline.flow.quantise import quantise
 from pipeline.flow.tvl1 import tvl1
+from pipeline.hdf5 import open_file
 from pipeline.preflight.cost import network_operations
 from pipeline.preflight.measure import build, device_name, time_pass
 from pipeline.preflight.throughput import Operation
@@ -105,7 +105,7 @@ def time_flow(videos: list[Path], settings: TVL1, out: Path) -> float:
 
 def stored(path: Path) -> float:
     """Bytes on disk for each byte of content."""
-    with h5py.File(path) as file:
+    with open_file(path) as file:
         sizes: list[int] = []
         file["frames"].visititems(lambda _, item: sizes.append(item.nbytes if hasattr(item, "nbytes") else 0))
     return path.stat().st_size / sum(sizes)

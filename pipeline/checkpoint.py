@@ -5,14 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import torch
+from pipeline.errors import DamagedError, PipelineError
+from pipeline.torch_archive import read_archive, write_archive
 
-from pipeline.errors import PipelineError
-from pipeline.files import atomic_path
-
-
-class CheckpointError(PipelineError):
-    """A checkpoint that cannot be read; the message names the file and what to do."""
+REMEDY = "delete it to start the training anew"
 
 
 def resume_path(out: Path) -> Path:
@@ -31,23 +27,20 @@ def save_resume(path: Path, state: dict[str, Any], key: str) -> None:
     ``key`` identifies the run (for example the JSON of its section and seed): a state is only resumed
     by a run with the same key.
     """
-    with atomic_path(path) as temporary:
-        torch.save({"key": key, "state": state}, temporary)
+    write_archive(path, {"key": key, "state": state})
 
 
 def load_resume(path: Path, key: str) -> dict[str, Any] | None:
     """The state that ``save_resume`` wrote under the same ``key``; None if there is none or it is another's.
 
-    Raises CheckpointError for a file that is not such a checkpoint.
+    Raises DamagedError for a file that is not such a checkpoint, or no longer.
     """
     if not path.is_file():
         return None
     try:
-        stored = torch.load(path, weights_only=True, map_location="cpu")
-        if stored["key"] != key:
-            return None
-        return stored["state"]
+        stored = read_archive(path, REMEDY)
+        return stored["state"] if stored["key"] == key else None
+    except PipelineError:
+        raise
     except Exception as error:  # torch.load's errors have no common base
-        raise CheckpointError(
-            f"{path} is not a resumable checkpoint ({error}); delete it to start anew"
-        ) from error
+        raise DamagedError(path, error, REMEDY) from error

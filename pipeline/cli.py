@@ -10,6 +10,7 @@ import argparse
 import importlib
 import inspect
 import sys
+import tempfile
 import types
 import typing
 from collections.abc import Callable
@@ -21,6 +22,8 @@ from pydantic import TypeAdapter, ValidationError
 from pipeline import out_of_memory
 from pipeline.environment import describe_machine
 from pipeline.errors import PipelineError
+from pipeline.files import disk_full, free_space, no_space
+from pipeline.termination import TerminatedError, signals_as_exceptions
 
 STAGES = {
     "generate-demo": "pipeline.data.demo.generate:generate_demo",
@@ -52,31 +55,59 @@ STAGES = {
     "preflight": "pipeline.preflight.report:preflight",
 }
 
+OUTPUTS = ("out", "csv", "folder", "hr")
+"""Arguments that tell where stages write."""
+
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one stage; a stage's own error ends it with one readable message and status 1."""
+    """Run one stage; an error of its input or of the disk ends it with one readable line and status 1."""
     arguments = sys.argv[1:] if arguments is None else arguments
     parser = argparse.ArgumentParser(prog="python -m pipeline", description=__doc__.splitlines()[0])
     parser.add_argument("stage", choices=STAGES, metavar="STAGE", help=", ".join(STAGES))
     stage = parser.parse_args(arguments[:1]).stage
     module, _, name = STAGES[stage].partition(":")
-    # Only the asked stage is imported: several of them never need torch.
-    function = getattr(importlib.import_module(module), name)
+    values: dict[str, Any] = {}
     try:
-        describe_machine()
-        function(**_parse(stage, function, arguments[1:]))
-    except (PipelineError, OSError) as error:
-        if "--traceback" in arguments:
-            raise
-        print(f"{stage}: {type(error).__name__}: {error}", file=sys.stderr)
-        return 1
+        with signals_as_exceptions():
+            describe_machine()
+            # Only the asked stage is imported: several of them never need torch.
+            function = getattr(importlib.import_module(module), name)
+            values = _parse(stage, function, arguments[1:])
+            function(**values)
+    except TerminatedError as error:
+        _say(f"{stage}: ended by {error.name}; what was unfinished is removed")
+        raise
     except Exception as error:
-        if "--traceback" in arguments or not out_of_memory.ran_out(error):
+        explained = _explain(error, values, arguments)
+        if explained is None or "--traceback" in arguments:
             raise
-        said = f"{type(error).__name__}: {error}".strip()
-        print(f"{stage}: {said}\n{stage}: {out_of_memory.advice(arguments)}", file=sys.stderr)
+        _say(f"{stage}: {explained}")
         return 1
     return 0
+
+
+def _explain(error: Exception, values: dict[str, Any], arguments: list[str]) -> str | None:
+    """What to say of an error; None for one of the program, whose traceback is needed."""
+    said = f"{type(error).__name__}: {error}"
+    if not isinstance(error, PipelineError) and out_of_memory.ran_out(error):
+        return f"{said.strip()}\n{arguments[0]}: {out_of_memory.advice(arguments)}"
+    cause = no_space(error)
+    if cause and not isinstance(error, PipelineError):
+        # Of something that is not renamed into place at its end, such as TensorBoard's files or the log.
+        outputs = [Path(values[name]) for name in OUTPUTS if isinstance(values.get(name), Path)]
+        error = disk_full(min([*outputs, Path(tempfile.gettempdir())], key=free_space), cause)
+        said = f"{type(error).__name__}: {error}"
+    return said if isinstance(error, PipelineError | OSError) else None
+
+
+def _say(line: str) -> None:
+    """Write to the log, or to the terminal where a full disk has no room for the log."""
+    try:
+        print(line, file=sys.stderr, flush=True)
+    except OSError:
+        print(line, flush=True)
+        # At its exit Python would try again, fail again, and end with a status of its own.
+        sys.stderr = None
 
 
 def _parse(stage: str, function: Callable[..., None], arguments: list[str]) -> dict[str, Any]:

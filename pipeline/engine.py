@@ -7,6 +7,7 @@ arises: batch statistics (BN, the relativistic means) are those of a device's pa
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Callable
 
 from lightning_fabric import Fabric
@@ -16,7 +17,11 @@ from torch.multiprocessing import ProcessRaisedException
 
 from pipeline.config import Compute
 from pipeline.errors import PipelineError
+from pipeline.termination import TerminatedError, signals_as_exceptions
 from pipeline.torch_settings import check_devices
+
+CLEAN_UP_SECONDS = 10.0
+"""Time that a process has to remove what is unfinished."""
 
 
 class EngineError(PipelineError):
@@ -45,9 +50,31 @@ def launch(compute: Compute, train: Callable[..., None], *arguments: object) -> 
         plugins=[LightningEnvironment()],
     )
     try:
-        fabric.launch(train, *arguments)
+        if compute.devices > 1:
+            fabric.launch(_in_process, train, *arguments)
+        else:
+            fabric.launch(train, *arguments)
+    except TerminatedError:
+        _end_processes()
+        raise
     except ProcessRaisedException as error:
         raise EngineError(str(error).strip().splitlines()[-1]) from error
+
+
+def _in_process(fabric: Fabric, train: Callable[..., None], *arguments: object) -> None:
+    """``train`` in one of several processes, which removes what is unfinished when a signal ends it."""
+    with signals_as_exceptions():
+        train(fabric, *arguments)
+
+
+def _end_processes() -> None:
+    """End the processes of a training whose parent is ended: it would wait for them to finish."""
+    processes = multiprocessing.active_children()
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        process.join(CLEAN_UP_SECONDS)
+        process.kill()
 
 
 def share(fabric: Fabric, batch_size: int) -> slice:

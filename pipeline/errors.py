@@ -1,5 +1,21 @@
 """What all errors that the pipeline raises itself have in common."""
 
+from __future__ import annotations
+
+from pathlib import Path
+
 
 class PipelineError(Exception):
     """Input, configuration or data that cannot be used; the message says what to do about it."""
+
+
+class DamagedError(PipelineError):
+    """A file that can no longer be read as it was written; ``reason`` is an error or a text."""
+
+    def __init__(
+        self, path: Path | str, reason: object, remedy: str = "delete it, and the next run makes it again"
+    ) -> None:
+        text = str(reason).strip().split("\n")[0]
+        if isinstance(reason, Exception):
+            text = f"{type(reason).__name__}: {text}"
+        super().__init__(f"{path} is damaged ({text}); {remedy}")

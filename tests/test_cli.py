@@ -1,8 +1,15 @@
 """The command line: one sub-command a stage, arguments checked before work starts."""
 
+import errno
 import importlib
 import inspect
+import os
 import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -64,8 +71,6 @@ def test_empty_optional_inputs_are_none(monkeypatch):
     def stage(weights: "Path | None", files: "list[Path]", plan: "dict[str, int]", name: str) -> None:
         seen.update(weights=weights, files=files, plan=plan, name=name)
 
-    from pathlib import Path
-
     stage.__annotations__ = {"weights": Path | None, "files": list[Path], "plan": dict[str, int], "name": str}
     module = importlib.import_module("pipeline.recognition.plan")
     monkeypatch.setattr(module, "plan_frames", stage)
@@ -73,3 +78,43 @@ def test_empty_optional_inputs_are_none(monkeypatch):
     assert seen == {"weights": None, "files": [Path("a"), Path("b")], "plan": {"x": 1}, "name": "n"}
     assert main(["plan-frames", "--weights", "", "--files", "--plan", "{}", "--name", "n"]) == 0
     assert seen == {"weights": None, "files": [], "plan": {}, "name": "n"}
+
+
+DEMO = '{"height": 240, "frames": 200, "train_clips": 9, "test_clips": 9, "videos": 9, "video_frames": 200}'
+
+
+def test_a_stage_that_slurm_ends_removes_what_is_unfinished(root, tmp_path):
+    arguments = ["generate-demo", "--kind", "cdvl", "--demo", DEMO, "--seed", "0", "--folder"]
+    command = [sys.executable, "-m", "pipeline", *arguments, str(tmp_path / "out" / "demo")]
+    with subprocess.Popen(command, cwd=root, stderr=subprocess.PIPE, text=True) as process:
+        while not list(tmp_path.glob("out/.demo.*")) and process.poll() is None:
+            time.sleep(0.05)
+        process.terminate()
+        told = process.stderr.read()
+    assert process.returncode == 128 + signal.SIGTERM
+    assert told == "generate-demo: ended by SIGTERM; what was unfinished is removed\n"
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), "quota"])
+def test_a_full_disk_below_a_library_names_a_path(monkeypatch, capsys, tmp_path, error):
+    def plan_frames(out: Path) -> None:
+        if error == "quota":
+            raise RuntimeError(f"cannot write events: {os.strerror(errno.EDQUOT)}")
+        raise error
+
+    monkeypatch.setattr(importlib.import_module("pipeline.recognition.plan"), "plan_frames", plan_frames)
+    assert main(["plan-frames", "--out", str(tmp_path / "plan.json")]) == 1
+    told = capsys.readouterr().err
+    assert told.startswith("plan-frames: DiskFullError: /")
+    assert "are free for it; make room" in told
+    assert told.count("\n") == 1
+
+
+def test_an_error_of_the_program_keeps_its_traceback(monkeypatch):
+    def plan_frames() -> None:
+        raise RuntimeError("not the disk")
+
+    monkeypatch.setattr(importlib.import_module("pipeline.recognition.plan"), "plan_frames", plan_frames)
+    with pytest.raises(RuntimeError, match="not the disk"):
+        main(["plan-frames"])

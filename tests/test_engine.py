@@ -1,5 +1,10 @@
 """Devices that a training asks for, and the parts of a batch that they get."""
 
+import os
+import signal
+import subprocess
+import sys
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -44,3 +49,37 @@ def test_parts_make_up_the_batch():
     assert [number for rank in ranks for number in batch[share(rank, 12)]] == batch
     with pytest.raises(EngineError, match="10 cannot be shared equally by 3"):
         share(ranks[0], 10)
+
+
+SPREAD = """
+import sys, time
+from pathlib import Path
+from pipeline.config import Compute
+from pipeline.engine import launch
+from pipeline.files import atomic_path
+from pipeline.termination import signals_as_exceptions
+
+def train(fabric, out):
+    if fabric.is_global_zero:
+        with atomic_path(out):
+            time.sleep(60)
+    time.sleep(60)
+
+if __name__ == "__main__":
+    with signals_as_exceptions():
+        launch(Compute(devices=2), train, Path(sys.argv[1]))
+"""
+
+
+@pytest.mark.slow
+def test_a_signal_ends_all_processes_of_a_training(root, tmp_path):
+    (tmp_path / "spread.py").write_text(SPREAD)
+    out = tmp_path / "out" / "model.pt"
+    command = [sys.executable, str(tmp_path / "spread.py"), str(out)]
+    environment = os.environ | {"PYTHONPATH": str(root)}
+    with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as process:
+        while not list(out.parent.glob(".model.pt.*")) and process.poll() is None:
+            time.sleep(0.1)
+        process.terminate()
+        assert process.wait(50) == 128 + signal.SIGTERM
+    assert list(out.parent.iterdir()) == []

@@ -11,7 +11,6 @@ import re
 import shutil
 import sys
 import tarfile
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -24,6 +23,7 @@ from tqdm import tqdm
 
 from pipeline.data.members import SUFFIXES, ArchiveError, Member, is_archive, read_members, unpacked_size
 from pipeline.data.names import is_junk, is_video
+from pipeline.files import scratch_folder
 
 RESERVE, RESERVED_SHARE = 1 << 30, 50
 """Bytes of the disk that stay free; of a small disk one part in so many."""
@@ -51,9 +51,7 @@ def unpack_archive(archive: Path, folder: Path) -> None:
     """
     if folder.is_dir() and any(folder.iterdir()):
         raise ArchiveError(f"{folder}: holds files already; remove it to have {archive} unpacked again")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    try:
+    with scratch_folder(folder) as temporary:
         content = temporary / "content"
         disk = _Disk(folder)
         count = _unpack(archive, content, str(archive), disk)
@@ -67,8 +65,6 @@ def unpack_archive(archive: Path, folder: Path) -> None:
         if folder.is_dir():
             folder.rmdir()
         _strip(content).rename(folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     print(f"{archive}: {count} files in {folder}", file=sys.stderr)
 
 

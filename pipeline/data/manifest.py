@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import Literal
 
-from pipeline.errors import PipelineError
-from pipeline.files import atomic_path
+from pipeline.csv_rows import read_rows, write_rows
+from pipeline.errors import DamagedError, PipelineError
 
 Split = Literal["train", "test"]
 
@@ -51,30 +50,23 @@ COLUMNS = [field.name for field in fields(Clip)]
 
 
 def write_manifest(path: Path | str, clips: Iterable[Clip]) -> None:
-    """Write clips as CSV, atomically."""
-    with atomic_path(Path(path)) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        writer.writerows(astuple(clip) for clip in clips)
+    """Write clips as CSV with checksums, atomically."""
+    write_rows(path, COLUMNS, map(astuple, clips))
 
 
 def read_manifest(path: Path | str) -> list[Clip]:
     """Read a manifest.
 
     Raises:
-        DataError: the file is not a manifest; the message names the line.
+        DamagedError: the file is not a manifest, or no longer as it was written.
     """
     clips = []
-    with Path(path).open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        if reader.fieldnames != COLUMNS:
-            raise DataError(f"{path}: columns are {reader.fieldnames}, expected {COLUMNS}")
-        for row in reader:
-            try:
-                numbers = {key: int(row[key]) for key in ("label", "frames", "height", "width", "shard")}
-            except (TypeError, ValueError) as error:
-                raise DataError(f"{path}, line {reader.line_num}: {error}") from error
-            clips.append(Clip(**(row | numbers)))
+    for row in read_rows(path, COLUMNS):
+        try:
+            numbers = {key: int(row[key]) for key in ("label", "frames", "height", "width", "shard")}
+        except ValueError as error:
+            raise DamagedError(path, error) from error
+        clips.append(Clip(**(row | numbers)))
     return clips
 
 

@@ -6,15 +6,12 @@ Frames that no recogniser reads are neither super-resolved nor flowed (docs/desi
 from __future__ import annotations
 
 import json
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.errors import PipelineError
-from pipeline.files import atomic_path
-
-
-class PlanError(PipelineError):
-    """A plan file that is none."""
+from pipeline.errors import DamagedError
+from pipeline.files import write_whole
 
 
 @dataclass(frozen=True)
@@ -44,23 +41,40 @@ Plan = dict[str, ClipPlan]
 
 
 def write_plan(path: Path | str, plan: Plan) -> None:
-    """Write a plan as JSON, atomically, one clip a line."""
+    """Write a plan as JSON, atomically, one clip with a checksum a line."""
     lines = [
-        f"{json.dumps(clip)}: {json.dumps({'frames': entry.frames, 'fields': entry.fields})}"
+        f"{json.dumps(clip)}: {json.dumps(vars(entry) | {'crc32': _check(clip, entry)})}"
         for clip, entry in sorted(plan.items())
     ]
-    with atomic_path(Path(path)) as temporary:
-        temporary.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+    write_whole(path, ("{\n" + ",\n".join(lines) + "\n}\n").encode())
 
 
 def read_plan(path: Path | str) -> Plan:
-    """Read a plan.
+    """Read a plan; those of earlier versions, without checksums, as well.
 
     Raises:
-        PlanError: the file is not a plan.
+        DamagedError: the file is not a plan, or no longer as it was written.
     """
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
-        return {clip: ClipPlan(entry["frames"], entry["fields"]) for clip, entry in content.items()}
-    except (json.JSONDecodeError, AttributeError, KeyError, TypeError) as error:
-        raise PlanError(f"{path}: not a reading plan ({error!r}); remove it to have it made again") from error
+        content = json.loads(Path(path).read_text(encoding="utf-8"), object_pairs_hook=_without_repeats)
+        plan, checks = {}, {}
+        for clip, entry in content.items():
+            checks[clip] = entry.pop("crc32", None)
+            plan[clip] = ClipPlan(**entry)
+    except (ValueError, AttributeError, TypeError) as error:
+        raise DamagedError(path, error) from error
+    for clip, check in checks.items():
+        if check is not None and check != _check(clip, plan[clip]):
+            raise DamagedError(path, f"the checksum of clip {clip} is not that of its frames and fields")
+    return plan
+
+
+def _check(clip: str, entry: ClipPlan) -> int:
+    return zlib.crc32(json.dumps([clip, entry.frames, entry.fields]).encode())
+
+
+def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """A JSON object; a name that is there twice hides a clip."""
+    if len(dict(pairs)) < len(pairs):
+        raise ValueError("a name is there twice")
+    return dict(pairs)

@@ -52,10 +52,7 @@ def crop_patches(
     """
     videos, skipped, engines = {}, {}, set()
     clips = select(read_manifest(manifest), "train")
-    with (
-        atomic_path(out) as temporary,
-        PatchWriter(temporary, kind, patches.size, patches.neighbours) as writer,
-    ):
+    with PatchWriter(out, kind, patches.size, patches.neighbours) as writer:
         for clip in clips:
             if min(clip.height, clip.width) < patches.size:
                 skipped[clip.id] = f"{clip.width}x{clip.height} is smaller than a patch of {patches.size}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 
@@ -10,24 +11,42 @@ import h5py
 import numpy as np
 
 from pipeline.config import SCALE
+from pipeline.hdf5 import CHECKED, COMPRESSED, create_hdf5, write_attributes
 
 PARTS = ("train", "validation")
 
 
 class PatchWriter:
-    """Appends patches to the groups ``train`` and ``validation`` of an HDF5 file.
+    """Appends patches to the groups ``train`` and ``validation`` of an HDF5 file, which appears at the end.
 
     Each group holds, sample by sample (a chunk each, lzf): ``hr`` uint8, ``lr`` uint8, ``flow`` float16
     (S, S, 2) in HR pixels, and where each comes from: ``video`` (name), ``frame``, ``x``, ``y`` (HR pixels).
+    All of it has checksums.
     ``sosr``: hr (S, S, 3), lr (S/4, S/4, 3). ``tosr``: hr (2, S, S, 3), lr (2, neighbours, S/4, S/4, 3) and
     ``padded`` (2, neighbours) bool: True for the zero frames beyond the ends of the video.
+    Raises DiskFullError.
     """
 
     def __init__(self, path: Path, kind: str, size: int, neighbours: int) -> None:
-        self.file = h5py.File(path, "w")
-        self.counts = dict.fromkeys(PARTS, 0)
+        self.path, self.kind, self.size, self.neighbours = path, kind, size, neighbours
+        self.videos: dict[str, list[str]] = {part: [] for part in PARTS}
         self.digest = hashlib.sha256()
-        small = size // SCALE
+        self._stack = ExitStack()
+
+    def __enter__(self) -> PatchWriter:
+        with ExitStack() as stack:
+            self._new = stack.enter_context(create_hdf5(self.path))
+            self._create_datasets(self._new.file)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.__exit__(kind, error, trace)
+
+    def _create_datasets(self, file: h5py.File) -> None:
+        kind, size, neighbours, small = self.kind, self.size, self.neighbours, self.size // SCALE
         pair, around = ((2,), (2, neighbours)) if kind == "tosr" else ((), ())
         shapes = {
             "hr": (np.uint8, (*pair, size, size, 3)),
@@ -37,37 +56,39 @@ class PatchWriter:
         if kind == "tosr":
             shapes["padded"] = (np.bool_, around)
         for part in PARTS:
-            group = self.file.create_group(part)
+            group = file.create_group(part)
             for name, (dtype, shape) in shapes.items():
                 group.create_dataset(
-                    name, (0, *shape), dtype, maxshape=(None, *shape), chunks=(1, *shape), compression="lzf"
+                    name, (0, *shape), dtype, maxshape=(None, *shape), chunks=(1, *shape), **COMPRESSED
                 )
-            for name, dtype in (
-                ("video", h5py.string_dtype()), ("frame", np.int32), ("x", np.int32), ("y", np.int32),
-            ):  # fmt: skip
-                group.create_dataset(name, (0,), dtype, maxshape=(None,), chunks=(1024,))
+            for name in ("frame", "x", "y"):
+                group.create_dataset(name, (0,), np.int32, maxshape=(None,), chunks=(1024,), **CHECKED)
 
     def append(self, part: str, samples: list[dict]) -> None:
         """Add ``samples``, each with every dataset of the group, to ``part``."""
         if not samples:
             return
-        group, first = self.file[part], self.counts[part]
-        for name, dataset in group.items():
+        group, videos = self._new.file[part], self.videos[part]
+        first = len(videos)
+        for name in sorted(samples[0]):
             values = [sample[name] for sample in samples]
-            dataset.resize(first + len(samples), axis=0)
-            dataset[first:] = values if name == "video" else np.stack(values)
             self.digest.update(name.encode())
-            self.digest.update("\0".join(values).encode() if name == "video" else np.stack(values).tobytes())
-        self.counts[part] += len(samples)
+            if name == "video":
+                videos += values
+                self.digest.update("\0".join(values).encode())
+                continue
+            dataset, arrays = group[name], np.stack(values)
+            dataset.resize(first + len(samples), axis=0)
+            dataset[first:] = arrays
+            self.digest.update(arrays.tobytes())
+            self._new.check()
 
     def finish(self, **attributes: str | int | float) -> None:
-        """Write the attributes, and with them the digest of all patches."""
-        self.file.attrs.update({"digest": self.digest.hexdigest(), **attributes})
-
-    def __enter__(self) -> PatchWriter:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.file.close()
+        """Write the names of the videos and the attributes, and with them the digest of all patches."""
+        for part, videos in self.videos.items():
+            # Of fixed length: strings of any length lie in a part of the file without checksum.
+            names = np.array([video.encode() for video in videos], "S")
+            chunks = (max(1, len(videos)),)
+            group = self._new.file[part]
+            group.create_dataset("video", data=names, maxshape=(None,), chunks=chunks, **CHECKED)
+        write_attributes(self._new.file, {"digest": self.digest.hexdigest(), **attributes})

@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from tqdm import tqdm
 
 from pipeline.config import Quality
+from pipeline.csv_rows import write_rows
 from pipeline.data.manifest import Clip, read_manifest, select
 from pipeline.data.plan import ClipPlan, read_plan
 from pipeline.errors import PipelineError
-from pipeline.files import atomic_path
 from pipeline.flow.quantise import dequantise
 from pipeline.quality.metrics import WINDOW, channels, endpoint_error, profile_error, psnr, ssim
 from pipeline.video.store import ShardReader
@@ -80,8 +79,7 @@ def measure_quality(
             line = {"dataset": dataset, "model": model, "clip": clip.id}
             line |= _frame_quality(clip, read[clip.id], sr_frames, hr_frames, quality)
             lines.append(line | _flow_quality(clip, read[clip.id], sr_flow, reference, bound))
-    with atomic_path(out) as path:
-        pd.DataFrame(lines, columns=COLUMNS).to_csv(path, index=False)
+    write_rows(out, COLUMNS, ([line[column] for column in COLUMNS] for line in lines))
 
 
 def _frame_quality(

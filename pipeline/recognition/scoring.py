@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
@@ -15,7 +16,7 @@ from tqdm import tqdm
 from pipeline import config
 from pipeline.data.manifest import Clip, count_classes, read_manifest, select
 from pipeline.errors import PipelineError
-from pipeline.files import atomic_path
+from pipeline.files import write_whole
 from pipeline.recognition import inputs, sampling
 from pipeline.recognition.models import load_model
 from pipeline.recognition.reading import ClipReader
@@ -78,8 +79,9 @@ def score_clips(
     labels = np.array([clip.label for clip in clips], np.int64)
     ids = np.array([clip.id for clip in clips], np.str_)
     names = {"dataset": dataset, "recognizer": recognizer, "method": method}
-    with atomic_path(out) as temporary, temporary.open("wb") as file:
-        np.savez(file, clips=ids, labels=labels, **names, **content)
+    buffer = io.BytesIO()
+    np.savez(buffer, clips=ids, labels=labels, **names, **content)
+    write_whole(out, buffer.getbuffer())
 
 
 def snippets(spec: Spec, stream: str, clip: Clip, reader: ClipReader) -> tuple[np.ndarray, np.ndarray]:

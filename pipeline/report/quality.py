@@ -7,11 +7,15 @@ from pathlib import Path
 import pandas as pd
 
 from pipeline.config import Method, Quality, Report
+from pipeline.csv_rows import read_rows
+from pipeline.errors import DamagedError
 from pipeline.files import atomic_path
 from pipeline.report.rows import Names, markdown_table, write_markdown
 from pipeline.report.scores import ScoresError
 
 MEASURES = ["psnr", "ssim", "flow_epe", "profile_error"]
+COLUMNS = ["dataset", "model", "clip", "frames", "fields", *MEASURES]
+"""Of the files of ``measure_quality``."""
 
 
 def tabulate_quality(
@@ -35,9 +39,10 @@ def tabulate_quality(
         markdown: the same for reading.
     Raises:
         ScoresError: a row was not measured.
+        DamagedError: a file that is no longer as it was written.
     """
     names = Names(methods, datasets, {})
-    clips = pd.concat([pd.read_csv(path) for path in measured])
+    clips = pd.concat(map(_read, measured))
     groups = {key: part.sort_values("clip") for key, part in clips.groupby(["dataset", "model"])}
     lines = []
     for dataset in datasets:
@@ -53,6 +58,15 @@ def tabulate_quality(
         whole.to_csv(path, index=False, float_format="%.6g")
     title = "Quality of super-resolved frames"
     write_markdown(markdown, title, report.caption, _lines(whole, quality))
+
+
+def _read(path: Path) -> pd.DataFrame:
+    """The clips of one file, a line each."""
+    table = pd.DataFrame(read_rows(path, COLUMNS), columns=COLUMNS)
+    try:
+        return table.astype({"frames": int, "fields": int} | dict.fromkeys(MEASURES, float))
+    except ValueError as error:
+        raise DamagedError(path, error) from error
 
 
 def _lines(whole: pd.DataFrame, quality: Quality) -> list[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.errors import PipelineError
+from pipeline.errors import DamagedError, PipelineError
 
 STREAMS = ("spatial", "temporal", "fusion")
 """Columns of a recogniser."""
@@ -48,13 +48,27 @@ class Scores:
 
 
 def read_scores(files: list[Path]) -> dict[tuple[str, str, str], Scores]:
-    """Scores by (data set, recogniser, method), the shards of each put together."""
+    """Scores by (data set, recogniser, method), the shards of each put together. Raises DamagedError."""
     parts: dict[tuple[str, str, str], list[dict[str, np.ndarray]]] = defaultdict(list)
     for path in files:
-        with np.load(path) as content:
-            part = dict(content)
+        part = _read(path)
         parts[str(part["dataset"]), str(part["recognizer"]), str(part["method"])].append(part)
     return {key: Scores(" ".join(key), _joined(shards)) for key, shards in parts.items()}
+
+
+def _read(path: Path) -> dict[str, np.ndarray]:
+    """One score file; NumPy compares its checksums, and what it raises has no common base."""
+    try:
+        with np.load(path) as content:
+            part = dict(content)
+        lacking = {"dataset", "recognizer", "method", "clips", "labels"} - part.keys()
+    except (FileNotFoundError, PermissionError, MemoryError):
+        raise
+    except Exception as error:
+        raise DamagedError(path, error) from error
+    if lacking:
+        raise DamagedError(path, f"it lacks {', '.join(sorted(lacking))}")
+    return part
 
 
 def _joined(shards: list[dict[str, np.ndarray]]) -> dict[str, StreamScores]:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-import h5py
 import numpy as np
 import torch
 
 from pipeline.config import SCALE, SRTraining
 from pipeline.errors import PipelineError
 from pipeline.files import seed_for
+from pipeline.hdf5 import open_hdf5, read_attributes, reading
 
 MEMORY_LIMIT = 1_000_000_000
 """Bytes of patches that are kept in memory; larger files are read sample by sample."""
@@ -38,18 +39,23 @@ class Batch:
 class PatchFile:
     """One part (``train`` or ``validation``) of a patch file, as one network and recipe read it.
 
-    Raises PatchFileError if the file is of another kind or holds too few neighbours.
+    Raises PatchFileError if the file is of another kind or holds too few neighbours, and DamagedError.
     """
 
     def __init__(
         self, path: Path, part: str, training: SRTraining, frames: int, temporal_padding: str = "zero"
     ) -> None:
-        self.file = h5py.File(path, "r")
-        kind = str(self.file.attrs["kind"])
-        self.attributes = {key: _plain(value) for key, value in self.file.attrs.items()}
+        self.path = path
+        self._stack = ExitStack()
+        file = self._stack.enter_context(open_hdf5(path))
+        with reading(path):
+            self.attributes = read_attributes(file)
+            kind, self.size = str(self.attributes["kind"]), int(self.attributes["size"])
+            neighbours = int(self.attributes["neighbours"]) if kind == "tosr" else 1
+            # Not `items`: it gives None for a dataset that cannot be opened.
+            group = {name: file[part][name] for name in file[part]}
         self.siamese = training.losses.warp is not None
         self.temporal_padding = temporal_padding
-        group = self.file[part]
         if kind != training.patches:
             raise PatchFileError(f"{path} holds {kind} patches, but training.patches is {training.patches}")
         if kind == "sosr" and (frames > 1 or self.siamese):
@@ -57,8 +63,6 @@ class PatchFile:
                 f"a network of {frames} frames{' with a warp loss' if self.siamese else ''} needs pairs with "
                 f"neighbourhoods, but {path} holds single frames; set training.patches to tosr"
             )
-        self.size = int(self.file.attrs["size"])
-        neighbours = int(self.file.attrs["neighbours"]) if kind == "tosr" else 1
         if training.crop and (training.crop > self.size or training.crop % SCALE):
             raise PatchFileError(
                 f"training.crop is {training.crop}, but must be a multiple of {SCALE} and at most "
@@ -78,24 +82,29 @@ class PatchFile:
         self.length = len(group["hr"])
         if part == "train" and not self.length:
             raise PatchFileError(f"{path} holds no training patches; crop them again")
-        self.arrays = {name: group[name] for name in self.parts}
+        self.arrays = group
         if self._bytes() <= MEMORY_LIMIT:
-            self.arrays = {name: group[name][(slice(None), *where)] for name, where in self.parts.items()}
+            self.arrays = {name: self._read(name, slice(None)) for name in self.parts}
             self.parts = dict.fromkeys(self.parts, ())
-            self.file.close()
+            self._stack.close()
 
     def _bytes(self) -> int:
         """Bytes of everything that is read."""
         if not self.length:
             return 0
-        return self.length * sum(self.arrays[name][(0, *where)].nbytes for name, where in self.parts.items())
+        return self.length * sum(self._read(name, 0).nbytes for name in self.parts)
+
+    def _read(self, name: str, where: int | slice) -> np.ndarray:
+        """What is read of one sample, or of all."""
+        with reading(self.path):
+            return self.arrays[name][(where, *self.parts[name])]
 
     def __len__(self) -> int:
         return self.length
 
     def sample(self, index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """One sample: hr (K, S, S, 3), lr (K, frames, S/4, S/4, 3), both uint8, flow (S, S, 2) float16."""
-        values = {name: self.arrays[name][(index, *where)] for name, where in self.parts.items()}
+        values = {name: self._read(name, index) for name in self.parts}
         hr, lr, flow = values["hr"], values["lr"], values["flow"]
         if "padded" not in values:
             return hr[None], lr[None, None], flow
@@ -104,10 +113,6 @@ class PatchFile:
                 [_replicate(frames, padded) for frames, padded in zip(lr, values["padded"], strict=True)]
             )
         return hr, lr, flow
-
-
-def _plain(value: object) -> object:
-    return value.item() if isinstance(value, np.generic) else value
 
 
 def _replicate(frames: np.ndarray, padded: np.ndarray) -> np.ndarray:

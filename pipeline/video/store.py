@@ -1,4 +1,4 @@
-"""The shard store: one HDF5 file a shard, one dataset a clip, one compressed chunk a frame.
+"""The shard store: one HDF5 file a shard, one dataset a clip, one compressed chunk with a checksum a frame.
 
 Frames of any type and number of channels (RGB frames, quantised flow fields) are addressed by their
 original number, so that a store may hold only the frames that somebody reads.
@@ -15,8 +15,16 @@ from typing import Any
 import h5py
 import numpy as np
 
-from pipeline.errors import PipelineError
-from pipeline.files import atomic_path
+from pipeline.errors import DamagedError, PipelineError
+from pipeline.hdf5 import (
+    CHECKED,
+    COMPRESSED,
+    create_hdf5,
+    open_hdf5,
+    read_attributes,
+    reading,
+    write_attributes,
+)
 
 GROWTH = 64
 """Frames by which a dataset grows while its length is unknown."""
@@ -27,7 +35,7 @@ class StoreError(PipelineError):
 
 
 class ShardWriter:
-    """Writes a shard store; the file appears when the block ends well, and not before.
+    """Writes a shard store; the file appears when the block ends well, and not before. Raises DiskFullError.
 
     Example: ``with ShardWriter(path) as writer: writer.add("Archery/v_Archery_g01_c01", frames)``
     """
@@ -38,10 +46,9 @@ class ShardWriter:
 
     def __enter__(self) -> ShardWriter:
         with ExitStack() as stack:
-            temporary = stack.enter_context(atomic_path(self.path))
-            self._file = stack.enter_context(h5py.File(temporary, "w"))
-            self._frames = self._file.create_group("frames")
-            self._index = self._file.create_group("index")
+            self._new = stack.enter_context(create_hdf5(self.path))
+            self._frames = self._new.file.create_group("frames")
+            self._index = self._new.file.create_group("index")
             self._stack = stack.pop_all()
         return self
 
@@ -108,7 +115,7 @@ class ClipWriter:
                 maxshape=(None, *frame.shape),
                 chunks=(1, *frame.shape),
                 dtype=frame.dtype,
-                compression="lzf",
+                **COMPRESSED,
             )
         dataset = self._dataset
         if frame.shape != dataset.shape[1:] or frame.dtype != dataset.dtype:
@@ -119,6 +126,7 @@ class ClipWriter:
         if self.count == len(dataset):
             dataset.resize(len(dataset) + GROWTH, axis=0)
         dataset[self.count] = frame
+        self._shard._new.check()
         self.count += 1
 
     def finish(self, index: Sequence[int] | None = None, **attrs: Any) -> None:
@@ -136,34 +144,38 @@ class ClipWriter:
                 f"{self._shard.path}: clip {self._clip} has {self.count} frames, but the index names "
                 f"{len(np.unique(numbers))} different ones: {_some(numbers)}"
             )
-        self._shard._index.create_dataset(self._clip, data=numbers.astype(np.int32))
-        self._dataset.attrs.update(attrs)
+        self._shard._index.create_dataset(
+            self._clip, data=numbers.astype(np.int32), chunks=(self.count,), **CHECKED
+        )
+        write_attributes(self._dataset, attrs)
+        self._shard._new.check()
 
 
 class ShardReader:
     """Reads a shard store.
 
+    A damaged file raises DamagedError wherever it shows; stores without checksums, of earlier versions, are
+    read as they are.
     Example: ``with ShardReader(path) as reader: frames = reader.read(clip, [0, 1, 5])``
     """
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
+        self._stack = ExitStack()
 
     def __enter__(self) -> ShardReader:
-        try:
-            self._file = h5py.File(self.path, "r")
-        except OSError as error:
-            raise StoreError(f"{self.path}: not a readable shard store ({error})") from error
-        if "frames" not in self._file or "index" not in self._file:
-            self._file.close()
-            raise StoreError(f"{self.path}: an HDF5 file, but not a shard store")
+        with ExitStack() as stack:
+            file = stack.enter_context(open_hdf5(self.path))
+            with reading(self.path):
+                self._groups = {name: file[name] for name in ("frames", "index")}
+            self._stack = stack.pop_all()
         self._rows: dict[str, dict[int, int]] = {}
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._file.close()
+        self._stack.__exit__(kind, error, trace)
 
     @property
     def clips(self) -> list[str]:
@@ -174,12 +186,15 @@ class ShardReader:
             if isinstance(item, h5py.Dataset):
                 names.append(name)
 
-        self._file["frames"].visititems(collect)
+        with reading(self.path):
+            self._groups["frames"].visititems(collect)
         return sorted(names)
 
     def index(self, clip: str) -> np.ndarray:
         """Original numbers of the stored frames, in stored order."""
-        return self._dataset("index", clip)[:].astype(np.int64)
+        dataset = self._dataset("index", clip)
+        with reading(self.path):
+            return dataset[:].astype(np.int64)
 
     def shape(self, clip: str) -> tuple[int, ...]:
         """Number of stored frames, height, width, channels."""
@@ -187,8 +202,9 @@ class ShardReader:
 
     def attrs(self, clip: str) -> dict[str, Any]:
         """What was kept with the clip."""
-        found = self._dataset("frames", clip).attrs.items()
-        return {key: value.item() if isinstance(value, np.generic) else value for key, value in found}
+        dataset = self._dataset("frames", clip)
+        with reading(self.path):
+            return read_attributes(dataset)
 
     def read(self, clip: str, numbers: Sequence[int]) -> np.ndarray:
         """Frames by their original numbers, in the order asked, repeats allowed.
@@ -214,12 +230,19 @@ class ShardReader:
             if int(number) in places:
                 result[place] = result[places[int(number)]]
             else:
-                dataset.read_direct(result, np.s_[rows[int(number)]], np.s_[place])
+                with reading(self.path):
+                    dataset.read_direct(result, np.s_[rows[int(number)]], np.s_[place])
                 places[int(number)] = place
         return result
 
     def _dataset(self, group: str, clip: str) -> h5py.Dataset:
-        item = self._file[group].get(clip)
+        try:
+            item = self._groups[group][clip]
+        except KeyError as error:
+            # h5py raises the same for a dataset that is not there and for one that cannot be opened.
+            if clip in self.clips:
+                raise DamagedError(self.path, error) from error
+            item = None
         if not isinstance(item, h5py.Dataset):
             raise StoreError(f"{self.path}: no clip {clip}; stored are {_some(self.clips)}")
         return item

@@ -7,38 +7,42 @@ constructor), ``state_dict`` (on the CPU) and ``metadata`` (plain numbers, strin
 from __future__ import annotations
 
 import importlib
-import zipfile
 from collections.abc import Collection
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import torch
 from torch import nn
 
-from pipeline.files import atomic_path
+from pipeline.errors import DamagedError
+from pipeline.torch_archive import is_archive, read_archive, write_archive
 from pipeline.weights import WeightsError
 from pipeline.weights.fitting import fit
 
 KEYS = {"network", "args", "state_dict", "metadata"}
+REMEDY = "if a run made it, delete it, and the next run makes it again; otherwise get it again"
+"""What to do about damaged weights."""
 
 
 def write_checkpoint(
     path: Path, network: nn.Module, name: str, args: dict[str, Any], metadata: dict[str, Any]
 ) -> None:
-    """Write a network's weights with its name, its arguments and ``metadata``, atomically."""
+    """Write a network's weights with its name, its arguments and ``metadata`` (``torch_archive``)."""
     state = {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}
-    content = {"network": name, "args": args, "state_dict": state, "metadata": metadata}
-    with atomic_path(path) as temporary:
-        torch.save(content, temporary)
+    write_archive(path, {"network": name, "args": args, "state_dict": state, "metadata": metadata})
 
 
 def read_own(path: Path) -> dict[str, Any] | None:
-    """What ``write_checkpoint`` wrote, on the CPU; None for any other file."""
-    if not zipfile.is_zipfile(path):
+    """What ``write_checkpoint`` wrote, on the CPU; None for any other file.
+
+    Raises DamagedError for a file of torch, ours or published, that was cut or changed after it was written.
+    """
+    if not is_archive(path):
         return None
     try:
-        content = torch.load(path, weights_only=True, map_location="cpu")
+        content = read_archive(path, REMEDY)
+    except DamagedError:
+        raise
     except Exception:  # torch.load's errors have no common base; whoever imports the file tells its fault
         return None
     return content if isinstance(content, dict) and content.keys() >= KEYS else None

@@ -13,6 +13,7 @@ from pipeline.data.demo.looks import Look, Surface, draw_dress, draw_sprite
 from pipeline.data.demo.scene import develop, new_canvas, paint
 from pipeline.data.demo.textures import PICTURES, load_textures
 from pipeline.data.listing import list_clips, list_videos
+from pipeline.data.manifest import DataError
 from pipeline.video.frames import read_frames
 
 TINY = config.Demo(height=72, frames=3, train_clips=2, test_clips=1, videos=2, video_frames=3)
@@ -133,3 +134,9 @@ def test_a_sprite_moves_by_parts_of_a_pixel():
     canvas = new_canvas(picture, 60, 60, 40, 40)
     paint(canvas, sprite, -90, 30)  # wholly outside
     assert not canvas.any()
+
+
+def test_a_folder_that_holds_files_is_refused(tmp_path):
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(DataError, match=r"holds files already; remove it"):
+        generate_demo("cdvl", TINY, 0, tmp_path)

@@ -2,7 +2,8 @@
 
 import pytest
 
-from pipeline.data.manifest import Clip, DataError, assign_shards, read_manifest, select, write_manifest
+from pipeline.data.manifest import Clip, assign_shards, read_manifest, select, write_manifest
+from pipeline.errors import DamagedError
 
 CLIPS = [
     Clip("jump/(a),[b]!;&#", '/data/a "b".avi', "jump", 0, "train", 31, 240, 320, 0),
@@ -24,12 +25,12 @@ def test_select():
 
 def test_other_files_are_refused(tmp_path):
     (tmp_path / "m.csv").write_text("clip,reason\n")
-    with pytest.raises(DataError, match="columns are"):
+    with pytest.raises(DamagedError, match="columns are"):
         read_manifest(tmp_path / "m.csv")
     write_manifest(tmp_path / "m.csv", CLIPS)
     text = (tmp_path / "m.csv").read_text(encoding="utf-8").replace(",31,", ",many,")
     (tmp_path / "m.csv").write_text(text, encoding="utf-8")
-    with pytest.raises(DataError, match=r"line 2.*many"):
+    with pytest.raises(DamagedError, match=r"m\.csv is damaged .*row 2"):
         read_manifest(tmp_path / "m.csv")
 
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from pipeline.data.plan import ClipPlan, PlanError, read_plan, write_plan
+from pipeline.data.plan import ClipPlan, read_plan, write_plan
+from pipeline.errors import DamagedError
 
 
 def test_round_trip(tmp_path):
@@ -23,5 +24,5 @@ def test_empty_plan(tmp_path):
 @pytest.mark.parametrize("text", ["no json", "[]", '{"a": [1]}', '{"a": {"frames": [1]}}'])
 def test_other_files_are_refused(tmp_path, text):
     (tmp_path / "plan.json").write_text(text)
-    with pytest.raises(PlanError, match=r"plan\.json"):
+    with pytest.raises(DamagedError, match=r"plan\.json"):
         read_plan(tmp_path / "plan.json")

@@ -8,6 +8,7 @@ import pytest
 
 from pipeline.config import Patches
 from pipeline.data.manifest import Clip, write_manifest
+from pipeline.hdf5 import read_attributes
 from pipeline.patches.crop import PatchError, crop_patches
 from pipeline.video.resize import imresize
 from pipeline.video.store import ShardWriter
@@ -80,9 +81,10 @@ def test_sosr_patches_are_crops_with_bicubic_lr(videos):
             np.testing.assert_array_equal(train["lr"][i], imresize(patch, 8, 8))
             assert train["flow"].dtype == np.float16
             np.testing.assert_array_equal(train["flow"][i][..., 0], 1)
-        assert file.attrs["kind"] == "sosr"
-        assert file.attrs["train"] == len(train["hr"])
-        assert file.attrs["flow"] == report["flow"] == "tvl1"
+        attributes = read_attributes(file)
+        assert attributes["kind"] == "sosr"
+        assert attributes["train"] == len(train["hr"])
+        assert attributes["flow"] == report["flow"] == "tvl1"
     assert report["drawn"] == 22
     assert report["train"] + report["validation"] == 3 * (22 - report["between"])
     assert list(report["skipped"]) == ["tiny/c"]

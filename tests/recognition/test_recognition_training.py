@@ -123,6 +123,7 @@ def test_interrupted_training_ends_with_the_same_weights(
     train(st_resnet, stream, toy, broken, init=init)
     assert again == whole[killed_at:]
     assert same(unbroken, broken)
+    assert unbroken.read_bytes() == broken.read_bytes()
 
 
 def test_the_second_stage_pools_over_time_and_has_its_own_section(st_resnet, toy, tmp_path, monkeypatch):

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from pipeline.checkpoint import CheckpointError, load_resume, save_resume
+from pipeline.checkpoint import load_resume, save_resume
+from pipeline.errors import DamagedError
 
 
 def test_state_comes_back_for_the_same_key_alone(tmp_path):
@@ -28,5 +29,5 @@ def test_a_failed_save_leaves_the_last_state(tmp_path):
 def test_a_foreign_file_is_an_error(tmp_path):
     path = tmp_path / "run.resume"
     path.write_text("something else")
-    with pytest.raises(CheckpointError, match=r"run.resume is not a resumable checkpoint .* delete it"):
+    with pytest.raises(DamagedError, match=r"run.resume is damaged .* delete it"):
         load_resume(path, "a")

@@ -145,6 +145,8 @@ def test_a_resumed_training_equals_an_unbroken_one(patches, tmp_path, monkeypatc
     resumed = train(patches, tmp_path / "broken", model)
     assert "from step 5" in capfd.readouterr().err
     assert same(unbroken, resumed)
+    files = [tmp_path / name / "out.pt" for name in ("unbroken", "broken")]
+    assert files[0].read_bytes() == files[1].read_bytes()
     assert not (tmp_path / "broken" / "out.resume").exists()
 
 

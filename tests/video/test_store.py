@@ -4,6 +4,7 @@ import h5py
 import numpy as np
 import pytest
 
+from pipeline.errors import DamagedError
 from pipeline.video.store import GROWTH, ShardReader, ShardWriter, StoreError
 
 
@@ -103,5 +104,5 @@ def test_reading_mistakes_are_named(tmp_path, store):
         with pytest.raises(StoreError, match="no clip golf"):
             reader.index("golf")
     (tmp_path / "broken.h5").write_bytes(b"nothing")
-    with pytest.raises(StoreError, match=r"broken\.h5"), ShardReader(tmp_path / "broken.h5"):
+    with pytest.raises(DamagedError, match=r"broken\.h5"), ShardReader(tmp_path / "broken.h5"):
         pass

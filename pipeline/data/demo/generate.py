@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -12,8 +13,8 @@ from pipeline import config
 from pipeline.data.demo.actions import HMDB_ACTIONS, UCF_ACTIONS, Action, render_action
 from pipeline.data.demo.textures import load_textures
 from pipeline.data.demo.videos import render_video
-from pipeline.data.manifest import Split
-from pipeline.files import atomic_path, seed_for
+from pipeline.data.manifest import DataError, Split
+from pipeline.files import atomic_folder, atomic_path, seed_for
 from pipeline.video.frames import write_video
 
 Kind = Literal["cdvl", "ucf101", "hmdb51"]
@@ -31,22 +32,27 @@ DECORATIONS = ("Best_of", "(Clip)", "What_a_day!", "[HQ]_take", "Me&you", "#1_vi
 
 
 def generate_demo(kind: Kind, demo: config.Demo, seed: int, folder: Path) -> None:
-    """Write one of the demo's data sets; the same seed gives the same videos.
+    """Write one of the demo's data sets, whole or not at all; the same seed gives the same videos.
 
     Args:
         kind: "cdvl": natural-like videos in the folder itself; "ucf101", "hmdb51": class folders in
             folder/videos and split lists in folder/splits, as the published sets have them.
         demo: sizes and numbers of clips.
         seed: the configuration's seed.
-        folder: target, best empty: clips of the same name are replaced, others already there stay.
+        folder: target; it must not hold anything yet.
 
     Raises:
-        pipeline.data.manifest.DataError: scikit-image's pictures are missing.
+        pipeline.data.manifest.DataError: scikit-image's pictures are missing, or the folder holds files.
         pipeline.video.frames.VideoError: ffmpeg fails.
     """
-    if kind == "cdvl":
-        _generate_videos(demo, seed, folder)
-        return
+    if folder.is_dir() and any(folder.iterdir()):
+        raise DataError(f"{folder}: holds files already; remove it to have the demo generated again")
+    with atomic_folder(folder) as content:
+        (_generate_videos if kind == "cdvl" else partial(_generate_clips, kind))(demo, seed, content)
+    print(f"demo {kind}: {sum(1 for _ in folder.rglob('*.avi'))} videos in {folder}", file=sys.stderr)
+
+
+def _generate_clips(kind: Kind, demo: config.Demo, seed: int, folder: Path) -> None:
     actions = UCF_ACTIONS if kind == "ucf101" else HMDB_ACTIONS
     clips = [
         (action, split, number)
@@ -66,7 +72,6 @@ def generate_demo(kind: Kind, demo: config.Demo, seed: int, folder: Path) -> Non
         write_video(folder / "videos" / action.name / name, frames, FPS[kind])
         names.append((action.name, split, name))
     (_write_ucf_lists if kind == "ucf101" else _write_hmdb_lists)(actions, names, folder / "splits")
-    print(f"demo {kind}: {len(names)} clips of {len(actions)} classes in {folder}", file=sys.stderr)
 
 
 def _generate_videos(demo: config.Demo, seed: int, folder: Path) -> None:
@@ -75,7 +80,6 @@ def _generate_videos(demo: config.Demo, seed: int, folder: Path) -> None:
         rng = np.random.default_rng(seed_for(seed, "demo", "cdvl", str(number)))
         frames = render_video(load_textures("videos"), height, width, demo.video_frames, rng)
         write_video(folder / f"natural_{number:03d}.avi", frames, FPS["cdvl"])
-    print(f"demo cdvl: {demo.videos} videos in {folder}", file=sys.stderr)
 
 
 def _ucf_name(action: Action, split: Split, number: int, rng: np.random.Generator) -> str:

@@ -13,6 +13,7 @@ import h5py
 import torch
 from torch import Tensor
 
+from pipeline.hdf5 import open_file
 from pipeline.weights import WeightsError
 
 GROUP = "params"
@@ -24,7 +25,7 @@ def read(path: Path) -> dict[str, Tensor]:
     Raises:
         WeightsError: no group ``params`` of arrays.
     """
-    with h5py.File(path, "r") as file:
+    with open_file(path) as file:
         group = file.get(GROUP)
         if not isinstance(group, h5py.Group):
             raise WeightsError(

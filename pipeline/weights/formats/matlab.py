@@ -15,6 +15,7 @@ import scipy.io
 import torch
 from torch import Tensor
 
+from pipeline.hdf5 import open_file
 from pipeline.weights import WeightsError
 
 
@@ -34,7 +35,7 @@ def read_v5(path: Path) -> dict[str, Tensor]:
 
 def read_v73(path: Path) -> dict[str, Tensor]:
     """As ``read_v5``, of version 7.3."""
-    with h5py.File(path, "r") as file:
+    with open_file(path) as file:
         content = file["net"] if "params" not in file and "net" in file else file
         params = content.get("params") if isinstance(content, h5py.Group) else None
         if not isinstance(params, h5py.Group) or not {"name", "value"} <= set(params):

@@ -1,0 +1,58 @@
+"""CSV files that stages hand on: every row ends with a checksum of itself and of all rows after it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import zlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from pipeline.errors import DamagedError
+from pipeline.files import write_whole
+
+CHECK = "crc32"
+"""The checksum's column, the last one."""
+ENCODING = ("utf-8", "surrogateescape")
+"""Names of files need not be UTF-8."""
+
+
+def write_rows(path: Path | str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write rows of text and numbers, atomically; None becomes an empty field. Raises DiskFullError."""
+    texts = [["" if value is None else str(value) for value in row] for row in rows]
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow([*columns, CHECK])
+    writer.writerows([*row, check] for row, check in zip(texts, _checks(texts), strict=True))
+    write_whole(path, buffer.getvalue().encode(*ENCODING))
+
+
+def read_rows(path: Path | str, columns: Sequence[str]) -> list[dict[str, str]]:
+    """The rows that ``write_rows`` wrote, by column; files without checksums, of earlier versions, as well.
+
+    Raises DamagedError for other columns and for changed, lost or added rows.
+    """
+    try:
+        with Path(path).open(newline="", encoding=ENCODING[0], errors=ENCODING[1]) as file:
+            header, *rows = list(csv.reader(file, strict=True)) or [[]]
+    except csv.Error as error:
+        raise DamagedError(path, error) from error
+    if header not in ([*columns, CHECK], [*columns]):
+        raise DamagedError(path, f"columns are {header}, expected {[*columns, CHECK]}")
+    for number, row in enumerate(rows, 2):
+        if len(row) != len(header):
+            raise DamagedError(path, f"row {number} has {len(row)} fields, expected {len(header)}")
+    if header[-1] == CHECK:
+        checks = _checks([row[:-1] for row in rows])
+        for number, (row, check) in enumerate(zip(rows, checks, strict=True), 2):
+            if row[-1] != check:
+                raise DamagedError(path, f"row {number}, or what follows, is not what {CHECK} {row[-1]} says")
+    return [dict(zip(columns, row, strict=False)) for row in rows]
+
+
+def _checks(rows: list[list[str]]) -> list[str]:
+    checks, check = [], 0
+    for row in reversed(rows):
+        check = zlib.crc32("\0".join(row).encode(*ENCODING), check)
+        checks.append(f"{check:08x}")
+    return checks[::-1]
