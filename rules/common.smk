@@ -15,6 +15,7 @@ from pipeline.content import Contents
 from pipeline.config_paths import target_problems
 from pipeline.config_text import check_keys, without_empty
 from pipeline.data.archive import is_archive
+from pipeline.data.losses import tell_losses
 from pipeline.data.inventory import clips_inventory, files_inventory, videos_inventory
 from pipeline.errors import PipelineError
 from pipeline.fingerprint import fingerprint

@@ -53,6 +53,7 @@ rule list_clips:
     output:
         manifest=f"{OUT}/data/{{dataset}}/manifest.csv",
         left_out=f"{OUT}/data/{{dataset}}/left_out.csv",
+        notes=f"{OUT}/data/{{dataset}}/notes.csv",
     log:
         f"{OUT}/logs/list_clips/{{dataset}}.log",
     conda:
@@ -73,7 +74,8 @@ rule list_clips:
         code=fingerprint("pipeline.data.listing"),
     shell:
         "python -m pipeline list-clips --dataset {params.dataset:q} --root {input.root:q}{params.root:q}"
-        " --splits {input.splits:q}{params.splits:q} --out {output.manifest:q} --left-out {output.left_out:q} 2> {log:q}"
+        " --splits {input.splits:q}{params.splits:q} --out {output.manifest:q} --left-out {output.left_out:q}"
+        " --notes {output.notes:q} 2> {log:q}"
 
 
 rule prepare_clips:
@@ -101,6 +103,7 @@ rule list_videos:
     output:
         manifest=f"{OUT}/data/training_videos/manifest.csv",
         left_out=f"{OUT}/data/training_videos/left_out.csv",
+        notes=f"{OUT}/data/training_videos/notes.csv",
     log:
         f"{OUT}/logs/list_videos.log",
     conda:
@@ -114,7 +117,8 @@ rule list_videos:
         code=fingerprint("pipeline.data.listing"),
     shell:
         "python -m pipeline list-videos --videos {params.videos:q} --root {input:q}{params.root:q}"
-        " --out {output.manifest:q} --left-out {output.left_out:q} 2> {log:q}"
+        " --out {output.manifest:q} --left-out {output.left_out:q}"
+        " --notes {output.notes:q} 2> {log:q}"
 
 
 rule prepare_videos:

@@ -4,6 +4,10 @@
 rule aggregate:
     input:
         scores=scores_of(METHODS, CONFIG.datasets, RECOGNIZERS),
+        manifests=expand(
+            f"{OUT}/data/{{dataset}}/manifest.csv", dataset=CONFIG.datasets
+        ),
+        left_out=expand(f"{OUT}/data/{{dataset}}/left_out.csv", dataset=CONFIG.datasets),
     output:
         csv=f"{OUT}/table4.csv",
         markdown=f"{OUT}/table4.md",
@@ -22,6 +26,7 @@ rule aggregate:
     shell:
         "python -m pipeline aggregate --scores {input.scores:q} --methods {params.methods:q}"
         " --datasets {params.datasets:q} --recognizers {params.recognizers:q} --report {params.report:q}"
+        " --manifests {input.manifests:q} --left-out {input.left_out:q}"
         " --csv {output.csv:q} --markdown {output.markdown:q} --provenance {params.provenance:q} 2> {log:q}"
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from pipeline import config
 from pipeline.content import content_hash
 from pipeline.data import folder
+from pipeline.data.losses import count_losses
 from pipeline.data.manifest import Clip, DataError, assign_shards, write_manifest
 from pipeline.data.readers import READERS
 from pipeline.files import atomic_path
@@ -20,7 +21,14 @@ NAMED = 10
 """Clips left out for one reason that are named on the terminal; the CSV names all."""
 
 
-def list_clips(dataset: config.Dataset, root: Path, splits: Path, out: Path, left_out: Path) -> list[Clip]:
+def list_clips(
+    dataset: config.Dataset,
+    root: Path,
+    splits: Path,
+    out: Path,
+    left_out: Path,
+    notes: Path | None = None,
+) -> list[Clip]:
     """Write the manifest of an action data set, and what was left out of it and why.
 
     Every clip is decoded to its end, so a broken one is found here and not in the middle of a run.
@@ -32,17 +40,19 @@ def list_clips(dataset: config.Dataset, root: Path, splits: Path, out: Path, lef
         splits: folder of the official lists.
         out: manifest (CSV).
         left_out: CSV with the columns clip and reason.
+        notes: CSV with the columns clip and note: what ffmpeg complained about in clips that are fine.
 
     Raises:
         DataError: nothing is left, a class lacks training or test clips, or the lists are not as
             the layout says.
+        pipeline.video.process.FfmpegError: ffmpeg was killed or could not work; no clip is left out for it.
     """
     listing = READERS[dataset.layout].find_clips(root, splits, dataset.split, dataset.classes)
     labels = {name: label for label, name in enumerate(listing.classes)}
-    clips, skipped = [], list(listing.left_out)
+    clips, skipped, noted = [], list(listing.left_out), []
     for candidate in listing.candidates:
         entry = candidate.entry
-        measured = _measure(candidate.path)
+        measured = _measure(candidate.path, None, entry.id, noted)
         if isinstance(measured, str):
             skipped.append((entry.id, measured))
             continue
@@ -68,12 +78,15 @@ def list_clips(dataset: config.Dataset, root: Path, splits: Path, out: Path, lef
     ]
     name = dataset.label or out.parent.name
     _report(name, clips, skipped, left_out)
+    _write_notes(notes, noted)
     _check_classes(name, listing.classes, clips, root, left_out)
     write_manifest(out, clips)
     return clips
 
 
-def list_videos(videos: config.TrainingVideos, root: Path, out: Path, left_out: Path) -> list[Clip]:
+def list_videos(
+    videos: config.TrainingVideos, root: Path, out: Path, left_out: Path, notes: Path | None = None
+) -> list[Clip]:
     """Write the manifest of the training videos; heights and widths are those after resizing.
 
     Args:
@@ -81,14 +94,16 @@ def list_videos(videos: config.TrainingVideos, root: Path, out: Path, left_out: 
         root: folder of the videos.
         out: manifest (CSV).
         left_out: CSV with the columns clip and reason.
+        notes: CSV with the columns clip and note: what ffmpeg complained about in clips that are fine.
 
     Raises:
         DataError: no video is left.
+        pipeline.video.process.FfmpegError: ffmpeg was killed or could not work; no clip is left out for it.
     """
     found, skipped = folder.find_videos(root)
-    clips = []
+    clips, noted = [], []
     for name, path in found:
-        measured = _measure(path, videos.max_frames)
+        measured = _measure(path, videos.max_frames, name, noted)
         if isinstance(measured, str):
             skipped.append((name, measured))
             continue
@@ -97,8 +112,9 @@ def list_videos(videos: config.TrainingVideos, root: Path, out: Path, left_out: 
         clips.append(Clip(name, str(path), "", 0, "train", frames, height, width, 0, content_hash(path)))
     clips = _shard(clips, videos.shards)
     _report("training videos", clips, skipped, left_out)
+    _write_notes(notes, noted)
     if not clips:
-        raise DataError(f"{root}: no readable video; see {left_out}")
+        raise DataError(f"{root}: no readable video; the reasons stand above")
     write_manifest(out, clips)
     return clips
 
@@ -118,16 +134,19 @@ def fit_area(height: int, width: int, size: list[int]) -> tuple[int, int]:
     return max(1, round(height * scale / step)) * step, max(1, round(width * scale / step)) * step
 
 
-def _measure(path: Path, max_frames: int | None = None) -> tuple[int, int, int] | str:
-    """Frames, height and width of a video, or why it is of no use."""
-    count, shape = 0, (0, 0, 0)
+def _measure(
+    path: Path, max_frames: int | None, name: str, noted: list[tuple[str, str]]
+) -> tuple[int, int, int] | str:
+    """Frames, height and width of a video, or why it is of no use; ``noted`` gets what ffmpeg said."""
+    count, shape, said = 0, (0, 0, 0), []
     try:
-        for frame in read_frames(path, max_frames):
+        for frame in read_frames(path, max_frames, said):
             count, shape = count + 1, frame.shape
     except VideoError as error:
         return f"broken: {error}"
     if min(shape[:2]) < config.SCALE:
         return f"too small: {shape[1]}x{shape[0]} pixels, at least {config.SCALE}x{config.SCALE} are needed"
+    noted += [(name, line) for line in said]
     return count, shape[0], shape[1]
 
 
@@ -137,10 +156,8 @@ def _shard(clips: list[Clip], shards: int) -> list[Clip]:
 
 
 def _report(label: str, clips: list[Clip], skipped: list[tuple[str, str]], left_out: Path) -> None:
-    """Write what was left out, and say on the terminal what is there and what is not."""
-    with atomic_path(left_out) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerows([("clip", "reason"), *skipped])
+    """Write what was left out, and say what is there and what is not; losses also on standard output."""
+    _write_csv(left_out, ("clip", "reason"), skipped)
     counts = Counter(clip.split for clip in clips)
     frames = sum(clip.frames for clip in clips)
     print(
@@ -154,11 +171,25 @@ def _report(label: str, clips: list[Clip], skipped: list[tuple[str, str]], left_
     for reason, names in by_reason.items():
         more = f", ... (all in {left_out})" if len(names) > NAMED else ""
         print(f"  left out, {reason}: {', '.join(names[:NAMED])}{more}", file=sys.stderr)
+    losses = count_losses(label, len(clips), left_out)
+    if losses.lost:
+        # Standard error goes to the job's log, standard output to the terminal.
+        print(f"left out: {losses}, see {left_out}")
+
+
+def _write_notes(notes: Path | None, noted: list[tuple[str, str]]) -> None:
+    if notes is not None:
+        _write_csv(notes, ("clip", "note"), noted)
+
+
+def _write_csv(path: Path, header: tuple[str, str], rows: list[tuple[str, str]]) -> None:
+    with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerows([header, *rows])
 
 
 def _check_classes(label: str, classes: list[str], clips: list[Clip], root: Path, left_out: Path) -> None:
     if not clips:
-        raise DataError(f"{label}: no listed clip is left in {root}; {left_out} says why")
+        raise DataError(f"{label}: no listed clip is left in {root}; the reasons stand above")
     lacking = [
         f"{name} ({split})"
         for name in classes
@@ -167,6 +198,6 @@ def _check_classes(label: str, classes: list[str], clips: list[Clip], root: Path
     ]
     if lacking:
         raise DataError(
-            f"{label}: no clip is left of {', '.join(lacking)} in {root}; {left_out} says why. "
+            f"{label}: no clip is left of {', '.join(lacking)} in {root}; the reasons stand above. "
             "Add the clips, or name the classes to use in the data set's `classes`"
         )

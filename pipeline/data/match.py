@@ -193,7 +193,7 @@ def _leave_out_links(root: Path, listing: Listing) -> None:
         if other is entry:
             kept.append(candidate)
         elif (other.class_name, other.split) == (entry.class_name, entry.split):
-            listing.left_out.append((entry.id, f"a link to the file of {other.id}"))
+            listing.left_out.append((entry.id, f"the file of {other.id}, by a link"))
         else:
             contradictions.append((other, entry))
     if contradictions:

@@ -31,6 +31,7 @@ def prepare_clips(manifest: Path, split: Split, shard: int, hr: Path, lr: Path) 
     Raises:
         DataError: a clip is no longer what the manifest says.
         pipeline.video.frames.VideoError: a clip cannot be decoded.
+        pipeline.video.process.FfmpegError: ffmpeg was killed or could not work.
 
     Source: paper section 4.1; docs/facts.md, section 1.
     """
@@ -53,6 +54,7 @@ def prepare_videos(
     Raises:
         DataError: a video is no longer what the manifest says.
         pipeline.video.frames.VideoError: a video cannot be decoded.
+        pipeline.video.process.FfmpegError: ffmpeg was killed or could not work.
 
     Source: paper section 4.1.
     """

@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from pipeline.config import Method, Recognizer, Report
+from pipeline.data.losses import summarise_losses
 from pipeline.files import atomic_path
 from pipeline.report.accuracy import measure
 from pipeline.report.made_by import made_by
@@ -44,6 +45,8 @@ def aggregate(
     report: Report,
     csv: Path,
     markdown: Path,
+    manifests: list[Path],
+    left_out: list[Path],
     provenance: Path | None = None,
 ) -> None:
     """Compute Table 4 (section 4.2) from the clips' scores.
@@ -57,6 +60,8 @@ def aggregate(
         csv: the table, one row a method: top-1, mean per-class accuracy, interval and the paper's value
             of every data set x recogniser x stream, in percent, and the number of clips.
         markdown: the same for reading, with a sign at what is beyond noise.
+        manifests: the data sets' manifests, in order.
+        left_out: what was left out of each, in order; the Markdown ends with how many clips were lost.
         provenance: the record of runs, of which the Markdown's last line tells.
     Raises:
         ScoresError: if a row's scores are missing, or two rows were scored on different clips.
@@ -67,8 +72,9 @@ def aggregate(
     with atomic_path(csv) as path:
         _wide(table, names).to_csv(path, index=False, float_format="%.2f")
     title = "Table 4: recognition accuracy of x4 super-resolved video"
-    lines = _lines(table, names, _hr(methods), report)
-    write_markdown(markdown, title, report.caption, lines + made_by(provenance))
+    losses = summarise_losses(names.datasets.values(), manifests, left_out)
+    lines = [*_lines(table, names, _hr(methods), report), "", losses, *made_by(provenance)]
+    write_markdown(markdown, title, report.caption, lines)
 
 
 def _cells(rows: Rows, datasets: dict[str, dict[str, str | None]], report: Report) -> Iterator[Cell]:

@@ -5,12 +5,10 @@ Decoded frames travel as PPM images, each of which says its own size, so nothing
 
 from __future__ import annotations
 
-import re
-import shutil
+import itertools
 import subprocess
-import tempfile
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
+from contextlib import closing
 from pathlib import Path
 from typing import IO, Any
 
@@ -19,13 +17,18 @@ import numpy as np
 
 from pipeline.errors import PipelineError
 from pipeline.files import atomic_path
+from pipeline.video.messages import REPORT_SIZE, Messages
+from pipeline.video.process import QUIET, Ffmpeg, FfmpegError, find_ffmpeg
 
-OLDEST_VERSION = (5, 1)
-"""The first ffmpeg with -fps_mode, which keeps frames from being dropped or repeated."""
-
-QUIET = ("-nostdin", "-loglevel", "error")
 ONE_THREAD = ("-filter_threads", "1", "-filter_complex_threads", "1")
 """Of the conversion of colours: more cost time on a busy machine (benchmarks/short_jobs.py)."""
+
+CONTAINERS = (
+    "3gp,apng,asf,asf_o,av1,avi,avs2,avs3,cavsvideo,dirac,dnxhd,dv,evc,flv,gif,gxf,h261,h263,h264,hevc,ivf,"
+    "live_flv,m4v,matroska,mjpeg,mov,mpeg,mpegts,mpegvideo,mxf,nut,nuv,obu,ogg,rm,vc1,vvc,wtv,yuv4mpegpipe"
+)
+"""Formats that hold their video themselves. Playlists and manifests (concat, dash, hls, ...) name other
+files, anywhere on the machine; names of pictures may be patterns."""
 
 
 class VideoError(PipelineError):
@@ -36,80 +39,86 @@ class VideoError(PipelineError):
         self.frames = frames
 
 
-@lru_cache(maxsize=1)
-def find_ffmpeg() -> str:
-    """The system's ffmpeg where it is new enough, else the one bundled with imageio-ffmpeg."""
-    system = shutil.which("ffmpeg")
-    if system:
-        banner = subprocess.run([system, "-version"], capture_output=True, text=True, check=False).stdout
-        version = re.match(r"ffmpeg version n?(\d+)\.(\d+)", banner)
-        # Builds from git ("N-12345-g...") carry no number and are newer than any we refuse.
-        if banner.startswith("ffmpeg version N-") or (
-            version and (int(version[1]), int(version[2])) >= OLDEST_VERSION
-        ):
-            return system
-    import imageio_ffmpeg  # its import looks for a binary: only where one is needed
+def read_frames(
+    path: Path | str, max_frames: int | None = None, notes: list[str] | None = None
+) -> Iterator[np.ndarray]:
+    """Decode the first video stream that is no attached picture: its own frames, none repeated or dropped.
 
-    return imageio_ffmpeg.get_ffmpeg_exe()
-
-
-def read_frames(path: Path | str, max_frames: int | None = None) -> Iterator[np.ndarray]:
-    """Decode the first video stream: its own frames, none repeated, none dropped.
-
-    Memory holds one frame. Ending the iteration early ends ffmpeg.
+    Memory holds two frames. Ending the iteration early ends ffmpeg. No other file is opened.
 
     Args:
-        path: a file of any format and codec that ffmpeg reads.
-        max_frames: stop after so many; what follows is not checked.
+        path: a file of any codec that ffmpeg reads, in one of ``CONTAINERS``.
+        max_frames: stop after so many; what follows need not be right.
+        notes: gets what ffmpeg complained about although all frames are right.
 
     Yields:
         Frames (h, w, 3), uint8, RGB, writable.
 
     Raises:
-        VideoError: the file is missing, broken or cut short; raised after its good frames, with
-            ffmpeg's last message and the number of frames that came.
+        VideoError: the file is missing, broken, cut short or changes its resolution; raised after the
+            frames that could be decoded, with the cause and their number.
+        FfmpegError: ffmpeg could not work, or the disk cannot be read; nothing is known of the file.
     """
     path = Path(path)
     if not path.is_file():
         raise VideoError(f"{path}: no such video file")
+    if path.stat().st_size == 0:
+        raise VideoError(f"{path}: the file is empty")
+    for number in itertools.count():
+        messages = Messages()
+        with closing(_decode(path, number, max_frames, messages)) as frames:
+            first = next(frames)
+            try:
+                second = next(frames, None)
+            except VideoError:
+                yield first
+                raise
+            videos = [kind for kind, _ in messages.streams if kind == "Video"]
+            if second is None and max_frames != 1 and number + 1 < len(videos):
+                continue  # a cover: not every container says which stream is one
+            yield first
+            if second is not None:
+                yield second
+            yield from frames
+        if notes is not None:
+            notes += messages.notes()
+        return
+
+
+def _decode(path: Path, number: int, max_frames: int | None, messages: Messages) -> Iterator[np.ndarray]:
+    """Frames of one of a file's video streams, at least one; ``messages`` gets what ffmpeg says."""
     # "file:" keeps names with colons from being read as a protocol.
-    source = ffmpeg.input(f"file:{path}", threads=1)
+    source = ffmpeg.input(f"file:{path}", threads=1, protocol_whitelist="file", format_whitelist=CONTAINERS)
     limit = {} if max_frames is None else {"frames:v": max_frames}
     stream = ffmpeg.output(
-        source["v:0"],
+        source[f"V:{number}"],
         "pipe:1",
         format="image2pipe",
         vcodec="ppm",
         pix_fmt="rgb24",
         fps_mode="passthrough",
+        vf=REPORT_SIZE,
+        # Numbers in place of time stamps: frames may share one, which a muxer refuses.
+        **{"bsf:v": "setts=ts=N"},
         **limit,
     )
     command = stream.global_args(*QUIET, *ONE_THREAD).compile(cmd=find_ffmpeg())
+    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE}
     count, torn = 0, False
-    # A file takes any number of messages; a pipe that nobody reads would stop ffmpeg.
-    with tempfile.TemporaryFile() as messages:
-        process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=messages, bufsize=1 << 20
-        )
-        try:
-            while (size := _read_header(process.stdout)) is not None:
-                width, height = size
-                frame = np.empty((height, width, 3), np.uint8)
-                if process.stdout.readinto(frame.data.cast("B")) < frame.nbytes:
-                    torn = True
-                    break
-                count += 1
-                yield frame
-            code = process.wait()
-        finally:
-            # Reached with ffmpeg still at work when the caller stops early or a frame is unreadable.
-            process.kill()
-            process.stdout.close()
-            process.wait()
-        problem = _last_message(messages)
-    if code != 0 or torn or problem or count == 0:
-        reason = problem or (f"ffmpeg ended with status {code}" if code else "it holds no video frames")
-        raise VideoError(f"{path}: {reason} (after {count} good frames)", count)
+    with Ffmpeg(command, f"decoding {path}", messages, **pipes) as decoder:
+        pipe = decoder.process.stdout
+        while (size := _read_header(pipe)) is not None:
+            width, height = size
+            frame = np.empty((height, width, 3), np.uint8)
+            if pipe.readinto(frame.data.cast("B")) < frame.nbytes:
+                torn = True
+                break
+            count += 1
+            yield frame
+        code = decoder.wait()
+    if reason := _find_fault(messages, code, torn, count):
+        _check_readable(path)
+        raise VideoError(f"{path}: {reason} ({count} frames came)", count)
 
 
 def _read_header(pipe: IO[bytes]) -> tuple[int, int] | None:
@@ -121,13 +130,38 @@ def _read_header(pipe: IO[bytes]) -> tuple[int, int] | None:
     return int(size[0]), int(size[1])
 
 
-def _last_message(messages: IO[bytes]) -> str:
-    """The last line ffmpeg wrote that names a cause, without the decoder's address."""
-    messages.seek(0)
-    lines = [line.strip() for line in messages.read().decode(errors="replace").splitlines() if line.strip()]
-    # ffmpeg closes with general lines ("Error opening input files: ..."); the cause stands before.
-    causes = [line for line in lines if line.startswith("[") and "Error opening" not in line] or lines
-    return re.sub(r"^\[([^\]@]+?)(?: @ [^\]]*)?\]\s*", r"\1: ", causes[-1]) if causes else ""
+def _find_fault(messages: Messages, code: int, torn: bool, count: int) -> str | None:
+    """What is wrong with a file that ffmpeg read to its end, if anything."""
+    if messages.find("matches no streams"):
+        return messages.without_video()
+    if messages.find("not on whitelist"):
+        return "not a video but a playlist, manifest, picture or sound; ffmpeg may read no other file for it"
+    if code:
+        return messages.cause() or f"ffmpeg ended with status {code}"
+    if damage := messages.damage():
+        return damage
+    if torn:
+        return "its last frame is torn"
+    if len(messages.sizes) > 1:
+        (width, height), *_, (last_width, last_height) = messages.sizes
+        return f"its resolution changes on the way, from {width}x{height} to {last_width}x{last_height}"
+    return None if count else "it holds no video frames"
+
+
+def _check_readable(path: Path) -> None:
+    """Read a file to its end: ffmpeg takes what a failing disk refuses for the file's end.
+
+    Raises:
+        FfmpegError: it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            while file.read(1 << 24):
+                pass
+    except OSError as error:
+        raise FfmpegError(
+            f"{path}: cannot be read: {error.strerror}; see to the disk and run again"
+        ) from error
 
 
 def write_video(path: Path | str, frames: Iterable[np.ndarray], fps: float, **options: Any) -> int:
@@ -144,7 +178,8 @@ def write_video(path: Path | str, frames: Iterable[np.ndarray], fps: float, **op
         Number of frames written.
 
     Raises:
-        VideoError: no frames, frames of different sizes, or ffmpeg refuses.
+        VideoError: no frames, frames of different sizes, or ffmpeg refuses the options.
+        FfmpegError: ffmpeg could not work, such as on a full disk.
     """
     chosen = options or {"vcodec": "mpeg4", "q:v": 1, "qmin": 1, "pix_fmt": "yuv420p"}
     remaining = iter(frames)
@@ -156,7 +191,7 @@ def write_video(path: Path | str, frames: Iterable[np.ndarray], fps: float, **op
         "pipe:0", format="rawvideo", pix_fmt="rgb24", video_size=(width, height), framerate=fps
     )
     count = 0
-    with atomic_path(Path(path)) as temporary, tempfile.TemporaryFile() as messages:
+    with atomic_path(Path(path)) as temporary:
         # Bit-exact: no encoder version, date or machine-dependent arithmetic in the file.
         stream = ffmpeg.output(
             source,
@@ -166,43 +201,28 @@ def write_video(path: Path | str, frames: Iterable[np.ndarray], fps: float, **op
             **chosen,
         )
         command = stream.global_args("-y", *QUIET, *ONE_THREAD).compile(cmd=find_ffmpeg())
-        process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=messages, bufsize=1 << 20
-        )
-        try:
-            for frame in _chain(first, remaining):
-                if frame.shape != (height, width, 3) or frame.dtype != np.uint8:
-                    raise VideoError(
-                        f"{path}: frame {count} is {frame.shape} {frame.dtype}, "
-                        f"expected {(height, width, 3)} uint8",
-                        count,
-                    )
-                process.stdin.write(np.ascontiguousarray(frame).data)
-                count += 1
-            process.stdin.close()
-            code = process.wait()
-        except BrokenPipeError:
-            code = process.wait()
-        finally:
-            process.kill()
-            process.wait()
-            if not process.stdin.closed:
-                _close_quietly(process.stdin)
+        messages, pipes = Messages(), {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL}
+        with Ffmpeg(command, f"encoding {path}", messages, **pipes) as encoder:
+            try:
+                for frame in _chain(first, remaining):
+                    if frame.shape != (height, width, 3) or frame.dtype != np.uint8:
+                        raise VideoError(
+                            f"{path}: frame {count} is {frame.shape} {frame.dtype}, "
+                            f"expected {(height, width, 3)} uint8",
+                            count,
+                        )
+                    encoder.process.stdin.write(np.ascontiguousarray(frame).data)
+                    count += 1
+                encoder.process.stdin.close()
+            except BrokenPipeError:
+                pass  # ffmpeg ended; its status says why
+            code = encoder.wait()
         if code != 0:
-            raise VideoError(
-                f"{path}: {_last_message(messages) or f'ffmpeg ended with status {code}'}", count
-            )
+            reason = messages.cause() or f"ffmpeg ended with status {code}"
+            raise VideoError(f"{path}: {reason}", count)
     return count
 
 
 def _chain(first: np.ndarray, rest: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
     yield first
     yield from rest
-
-
-def _close_quietly(pipe: IO[bytes]) -> None:
-    """Close a pipe whose reader is gone, whatever is left in its buffer."""
-    try:
-        pipe.close()
-    except BrokenPipeError:
-        return

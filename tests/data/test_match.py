@@ -193,7 +193,7 @@ def test_a_link_to_another_clip_is_no_clip_of_its_own(find, split, refused):
         return
     listing = find(*lists, [])
     assert len(listing.candidates) == 4
-    assert listing.left_out == [(linked, f"a link to the file of {TRAIN[0]}")]
+    assert listing.left_out == [(linked, f"the file of {TRAIN[0]}, by a link")]
 
 
 def test_names_that_are_not_utf8_are_left_out_by_name(find):

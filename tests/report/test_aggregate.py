@@ -57,14 +57,20 @@ def files(tmp_path):
     return paths
 
 
-def run(files, tmp_path) -> tuple[pd.DataFrame, str]:
-    csv, markdown = tmp_path / "t.csv", tmp_path / "t.md"
-    aggregate(files, METHODS, DATASETS, RECOGNIZERS, Report(caption="Toy."), csv, markdown)
-    return pd.read_csv(csv).set_index("method"), markdown.read_text()
+@pytest.fixture
+def run(tmp_path, listing):
+    """Call aggregate; the table and its Markdown."""
+
+    def call(files, datasets=DATASETS) -> tuple[pd.DataFrame, str]:
+        csv, markdown = tmp_path / "t.csv", tmp_path / "t.md"
+        aggregate(files, METHODS, datasets, RECOGNIZERS, Report(caption="Toy."), csv, markdown, *listing)
+        return pd.read_csv(csv).set_index("method"), markdown.read_text()
+
+    return call
 
 
-def test_every_cell_is_what_the_scores_say(files, tmp_path):
-    table, _ = run(files, tmp_path)
+def test_every_cell_is_what_the_scores_say(files, run):
+    table, _ = run(files)
     assert table.loc["SoSR", "Set TSN spatial"] == 100
     assert table.loc["SoSR", "Set TSN temporal"] == 25
     # Mean of 0 of 3 and 1 of 1.
@@ -76,14 +82,14 @@ def test_every_cell_is_what_the_scores_say(files, tmp_path):
     assert (table["Set clips"] == 4).all()
 
 
-def test_a_pairing_takes_its_streams_from_its_rows(files, tmp_path):
-    table, _ = run(files, tmp_path)
+def test_a_pairing_takes_its_streams_from_its_rows(files, run):
+    table, _ = run(files)
     assert table.loc["SoSR+ToSR", "Set TSN spatial"] == table.loc["SoSR", "Set TSN spatial"]
     assert table.loc["SoSR+ToSR", "Set TSN temporal"] == table.loc["ToSR", "Set TSN temporal"]
 
 
-def test_intervals_are_wilsons(files, tmp_path):
-    table, markdown = run(files, tmp_path)
+def test_intervals_are_wilsons(files, run):
+    table, markdown = run(files)
     # Wilson's interval for 1 of 4 at 95 %, worked out by hand from its formula.
     z, p, n = 1.959964, 0.25, 4
     centre = (p + z * z / (2 * n)) / (1 + z * z / n)
@@ -93,21 +99,28 @@ def test_intervals_are_wilsons(files, tmp_path):
     assert f"25.00 ±{100 * half:.1f} (50.00)" in markdown
 
 
-def test_paper_values_stand_beside_ours_only_for_its_data(files, tmp_path):
-    table, markdown = run(files, tmp_path)
+def test_paper_values_stand_beside_ours_only_for_its_data(files, run):
+    table, markdown = run(files)
     assert table.loc["SoSR", "Set TSN spatial paper"] == 53.59
     assert table.loc["SoSR+ToSR", "Set ST-ResNet fusion paper"] == 67.32
     assert np.isnan(table.loc["SoSR+ToSR", "Set TSN spatial paper"])
     assert "Toy." in markdown
-    csv = tmp_path / "other.csv"
-    other = {"set": {"label": "Set", "published": None}}
-    aggregate(files, METHODS, other, RECOGNIZERS, Report(), csv, tmp_path / "o.md")
-    assert not [c for c in pd.read_csv(csv) if "paper" in c]
+    table, _ = run(files, {"set": {"label": "Set", "published": None}})
+    assert not [c for c in table if "paper" in c]
 
 
-def test_missing_scores_are_named(files, tmp_path):
+def test_the_markdown_counts_the_clips_that_were_lost(files, run, listing):
+    (_, [left_out]) = listing
+    _, markdown = run(files)
+    assert f"left out: Set 3 of 8 clips (broken 2, no such file 1), see {left_out}\n" in markdown
+    left_out.write_text("clip,reason\nc/9,not in the lists of split 1\n")
+    _, markdown = run(files)
+    assert "left out: Set 0 of 5 clips\n" in markdown
+
+
+def test_missing_scores_are_named(files, run):
     with pytest.raises(ScoresError, match="set, st, pair"):
-        run([f for f in files if "st-pair" not in f.name], tmp_path)
+        run([f for f in files if "st-pair" not in f.name])
 
 
 def test_streams_of_different_clips_are_not_fused():
@@ -129,6 +142,6 @@ def test_published_table_is_complete():
     assert table["HR", "UCF101", "tsn", "fusion"] == 93.49
 
 
-def test_table_is_the_same_for_any_order_of_files(files, tmp_path):
-    first, second = run(files, tmp_path), run(files[::-1], tmp_path)
+def test_table_is_the_same_for_any_order_of_files(files, run):
+    first, second = run(files), run(files[::-1])
     assert json.dumps(first[0].to_dict()) == json.dumps(second[0].to_dict())

@@ -113,9 +113,10 @@ def test_every_difference_has_its_test_and_interval(files, tmp_path):
     assert "temporal: 0 of 3 pairs" in text
 
 
-def marked(files, tmp_path, report: Report) -> tuple[dict[str, list[str]], str]:
+def marked(files, tmp_path, listing, report: Report) -> tuple[dict[str, list[str]], str]:
     """Signs of each row of Table 4 in its three columns, and the text."""
-    aggregate(files, METHODS, DATASETS, RECOGNIZERS, report, tmp_path / "t.csv", tmp_path / "t.md")
+    csv, markdown = tmp_path / "t.csv", tmp_path / "t.md"
+    aggregate(files, METHODS, DATASETS, RECOGNIZERS, report, csv, markdown, *listing)
     text = (tmp_path / "t.md").read_text()
     lines = [line.split("|") for line in text.splitlines() if " ±" in line and line.startswith("|")]
     return {
@@ -123,8 +124,8 @@ def marked(files, tmp_path, report: Report) -> tuple[dict[str, list[str]], str]:
     }, text
 
 
-def test_table_4_marks_what_is_beyond_noise(files, tmp_path):
-    marks, text = marked(files, tmp_path, Report())
+def test_table_4_marks_what_is_beyond_noise(files, tmp_path, listing):
+    marks, text = marked(files, tmp_path, listing, Report())
     # The weight of the temporal stream (1.5) decides fusion, and there all rows are the same.
     assert marks == {
         "Bicubic": ["▽", "", ""],
@@ -134,7 +135,7 @@ def test_table_4_marks_what_is_beyond_noise(files, tmp_path):
     }
     assert "▲ above, ▼ below Bicubic; △ above, ▽ below HR" in text
     # Each of the two differences of 40 clips has 2 x 2 / 2^40 = 3.6e-12 after Holm.
-    marks, _ = marked(files, tmp_path, Report(confidence=1 - 1e-12))
+    marks, _ = marked(files, tmp_path, listing, Report(confidence=1 - 1e-12))
     assert marks == {"Bicubic": ["▽", "", ""], "SoSR": ["", "", ""], "HR": ["▲", "", ""], "A+B": ["", "", ""]}
 
 
