@@ -79,7 +79,7 @@ def list_clips(
     name = dataset.label or out.parent.name
     _report(name, clips, skipped, left_out)
     _write_notes(notes, noted)
-    _check_classes(name, listing.classes, clips, root, left_out)
+    _check_classes(name, listing.classes, clips, root)
     write_manifest(out, clips)
     return clips
 
@@ -187,7 +187,7 @@ def _write_csv(path: Path, header: tuple[str, str], rows: list[tuple[str, str]])
         csv.writer(file, lineterminator="\n").writerows([header, *rows])
 
 
-def _check_classes(label: str, classes: list[str], clips: list[Clip], root: Path, left_out: Path) -> None:
+def _check_classes(label: str, classes: list[str], clips: list[Clip], root: Path) -> None:
     if not clips:
         raise DataError(f"{label}: no listed clip is left in {root}; the reasons stand above")
     lacking = [
