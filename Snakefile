@@ -63,13 +63,6 @@ resource_scopes:
 workflow.register_resource("gpu_turn", 1)
 
 
-def end_run_with(status):
-    """Complete the record of the run, and say which clips its data sets lost: jobs only say it in their logs."""
-    end_record(status)
-    labels = {name: data.label or name for name, data in CONFIG.datasets.items()}
-    tell_losses(Path(OUT, "data"), labels)
-
-
 # Real runs only, before their first job: not dry runs, reports, --unlock or the Snakemake inside a SLURM job.
 onstart:
     from pipeline.run_lock import hold
@@ -88,11 +81,11 @@ onstart:
 
 
 onsuccess:
-    end_run_with("complete")
+    end_record("complete")
 
 
 onerror:
-    end_run_with("failed")
+    end_record("failed")
 
 
 rule all:

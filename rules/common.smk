@@ -15,7 +15,6 @@ from pipeline.content import Contents
 from pipeline.config_paths import target_problems
 from pipeline.config_text import check_keys, without_empty
 from pipeline.data.archive import is_archive
-from pipeline.data.losses import tell_losses
 from pipeline.data.inventory import clips_inventory, files_inventory, videos_inventory
 from pipeline.errors import PipelineError
 from pipeline.fingerprint import fingerprint
@@ -358,6 +357,12 @@ def made_folder(name, part):
         return [f"{OUT}/unpacked/{name}/{part}"]
     folder = f"{OUT}/demo/{name}"
     return [folder] if str(root) in (folder, f"{folder}/{part}") else []
+
+
+def archive_of(w):
+    """The archive that a job unpacks."""
+    data = CONFIG.datasets.get(w.name, CONFIG.training_videos)
+    return given(data.root if w.part == "videos" else data.splits)
 
 
 def below(root, folder):

@@ -22,12 +22,6 @@ rule generate_demo:
         " --seed {params.seed} --folder {output:q} 2> {log:q}"
 
 
-def archive_of(w):
-    """The archive that a job unpacks."""
-    data = CONFIG.datasets.get(w.name, CONFIG.training_videos)
-    return given(data.root if w.part == "videos" else data.splits)
-
-
 rule unpack_archive:
     input:
         archive_of,

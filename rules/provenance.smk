@@ -1,4 +1,5 @@
 # The record of runs in the output folder; the Snakefile calls this at the beginning and the end of each.
+from pipeline.data.losses import tell_losses
 from pipeline.provenance import begin_run, end_run
 
 
@@ -29,5 +30,7 @@ def begin_record():
 
 
 def end_record(status):
-    """Complete what begin_record began."""
+    """Complete what begin_record began, and say which clips the data sets lost: jobs say it in their logs."""
     end_run(CONFIG.output, status, jobs_of_run(finished=True))
+    labels = {name: data.label or name for name, data in CONFIG.datasets.items()}
+    tell_losses(Path(OUT, "data"), labels)
