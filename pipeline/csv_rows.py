@@ -22,7 +22,8 @@ def write_rows(path: Path | str, columns: Sequence[str], rows: Iterable[Sequence
     texts = [["" if value is None else str(value) for value in row] for row in rows]
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow([*columns, CHECK])
+    # Without rows there is nothing to check: such a header alone is no file that was cut after it.
+    writer.writerow([*columns, CHECK] if texts else columns)
     writer.writerows([*row, check] for row, check in zip(texts, _checks(texts), strict=True))
     write_whole(path, buffer.getvalue().encode(*ENCODING))
 
@@ -34,15 +35,20 @@ def read_rows(path: Path | str, columns: Sequence[str]) -> list[dict[str, str]]:
     """
     try:
         with Path(path).open(newline="", encoding=ENCODING[0], errors=ENCODING[1]) as file:
-            header, *rows = list(csv.reader(file, strict=True)) or [[]]
+            text = file.read()
+        header, *rows = list(csv.reader(io.StringIO(text, newline=""), strict=True)) or [[]]
     except csv.Error as error:
         raise DamagedError(path, error) from error
+    if not text.endswith("\n"):
+        raise DamagedError(path, "it ends within a line")
     if header not in ([*columns, CHECK], [*columns]):
         raise DamagedError(path, f"columns are {header}, expected {[*columns, CHECK]}")
     for number, row in enumerate(rows, 2):
         if len(row) != len(header):
             raise DamagedError(path, f"row {number} has {len(row)} fields, expected {len(header)}")
     if header[-1] == CHECK:
+        if not rows:
+            raise DamagedError(path, "it ends after its first line")
         checks = _checks([row[:-1] for row in rows])
         for number, (row, check) in enumerate(zip(rows, checks, strict=True), 2):
             if row[-1] != check:

@@ -184,6 +184,19 @@ def test_a_lost_row_is_missed(tmp_path):
             read_manifest(tmp_path / "manifest.csv")
 
 
+def test_a_list_cut_behind_its_first_line(tmp_path):
+    """It is not taken for the list of an empty shard."""
+    path = tmp_path / "quality.csv"
+    write_rows(path, COLUMNS, [])
+    assert read_rows(path, COLUMNS) == []
+    write_quality(path)
+    header = path.read_bytes().splitlines(keepends=True)[0]
+    for cut in (header, header.strip(), header.removesuffix(b",crc32\n")):
+        path.write_bytes(cut)
+        with pytest.raises(DamagedError, match=r"quality\.csv is damaged \(it ends"):
+            read_rows(path, COLUMNS)
+
+
 def test_a_damaged_frame_says_what_to_do(tmp_path):
     path = tmp_path / "hr.h5"
     frames = random_bytes(2, 64, 64, 3)
