@@ -14,7 +14,8 @@ from pipeline.data.plan import ClipPlan, read_plan
 from pipeline.errors import PipelineError
 from pipeline.files import atomic_path
 from pipeline.flow.quantise import dequantise
-from pipeline.quality.metrics import WINDOW, channels, endpoint_error, profile_error, psnr, ssim
+from pipeline.quality.metrics import WINDOW, channels, endpoint_error, profile_error, ssim
+from pipeline.video.psnr import psnr
 from pipeline.video.store import ShardReader
 
 COLUMNS = ["dataset", "model", "clip", "frames", "fields", "psnr", "ssim", "flow_epe", "profile_error"]

@@ -13,6 +13,7 @@ from PIL import Image
 
 from pipeline.superres.networks import load_network
 from pipeline.superres.networks.luma import luma
+from pipeline.video.psnr import psnr
 from pipeline.video.resize import imresize
 from pipeline.weights.published import load_published
 
@@ -34,8 +35,8 @@ def mean_psnr(network, folder) -> float:
         lr = imresize(hr, hr.shape[0] // 4, hr.shape[1] // 4)
         with torch.no_grad():
             sr = network.eval()(tensor(lr)).clamp(0, 1)
-        error = (luma(sr) - luma(tensor(hr)))[..., 4:-4, 4:-4]
-        values.append(-10 * float(error.square().mean().log10()))
+        inner = (..., slice(4, -4), slice(4, -4))
+        values.append(psnr(*(255 * luma(image)[inner].numpy() for image in (sr, tensor(hr)))))
     assert len(values) == 5
     return sum(values) / 5
 
