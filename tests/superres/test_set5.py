@@ -17,6 +17,8 @@ from pipeline.video.psnr import psnr
 from pipeline.video.resize import imresize
 from pipeline.weights.published import load_published
 
+SRGAN = {"blocks": 5, "bias": True, "output": "tanh"}
+
 
 def images(folder):
     for path in sorted(folder.glob("*_HR.png")):
@@ -46,7 +48,7 @@ def mean_psnr(network, folder) -> float:
     [
         ("bicubic", {}, None, 28.43),
         pytest.param("vdsr", {}, "vdsr_twtygqyy.pth", 31.45, marks=pytest.mark.slow),
-        ("srresnet", {"blocks": 5, "bias": True, "output": "tanh"}, "srgan_x4_dyckia.pth", 30.61),
+        ("srresnet", SRGAN, "srgan_x4_dyckia.pth", 30.61),
     ],
 )
 def test_published_psnr(network, args, file, published, real_data):
@@ -54,3 +56,11 @@ def test_published_psnr(network, args, file, published, real_data):
     if file:
         load_published(built, real_data / "weights" / file)
     assert mean_psnr(built, real_data / "set5") == pytest.approx(published, abs=0.01)
+
+
+def test_published_files_load(real_data):
+    """Saved on a GPU, one of them as a whole module."""
+    vdsr, srgan = load_network("vdsr", {}), load_network("srresnet", SRGAN)
+    load_published(vdsr, real_data / "weights" / "vdsr_twtygqyy.pth")
+    load_published(srgan, real_data / "weights" / "srgan_x4_dyckia.pth")
+    assert {next(network.parameters()).device.type for network in (vdsr, srgan)} == {"cpu"}

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from torch import Tensor, nn
 
 from pipeline.weights.formats import Source
-from pipeline.weights.layouts import duf, esrgan, matconvnet, plain, srgan, tsn
+from pipeline.weights.layouts import duf, esrgan, matconvnet, plain, rcan, srgan, tsn
 
 Layout = Callable[[Source, nn.Module], dict[str, Tensor] | None]
 
@@ -22,6 +22,7 @@ LAYOUTS: dict[str, Layout] = {
     "prefixed names": plain.without_prefixes,
     "ESRGAN, old": esrgan.old,
     "ESRGAN, middle": esrgan.middle,
+    "RCAN, BasicSR": rcan.basicsr,
     "SRGAN, trunk": srgan.trunk,
     "VSR-DUF, TensorFlow": duf.tensorflow,
     "VSR-DUF, EDVR's port": duf.edvr,
