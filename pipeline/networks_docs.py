@@ -25,9 +25,10 @@ train, counted on the network as its constructor makes it with the arguments of 
 published size is the default). "published" is what the paper or its release says; empty: nothing was found.
 
 Each file says at its top what was settled from the published implementation and what differs. Under the same
-weights a network gives that implementation's output to 1e-5 (relative, float32): tests compare it with a
-second writing, at its published size. SPMC was published without its code, and EfficientNet-Lite0 is no
-part of the paper: those two have no such test.
+weights a network gives that implementation's output to 1e-5 (relative, float32): tests compare it with
+numbers that the published code gave, at its published size (tests/golden). ST-ResNet's come from a
+transcription of its MATLAB code, which is weaker evidence. SPMC was published without its code, and
+EfficientNet-Lite0 is no part of the paper: those two have no such test.
 """
 
 

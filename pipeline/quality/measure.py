@@ -13,7 +13,8 @@ from pipeline.data.manifest import Clip, read_manifest, select
 from pipeline.data.plan import ClipPlan, read_plan
 from pipeline.errors import PipelineError
 from pipeline.flow.quantise import dequantise
-from pipeline.quality.metrics import WINDOW, channels, endpoint_error, profile_error, psnr, ssim
+from pipeline.quality.metrics import WINDOW, channels, endpoint_error, profile_error, ssim
+from pipeline.video.psnr import psnr
 from pipeline.video.store import ShardReader
 
 COLUMNS = ["dataset", "model", "clip", "frames", "fields", "psnr", "ssim", "flow_epe", "profile_error"]

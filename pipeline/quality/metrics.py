@@ -1,4 +1,4 @@
-"""Distances between super-resolved and HR frames, flow fields and temporal profiles."""
+"""Distances between super-resolved and HR frames, flow fields and temporal profiles; PSNR is in video/."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from skimage.metrics import structural_similarity
 
 LUMA = np.array([65.481, 128.553, 24.966]) / 255
 """Luma of BT.601 in studio range from 8-bit RGB, as MATLAB's rgb2ycbcr has it; its offset is 16."""
-EXACT_DB = 100.0
-"""PSNR at most, so that a frame without any error (black leaders) leaves the mean finite."""
 WINDOW = 11
 """Side of SSIM's Gaussian window: 3.5 standard deviations of 1.5 to each side."""
 
@@ -26,12 +24,6 @@ def channels(frame: np.ndarray, channel: str, border: int) -> np.ndarray:
     height, width = frame.shape[:2]
     inner = frame[border : height - border, border : width - border].astype(np.float64)
     return inner @ LUMA + 16 if channel == "y" else inner
-
-
-def psnr(first: np.ndarray, second: np.ndarray) -> float:
-    """Peak signal-to-noise ratio in dB for a peak of 255, at most EXACT_DB."""
-    error = float(np.mean((first - second) ** 2))
-    return min(EXACT_DB, 10 * float(np.log10(255**2 / error))) if error else EXACT_DB
 
 
 def ssim(first: np.ndarray, second: np.ndarray) -> float:

@@ -11,6 +11,7 @@ from pipeline.config import SCALE, Compute
 from pipeline.superres.batches import PatchFile, validation_batches
 from pipeline.superres.networks.bicubic import enlarge
 from pipeline.torch_settings import autocast
+from pipeline.video.psnr import psnr
 
 LIMIT = 128
 """Validation patches at most: enough to see a recipe go wrong, cheap beside the steps between."""
@@ -45,8 +46,8 @@ def validate(network: nn.Module, patches: PatchFile, batch_size: int, compute: C
                 sr = network(lr.to(compute.device)).float().cpu().clamp(0, 1)
             centre = lr[:, lr.shape[1] // 2]  # (B, 3, s, s)
             enlarged = enlarge(centre).clamp(0, 1)
-            ours += psnr(sr, hr).tolist()
-            bicubics += psnr(enlarged, hr).tolist()
+            ours += _psnrs(sr, hr)
+            bicubics += _psnrs(enlarged, hr)
             for i in range(min(len(lr), SAMPLES - len(rows))):
                 nearest = centre[i].repeat_interleave(SCALE, 1).repeat_interleave(SCALE, 2)
                 rows.append(torch.cat([nearest, enlarged[i], sr[i], hr[i]], dim=2))
@@ -54,9 +55,8 @@ def validate(network: nn.Module, patches: PatchFile, batch_size: int, compute: C
     return Validation(sum(ours) / len(ours), sum(bicubics) / len(bicubics), torch.cat(rows, dim=1))
 
 
-def psnr(sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
-    """PSNR (B,) in dB of images (B, 3, h, w) in [0, 1] rounded to 8 bits, without a border of 4 px."""
+def _psnrs(sr: torch.Tensor, hr: torch.Tensor) -> list[float]:
+    """PSNR in dB of each of the images (B, 3, h, w) in [0, 1], in 8 bits and without a border of 4 px."""
     inner = (..., slice(SCALE, -SCALE), slice(SCALE, -SCALE))
-    difference = sr[inner].mul(255).round() - hr[inner].mul(255).round()
-    # A perfect patch counts as an error of half a grey level in one pixel of a hundred, not as infinity.
-    return 10 * torch.log10(255**2 / difference.square().mean(dim=(1, 2, 3)).clamp(min=2.5e-3))
+    ours, references = (images[inner].mul(255).round().numpy() for images in (sr, hr))
+    return [psnr(*pair) for pair in zip(ours, references, strict=True)]

@@ -183,6 +183,20 @@ def test_joint_network_of_both_kinds_of_units(network, args):
     assert torch.equal(motion, same_motion)  # appearance does not reach motion
 
 
+@pytest.mark.parametrize("pool", [False, True])
+def test_clips_of_a_batch_do_not_see_each_other(pool):
+    """Also where a frame has several places of the 7x7 window (the network of one clip: tests/golden)."""
+    model = joint("resnet50", {"depths": [1, 2, 1, 1], "width": 4}, temporal_pool=pool)
+    frames, flow = torch.randn(2, 7, 3, 224, 256), torch.randn(2, 7, 8, 224, 256)
+    with torch.inference_mode():
+        both = model(frames, flow)
+        alone = [model(frames[i : i + 1], flow[i : i + 1]) for i in (0, 1)]
+    for stream, scores in enumerate(both):
+        expected = torch.cat([each[stream] for each in alone])
+        torch.testing.assert_close(scores, expected, rtol=1e-4, atol=1e-4)
+        assert not torch.allclose(scores[0], scores[1], rtol=1e-2)
+
+
 def test_temporal_pool_takes_the_maximum_over_five_frames():
     network = joint("resnet50", SMALL["resnet50"], temporal_pool=True)
     features = torch.randn(2 * 11, 6, 2, 3)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from torch import Tensor, nn
 
 from pipeline.weights.formats import Source
-from pipeline.weights.layouts import duf, esrgan, matconvnet, plain, srgan, tsn
+from pipeline.weights.layouts import duf, esrgan, matconvnet, plain, rcan, srgan, tsn
 
 Layout = Callable[[Source, nn.Module], dict[str, Tensor] | None]
 
@@ -21,6 +21,7 @@ LAYOUTS: dict[str, Layout] = {
     "own names": plain.own_names,
     "ESRGAN, old": esrgan.old,
     "ESRGAN, middle": esrgan.middle,
+    "RCAN, BasicSR": rcan.basicsr,
     "SRGAN, trunk": srgan.trunk,
     "VSR-DUF, TensorFlow": duf.tensorflow,
     "VSR-DUF, EDVR's port": duf.edvr,
