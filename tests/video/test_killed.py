@@ -10,6 +10,7 @@ import pytest
 from pipeline import config
 from pipeline.cli import main
 from pipeline.data.listing import list_clips, list_videos
+from pipeline.files import DiskFullError
 from pipeline.video import process
 from pipeline.video.frames import VideoError, read_frames, write_video
 from pipeline.video.process import FfmpegError, find_ffmpeg
@@ -85,7 +86,9 @@ def test_writing_says_so_too_and_leaves_nothing(tmp_path, moving, fake_ffmpeg, e
     line, message = ENDS[end]
     fake_ffmpeg(line)
     (tmp_path / "out").mkdir()
-    with pytest.raises(FfmpegError, match=f"encoding .*a.avi: .*{message}"):
+    # A full disk is told as of any other file, with what is free.
+    error, told = (DiskFullError, "a.avi: ") if end == "disk full" else (FfmpegError, "encoding .*a.avi: .*")
+    with pytest.raises(error, match=told + message):
         write_video(tmp_path / "out" / "a.avi", moving, 25)
     assert not list((tmp_path / "out").iterdir())
 
