@@ -28,8 +28,10 @@ def write_rows(path: Path | str, columns: Sequence[str], rows: Iterable[Sequence
     write_whole(path, buffer.getvalue().encode(*ENCODING))
 
 
-def read_rows(path: Path | str, columns: Sequence[str]) -> list[dict[str, str]]:
-    """The rows that ``write_rows`` wrote, by column; files without checksums, of earlier versions, as well.
+def read_rows(path: Path | str, columns: Sequence[str], earlier: Sequence[str] = ()) -> list[dict[str, str]]:
+    """The rows that ``write_rows`` wrote, by column; files of earlier versions, without checksums, as well.
+
+    ``earlier`` are such files' columns where they had others.
 
     Raises DamagedError for other columns and for changed, lost or added rows.
     """
@@ -41,6 +43,8 @@ def read_rows(path: Path | str, columns: Sequence[str]) -> list[dict[str, str]]:
         raise DamagedError(path, error) from error
     if not text.endswith("\n"):
         raise DamagedError(path, "it ends within a line")
+    if header == list(earlier):
+        columns = earlier
     if header not in ([*columns, CHECK], [*columns]):
         raise DamagedError(path, f"columns are {header}, expected {[*columns, CHECK]}")
     for number, row in enumerate(rows, 2):

@@ -55,13 +55,13 @@ def write_manifest(path: Path | str, clips: Iterable[Clip]) -> None:
 
 
 def read_manifest(path: Path | str) -> list[Clip]:
-    """Read a manifest.
+    """Read a manifest; those of earlier versions tell no content.
 
     Raises:
         DamagedError: the file is not a manifest, or no longer as it was written.
     """
     clips = []
-    for row in read_rows(path, COLUMNS):
+    for row in read_rows(path, COLUMNS, earlier=COLUMNS[:-1]):
         try:
             numbers = {key: int(row[key]) for key in ("label", "frames", "height", "width", "shard")}
         except ValueError as error:

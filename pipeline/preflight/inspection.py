@@ -58,9 +58,6 @@ class Inspector:
             return problems
         except (OSError, ValueError):
             found = inspect_networks(config, devices)
-        if found is None:
-            self.notes = [f"networks were not checked: here 'python -m {PACKAGE}' is another package"]
-            return problems
         self.notes = found["notes"]
         if key and not found["problems"]:
             # With no place to remember it, it is checked again next time.
@@ -69,10 +66,10 @@ class Inspector:
         return problems + found["problems"]
 
 
-def inspect_networks(config: Config, devices: bool) -> dict[str, list[str]] | None:
+def inspect_networks(config: Config, devices: bool) -> dict[str, list[str]]:
     """``problems`` and ``notes`` of a process that builds every network, started as the jobs are.
 
-    A process that dies is a problem as well; None where jobs would not run this package.
+    A process that dies is a problem as well.
     """
     command = [sys.executable, "-m", CHECKER, *["--devices"] * devices]
     # The package is found wherever the run was started, and users' networks where the jobs find them: last of
@@ -86,8 +83,6 @@ def inspect_networks(config: Config, devices: bool) -> dict[str, list[str]] | No
     if done.returncode == 0:
         return json.loads(done.stdout)
     last = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
-    if CHECKER in last and "No module named" in last:
-        return None
     return {"problems": [f"networks: the process that checks them ended with {last}"], "notes": []}
 
 

@@ -193,16 +193,14 @@ def test_a_process_that_dies_is_told(raw, monkeypatch, tmp_path):
     assert found["problems"] == ["networks: the process that checks them ended with out of memory"]
 
 
-def test_jobs_of_another_package_are_left_to_themselves(raw, monkeypatch, tmp_path):
-    """Jobs are `python -m pipeline`: in a folder with a package of that name, they run that one."""
+def test_a_package_of_that_name_in_the_working_folder_hides_nothing(raw, monkeypatch, tmp_path):
     (tmp_path / "pipeline").mkdir()
-    (tmp_path / "pipeline" / "__init__.py").touch()
+    (tmp_path / "pipeline" / "__init__.py").write_text("raise RuntimeError")
+    raw["superres"]["models"]["rcan"]["args"] = {"depht": 6}
     config = load_config(raw)
     monkeypatch.chdir(tmp_path)
-    inspector = Inspector(machine=False)
-    assert inspector(config) == []
-    assert "networks were not checked" in inspector.notes[0]
-    assert not (tmp_path / "cache").exists()
+    (problem,) = Inspector(machine=False)(config)
+    assert "depht" in problem
 
 
 def test_snakemakes_process_stays_without_torch(root):
