@@ -54,10 +54,11 @@ def load_config(
     problems = list(_cross_checks(config))
     told = {problem.partition(": ")[0] for problem in problems}
     problems += [line for line in (inspect(config) if inspect else ()) if line.partition(": ")[0] not in told]
-    if problems:
-        raise ConfigError(_message(problems + emptied))
-    if data_must_exist and (lacking := [need.problem for need in find_needs(config) if need.problem]):
-        raise ConfigError(_message(lacking, "data or weights are missing; nothing was started:"))
+    lacking = [need.problem for need in find_needs(config) if need.problem] if data_must_exist else []
+    messages = [_message(problems + emptied)] if problems else []
+    messages += [_message(lacking, "data or weights are missing; nothing was started:")] if lacking else []
+    if messages:
+        raise ConfigError("\n".join(messages))
     if problems := list(_split_problems(config)):
         raise ConfigError(_message(problems))
     return config

@@ -233,7 +233,7 @@ def test_files_of_earlier_versions_are_read(tmp_path):
         right, text = read(tmp_path / kind), (tmp_path / kind).read_text(encoding="utf-8")
         assert check in text
         if kind == "manifest.csv":
-            old = "\n".join(line.rpartition(",")[0] for line in text.splitlines())
+            old = "".join(line.rpartition(",")[0] + "\n" for line in text.splitlines())
         else:
             old = "\n".join(line.split(', "crc32"')[0] + "}" * ("crc32" in line) + "," * line.endswith(",")
                             if "crc32" in line else line for line in text.splitlines())  # fmt: skip

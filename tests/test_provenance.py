@@ -17,6 +17,7 @@ from workflow import Project
 from pipeline import environment
 from pipeline.cli import main
 from pipeline.config_file import load_config
+from pipeline.data.manifest import Clip, write_manifest
 from pipeline.environment import FOLDER, describe_machine
 from pipeline.provenance import ProvenanceError, begin_run, end_run, read_runs
 from pipeline.report.made_by import made_by
@@ -230,6 +231,13 @@ def test_runs_of_the_workflow(root, tmp_path):
         streams = {stream: np.eye(2, dtype=np.float32) for stream in ("spatial", "temporal")}
         about = {"dataset": "ucf_demo", "recognizer": "tsn", "method": method}
         np.savez(path, **about, clips=np.array(["a/1", "b/1"]), labels=np.array([0, 1]), **streams)
+    clips = [Clip(f"{c}/1", "x", c, n, "test", 9, 8, 8, 0) for n, c in enumerate("ab")]
+    listing = out / "data/ucf_demo"
+    write_manifest(listing / "manifest.csv", clips)
+    (listing / "left_out.csv").write_text("clip,reason\n")
+    (listing / "notes.csv").write_text("clip,note\n")
+    for path in listing.iterdir():
+        os.utime(path, (1, 1))  # older than the scores
     options = ["--cores", "1", "--configfile", "toy.yaml", "--config", "output=out"]
 
     def run(*arguments: str, check: bool = True) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -15,10 +14,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+from workflow import Project
 
 pytestmark = pytest.mark.slow
 
-# In place of the package `pipeline` in the run's folder. Files that a stage is asked for are made empty,
+# In place of the stages. Files that a stage is asked for are made empty,
 # a training keeps a state for HOLD seconds first.
 STAGE = """import os, sys, time
 from pathlib import Path
@@ -40,20 +40,18 @@ for path in map(Path, arguments):
 
 @pytest.fixture
 def start(root: Path, tmp_path: Path, monkeypatch) -> Callable[..., subprocess.Popen[str]]:
-    """Start a training into one output, from a project folder of its own, with Snakemake's flags."""
-    out = tmp_path / "out"
+    """Start a training into one output, from a folder of its own, with Snakemake's flags."""
+    out, install = tmp_path / "out", tmp_path / "install"
+    Project.copy(root, install)
+    (install / "pipeline/__main__.py").write_text(STAGE)
     monkeypatch.setenv("OUT", str(out))
     monkeypatch.setenv("JOBS", str(tmp_path / "jobs"))
     running = []
 
     def run(folder: str, *flags: str, hold: float, **environment: str) -> subprocess.Popen[str]:
         home = tmp_path / folder
-        if not home.exists():
-            (home / "pipeline").mkdir(parents=True)
-            (home / "pipeline/__init__.py").touch()
-            (home / "pipeline/__main__.py").write_text(STAGE)
-            shutil.copy(root / "config.yaml", home)
-        command = [sys.executable, "-m", "snakemake", "--snakefile", str(root / "Snakefile"), *flags]
+        home.mkdir(exist_ok=True)
+        command = [sys.executable, "-m", "snakemake", "--snakefile", str(install / "Snakefile"), *flags]
         process = subprocess.Popen(
             [*command, "--config", f"output={out}", "--", f"{out}/superres/models/vdsr.pt"],
             cwd=home,

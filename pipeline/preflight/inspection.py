@@ -72,10 +72,8 @@ def inspect_networks(config: Config, devices: bool) -> dict[str, list[str]]:
     A process that dies is a problem as well.
     """
     command = [sys.executable, "-m", CHECKER, *["--devices"] * devices]
-    # The package is found wherever the run was started, and users' networks where the jobs find them: last of
-    # all in the working folder, where nothing hides a library.
+    # The package is found wherever the run was started, and nothing in the working folder hides a library.
     paths = [str(Path(pipeline.__file__).parent.parent), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
-    paths.append(str(Path.cwd()))
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths)), "PYTHONSAFEPATH": "1"}
     done = subprocess.run(
         command, input=config.model_dump_json(), capture_output=True, text=True, env=environment, check=False

@@ -69,7 +69,9 @@ class Inspection:
         if network is None:
             return
         frames, padding = (getattr(network, name, None) for name in ("frames", "temporal_padding"))
-        if not isinstance(frames, int) or frames % 2 == 0 or padding not in ("zero", "replicate"):
+        # A network of single frames has no neighbours to pad; training asks all the same.
+        paddings = ("zero", "replicate") if frames != 1 or training else ("zero", "replicate", None)
+        if not isinstance(frames, int) or frames % 2 == 0 or padding not in paddings:
             self.problems.append(
                 f"{key}.network: {model.network} is no SR network (found frames {frames!r}, temporal_padding "
                 f"{padding!r}; expected an odd number, and zero or replicate: superres/networks/base.py)"
@@ -296,6 +298,8 @@ def undrawn() -> Iterator[None]:
 def main() -> None:
     """Read a configuration from stdin and write what was found to stdout."""
     answer = sys.stdout
+    # Users' networks are found where the jobs find them (pipeline/__main__.py).
+    sys.path.append(str(Path.cwd()))
     inspection = Inspection(Config.model_validate_json(sys.stdin.read()))
     # Small layers wait for each other longer than they compute.
     torch.set_num_threads(1)

@@ -84,6 +84,9 @@ def train(root: Path, tmp_path: Path, monkeypatch) -> Callable[..., subprocess.P
         install = tmp_path / "install"
         if not install.exists():
             Project.copy(root, install)
+            # No stage computes anything, so that the device need not be there.
+            with (install / "pipeline/torch_settings.py").open("a") as file:
+                file.write("\n\ndef check_devices(compute, count=1):\n    return\n")
         (install / "pipeline" / "__main__.py").write_text(STAGE)
         monkeypatch.setenv("HOLD", str(hold))
         config = yaml.safe_load((root / "config.yaml").read_text()) | {"compute": {"device": device}}

@@ -78,6 +78,9 @@ def test_key_holds_the_videos_of_a_given_folder(runs):
             (runs.folder / name / key).mkdir(parents=True)
         for file, text in lists[name].items():
             (runs.folder / name / "splits" / file).write_text(text + "\n")
+    for clip in ("ucf_demo/root/A/v_A_g02_c01.avi", "hmdb_demo/root/a/a.avi"):
+        (runs.folder / clip).parent.mkdir()
+        (runs.folder / clip).write_bytes(b"a clip")
     first = runs.files("first")
     assert runs.files("second") == first
     sorted(path for path in videos.rglob("*") if path.is_file())[0].unlink()
