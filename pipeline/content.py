@@ -40,9 +40,7 @@ def content_hash(path: Path) -> str:
         with path.open("rb") as file:
             return hashlib.file_digest(file, partial(hashlib.blake2b, digest_size=16)).hexdigest()
     except OSError as error:
-        raise ContentError(
-            f"{path}: cannot be read ({error.strerror}); its content decides what runs"
-        ) from error
+        raise ContentError(f"{path}: cannot be read ({error.strerror}); make it readable") from error
 
 
 class Contents:
@@ -51,8 +49,9 @@ class Contents:
     Example: ``Contents(Path("results/.contents.json")).hashes([path])``
     """
 
-    def __init__(self, memory: Path) -> None:
-        self.memory = memory
+    def __init__(self, memory: Path, create: bool = True) -> None:
+        """``create``: also where the memory's folder is not there yet."""
+        self.memory, self.create = memory, create
         self._known: dict[str, list[int | str]] = _read(memory)
 
     def hashes(self, paths: Iterable[Path]) -> dict[Path, str]:
@@ -92,6 +91,8 @@ class Contents:
 
     def _save(self) -> None:
         """Where nothing can be written, a plan is still good; the next one reads the files again."""
+        if not self.create and not self.memory.parent.is_dir():
+            return
         with suppress(OSError), atomic_path(self.memory) as temporary:
             temporary.write_text(json.dumps(self._known), encoding="utf-8")
 
@@ -101,9 +102,7 @@ def _marks(path: Path) -> list[int]:
     try:
         status = path.stat()
     except OSError as error:
-        raise ContentError(
-            f"{path}: cannot be read ({error.strerror}); its content decides what runs"
-        ) from error
+        raise ContentError(f"{path}: cannot be read ({error.strerror}); make it readable") from error
     return [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
 
 

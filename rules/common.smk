@@ -61,8 +61,8 @@ def asked():
 
 
 OUT = str(CONFIG.output)
-# Hashes of users' files, remembered between runs.
-CONTENTS = Contents(CONFIG.output / ".contents.json")
+# Hashes of users' files, remembered between runs. A dry run makes no output folder for them.
+CONTENTS = Contents(CONFIG.output / ".contents.json", create=not PLANNING)
 ENVIRONMENT = f"{workflow.basedir}/envs/{'gpu' if CONFIG.compute.device == 'cuda' else 'cpu'}.yaml"
 GPUS = int(CONFIG.compute.device == "cuda")
 TRAINING_GPUS = GPUS * CONFIG.compute.devices

@@ -71,6 +71,13 @@ def test_nothing_is_remembered_where_nothing_can_be_written(file, tmp_path):
     assert Contents(memory).hash(file) == content_hash(file)
 
 
+def test_a_plan_makes_no_folder(file, tmp_path):
+    Contents(tmp_path / "results/memory.json", create=False).hash(file)
+    assert not (tmp_path / "results").exists()
+    Contents(tmp_path / "results/memory.json").hash(file)
+    assert (tmp_path / "results/memory.json").is_file()
+
+
 def test_the_data_of_a_tensorflow_checkpoint_count_with_its_index(tmp_path):
     index, data = tmp_path / "model.index", tmp_path / "model.data-00000-of-00001"
     index.write_bytes(b"names")
