@@ -188,7 +188,7 @@ def test_a_process_that_dies_is_told(raw, monkeypatch, tmp_path):
     (tmp_path / "dies.py").write_text("raise SystemExit('out of memory')")
     monkeypatch.setattr(inspection, "CHECKER", "dies")
     config = load_config(raw)
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     found = inspect_networks(config, devices=False)
     assert found["problems"] == ["networks: the process that checks them ended with out of memory"]
 
