@@ -11,9 +11,9 @@ from snakemake.io import is_flagged
 
 from pipeline.config import SRProgress
 from pipeline.config_file import load_config
-from pipeline.content import Contents
 from pipeline.config_paths import target_problems
 from pipeline.config_text import check_keys, without_empty
+from pipeline.content import Contents
 from pipeline.data.archive import is_archive
 from pipeline.data.inventory import clips_inventory, files_inventory, videos_inventory
 from pipeline.errors import PipelineError
