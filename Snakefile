@@ -33,7 +33,6 @@ if not workflow.overwrite_configfiles:
 
 
 include: "rules/common.smk"
-include: "rules/rows.smk"
 include: "rules/provenance.smk"
 include: "rules/data.smk"
 include: "rules/flow.smk"

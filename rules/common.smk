@@ -7,20 +7,18 @@ from pathlib import Path
 
 from snakemake.cli import get_argument_parser
 from snakemake.exceptions import WorkflowError
-from snakemake.io import is_flagged
 
 from pipeline.config import SRProgress
 from pipeline.config_file import load_config
 from pipeline.config_paths import target_problems
 from pipeline.config_text import check_keys, without_empty
 from pipeline.content import Contents
-from pipeline.data.archive import is_archive
 from pipeline.data.inventory import clips_inventory, files_inventory, videos_inventory
 from pipeline.errors import PipelineError
+from pipeline.experiment import Experiment, Given
 from pipeline.fingerprint import fingerprint
 from pipeline.preflight.inspection import Inspector
 from pipeline.preflight.report import check
-from pipeline.weights.location import resolve
 
 # A dry run plans without data and weights and says what is missing; any other run stops before its first job.
 PLANNING = workflow.output_settings.dryrun
@@ -60,7 +58,9 @@ def asked():
     return [target for target in targets if not workflow.is_rule(target)]
 
 
-OUT = str(CONFIG.output)
+EXPERIMENT = Experiment(CONFIG)
+ROWS, FILES, CODE = EXPERIMENT.rows, EXPERIMENT.files, EXPERIMENT.code
+OUT = FILES.out
 # Hashes of users' files, remembered between runs. A dry run makes no output folder for them.
 CONTENTS = Contents(CONFIG.output / ".contents.json", create=not PLANNING)
 ENVIRONMENT = f"{workflow.basedir}/envs/{'gpu' if CONFIG.compute.device == 'cuda' else 'cpu'}.yaml"
@@ -70,7 +70,7 @@ TRAINING_THREADS = CONFIG.compute.threads * CONFIG.compute.devices
 MODELS = CONFIG.superres.models
 METHODS = CONFIG.methods
 RECOGNIZERS = CONFIG.recognition.recognizers
-PICTURED = CONFIG.report.pictured
+TABLES = CONFIG.tables
 
 # Keys of a recogniser that its training, its scoring and the plan of frames read.
 TRAINING_KEYS = {
@@ -120,21 +120,24 @@ PLAN_KEYS = {
 }
 
 
+def one_of(names):
+    """Wildcard constraint: one of the names. Snakemake takes an empty one for none at all."""
+    return "|".join(map(re.escape, names)) or "(?!)"
+
+
 wildcard_constraints:
-    dataset="|".join(CONFIG.datasets),
-    model="|".join(MODELS),
-    source="|".join(["hr", *MODELS]),
+    dataset=one_of(CONFIG.datasets),
+    model=one_of(MODELS),
+    source=one_of(["hr", *MODELS]),
+    method=one_of(ROWS.scored),
+    pair=one_of(ROWS.pairs),
+    recognizer=one_of([*RECOGNIZERS, *ROWS.mixtures]),
     stream="spatial|temporal|joint",
     split="train|test",
     shard=r"\d+",
     engine="tvl1|flownet2",
     kind="sosr|tosr",
     part="videos|splits",
-
-
-def one_of(names):
-    """Wildcard constraint: one of the names. Snakemake takes an empty one for none at all."""
-    return "|".join(map(re.escape, names)) or "(?!)"
 
 
 def as_text(value, **options):
@@ -166,88 +169,24 @@ def as_map(sections, *keys):
     )
 
 
-def network_module(stage, network):
-    """Module of a network that the config names, for its fingerprint."""
-    return network if ":" in network else f"pipeline.{stage}.networks.{network}"
+def inputs(files):
+    """Files as inputs. A given one counts by content (``content_of``), not by its time stamp.
 
-
-def shards(dataset, split):
-    return range(getattr(CONFIG.datasets[dataset].shards, split))
-
-
-def frames_of(dataset, source, split, shard):
-    """Frame store of a source: the HR video itself, or what a model made of the LR video."""
-    if source == "hr":
-        return f"{OUT}/data/{dataset}/{split}-{shard}/hr.h5"
-    return f"{OUT}/superres/frames/{dataset}/{source}/{split}-{shard}.h5"
-
-
-def all_frames(dataset, source, split):
-    """Frame stores of a source, all shards."""
-    return [
-        frames_of(dataset, source, split, shard) for shard in shards(dataset, split)
-    ]
-
-
-def flow_of(dataset, source, split):
-    """Flow stores of a source, all shards."""
-    return [
-        f"{OUT}/flow/{dataset}/{source}/{split}-{shard}.h5"
-        for shard in shards(dataset, split)
-    ]
-
-
-def plan_of(wildcards):
-    """Training may read every frame and field; of a test clip only some are read."""
-    if wildcards.split == "train":
-        return []
-    return [f"{OUT}/recognition/{wildcards.dataset}/plan.json"]
-
-
-def importer(*weights):
-    """Module that reads weights that were not trained here, for the fingerprint of a job that has some."""
-    return ["pipeline.weights.published"] * any(weights)
-
-
-def training_modules(model):
-    """Modules that a training reaches by name: its networks, the losses that it uses, what reads weights."""
-    losses = MODELS[model].training.losses
-    modules = [
-        "pipeline.superres.training",
-        network_module("superres", MODELS[model].network),
-    ]
-    modules += [f"pipeline.superres.losses.{kind}" for kind, used in losses if used]
-    if losses.adversarial:
-        modules.append(network_module("superres", losses.adversarial.discriminator))
-    init = MODELS[model].init
-    features = losses.feature and CONFIG.superres.feature_network.weights
-    return modules + importer(init and MODELS[init].weights, features)
-
-
-def given(path):
-    """A file that the config names, as an input; nothing where it is missing and this run only plans.
-
-    Its content counts, through the job's params (``content_of``), and not its time stamp.
+    A run that only plans goes without given files that are missing.
     """
-    return [] if PLANNING and not os.path.exists(path) else [ancient(str(path))]
+    return [
+        ancient(str(file)) if isinstance(file, Given) else file
+        for file in files
+        if not (PLANNING and isinstance(file, Given) and not os.path.exists(file))
+    ]
 
 
 def content_of(files):
-    """Hashes of the given files among a job's inputs, as text for its params."""
-    paths = [Path(file) for file in files if is_flagged(file, "ancient")]
-    return json.dumps([CONTENTS.hash(path) for path in paths])
-
-
-def weights_of(model):
-    """Weights of a model: published, trained here, or none for a network without parameters."""
-    if MODELS[model].weights:
-        return given(MODELS[model].weights)
-    return [f"{OUT}/superres/models/{model}.pt"] if MODELS[model].training else []
-
-
-def init_weights(model):
-    """Weights that the training of a model starts from."""
-    return weights_of(MODELS[model].init) if MODELS[model].init else []
+    """Hashes of the given files among some, as text for a job's params."""
+    given = [file for file in files if isinstance(file, Given)]
+    return json.dumps(
+        [CONTENTS.hash(Path(f)) for f in given if os.path.exists(f) or not PLANNING]
+    )
 
 
 def sr_recipe(model):
@@ -258,90 +197,9 @@ def sr_recipe(model):
     return as_json(MODELS[model], "network", "args", training=training)
 
 
-def feature_weights(model):
-    weights = CONFIG.superres.feature_network.weights
-    return given(weights) if weights and MODELS[model].training.losses.feature else []
-
-
-def flow_weights(engine):
-    weights = CONFIG.flow.flownet2.weights
-    return given(weights) if weights and engine == "flownet2" else []
-
-
-def streams_of(recognizer):
-    return ["spatial", "temporal"] + ["joint"] * (
-        spec_of(recognizer).protocol == "st_resnet"
-    )
-
-
-def recognizer_modules(recognizer, streams):
-    """Modules that a recogniser's streams reach by name: the backbone, and what joins two of them."""
-    spec = spec_of(recognizer)
-    joint = [network_module("recognition", spec.protocol)] if "joint" in streams else []
-    return [network_module("recognition", spec.network), *joint]
-
-
-def published_stream(dataset, recognizer, stream):
-    """Weights of a stream that is not trained here; mixtures always are."""
-    if recognizer in MIXTURES:
-        return None
-    return RECOGNIZERS[recognizer].weights_for(stream, dataset)
-
-
-def recognizer_weights(dataset, recognizer, streams):
-    """Weights of some streams: published, or trained here."""
-    files = []
-    for stream in streams:
-        published = published_stream(dataset, recognizer, stream)
-        made = f"{OUT}/recognition/{dataset}/{recognizer}/{stream}.pt"
-        files += given(published) if published else [made]
-    return files
-
-
-def first_streams(stream):
-    """Streams whose weights the training of a stream starts from."""
-    return ["spatial", "temporal"] if stream == "joint" else []
-
-
-def recognizer_importer(dataset, recognizer, streams, initial=None):
-    """``importer`` of a job that reads these streams' weights, or initial ones."""
-    return importer(
-        initial, *(published_stream(dataset, recognizer, s) for s in streams)
-    )
-
-
-def initial_weights(recognizer):
-    """File of the weights that a recogniser's training starts from."""
-    named = spec_of(recognizer).initial_weights
-    try:
-        return given(resolve(named)) if named else []
-    except PipelineError:
-        return []  # only a dry run comes here without them
-
-
-def training_content(w):
-    """Hashes of given weights that the training of a stream starts from."""
-    streams = recognizer_weights(w.dataset, w.recognizer, first_streams(w.stream))
-    return content_of(streams + initial_weights(w.recognizer))
-
-
-def scoring_content(w, streams):
-    """Hashes of given weights that score these streams."""
-    return content_of(recognizer_weights(w.dataset, w.recognizer, streams))
-
-
-def scoring_code(w, streams):
-    """Fingerprint of what scores these streams."""
-    return fingerprint(
-        "pipeline.recognition.scoring",
-        *recognizer_modules(w.recognizer, streams),
-        *recognizer_importer(w.dataset, w.recognizer, streams),
-    )
-
-
 def recognizer_spec(recognizer, stream, dataset):
     """What the training of one stream on one data set reads."""
-    spec = spec_of(recognizer)
+    spec = ROWS.recognizer(recognizer)
     training = getattr(spec, stream).for_dataset(dataset).model_dump(mode="json")
     only_joint = {"temporal_pool": spec.temporal_pool} if stream == "joint" else {}
     return as_json(
@@ -349,35 +207,14 @@ def recognizer_spec(recognizer, stream, dataset):
     )
 
 
-def made_folder(name, part):
-    """Folder that a job makes for the videos or lists of a data set: the demo's, or an archive's content."""
-    data = CONFIG.datasets.get(name, CONFIG.training_videos)
-    root = data.root if part == "videos" else getattr(data, "splits", None)
-    if is_archive(root):
-        return [f"{OUT}/unpacked/{name}/{part}"]
-    folder = f"{OUT}/demo/{name}"
-    return [folder] if str(root) in (folder, f"{folder}/{part}") else []
-
-
-def archive_of(w):
-    """The archive that a job unpacks."""
-    data = CONFIG.datasets.get(w.name, CONFIG.training_videos)
-    return given(data.root if w.part == "videos" else data.splits)
-
-
-def below(root, folder):
-    """What a path adds to the folder that a job makes for it; all of the path where none does."""
-    return "" if is_archive(root) else str(root).removeprefix("".join(folder))
-
-
 def inventory(name):
     """Hash of what the listing of a data set's clips, or of the training videos, reads of users' files."""
-    data = CONFIG.datasets.get(name, CONFIG.training_videos)
+    data = FILES.data(name)
     roots = {"videos": data.root, "splits": getattr(data, "splits", None)}
     roots = {
         part: root
         for part, root in roots.items()
-        if root and not made_folder(name, part)
+        if root and not FILES.made_folder(name, part)
     }
     if PLANNING and not all(root.is_dir() for root in roots.values()):
         return "missing"

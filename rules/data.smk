@@ -24,7 +24,7 @@ rule generate_demo:
 
 rule unpack_archive:
     input:
-        archive_of,
+        lambda w: inputs(FILES.archive(w.name, w.part)),
     output:
         directory(f"{OUT}/unpacked/{{name}}/{{part}}"),
     log:
@@ -34,7 +34,7 @@ rule unpack_archive:
     conda:
         ENVIRONMENT
     params:
-        content=lambda w: content_of(archive_of(w)),
+        content=lambda w: content_of(FILES.archive(w.name, w.part)),
         code=fingerprint("pipeline.data.archive"),
     shell:
         "python -m pipeline unpack-archive --archive {input:q} --folder {output:q} 2> {log:q}"
@@ -42,8 +42,8 @@ rule unpack_archive:
 
 rule list_clips:
     input:
-        root=lambda w: made_folder(w.dataset, "videos"),
-        splits=lambda w: made_folder(w.dataset, "splits"),
+        root=lambda w: FILES.made_folder(w.dataset, "videos"),
+        splits=lambda w: FILES.made_folder(w.dataset, "splits"),
     output:
         manifest=f"{OUT}/data/{{dataset}}/manifest.csv",
         left_out=f"{OUT}/data/{{dataset}}/left_out.csv",
@@ -55,12 +55,8 @@ rule list_clips:
     params:
         # Not from `input`: Snakemake does not record such params, so a change of them would go unseen.
         # Below the input where it is generated: a path of the output folder would part the caches of runs.
-        root=lambda w: below(
-            CONFIG.datasets[w.dataset].root, made_folder(w.dataset, "videos")
-        ),
-        splits=lambda w: below(
-            CONFIG.datasets[w.dataset].splits, made_folder(w.dataset, "splits")
-        ),
+        root=lambda w: FILES.below(w.dataset, "videos"),
+        splits=lambda w: FILES.below(w.dataset, "splits"),
         files=lambda w: inventory(w.dataset),
         dataset=lambda w: as_json(
             CONFIG.datasets[w.dataset], "layout", "split", "classes", "shards"
@@ -93,7 +89,7 @@ rule prepare_clips:
 
 rule list_videos:
     input:
-        made_folder("training_videos", "videos"),
+        FILES.made_folder("training_videos", "videos"),
     output:
         manifest=f"{OUT}/data/training_videos/manifest.csv",
         left_out=f"{OUT}/data/training_videos/left_out.csv",
@@ -103,9 +99,7 @@ rule list_videos:
     conda:
         ENVIRONMENT
     params:
-        root=lambda w: below(
-            CONFIG.training_videos.root, made_folder("training_videos", "videos")
-        ),
+        root=FILES.below("training_videos", "videos"),
         files=lambda w: inventory("training_videos"),
         videos=as_json(CONFIG.training_videos, "size", "max_frames", "shards"),
         code=fingerprint("pipeline.data.listing"),

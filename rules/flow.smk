@@ -4,8 +4,8 @@
 rule extract_flow:
     input:
         manifest=f"{OUT}/data/{{dataset}}/manifest.csv",
-        plan=plan_of,
-        frames=lambda w: frames_of(w.dataset, w.source, w.split, w.shard),
+        plan=lambda w: FILES.plan(w.dataset, w.split),
+        frames=lambda w: FILES.frames(w.dataset, w.source, w.split, w.shard),
     output:
         f"{OUT}/flow/{{dataset}}/{{source}}/{{split}}-{{shard}}.h5",
     log:
@@ -30,7 +30,7 @@ rule extract_training_flow:
     input:
         manifest=f"{OUT}/data/training_videos/manifest.csv",
         frames=f"{OUT}/data/training_videos/train-{{shard}}/hr.h5",
-        weights=lambda w: flow_weights(w.engine),
+        weights=lambda w: inputs(FILES.flow_weights(w.engine)),
     output:
         f"{OUT}/flow/training_videos/{{engine}}-gap{{gap}}/{{shard}}.h5",
     log:
@@ -49,17 +49,13 @@ rule extract_training_flow:
         flow=lambda w: as_json(CONFIG.flow, w.engine),
         patches=as_json(CONFIG.patches, "frames_per_video", "margin"),
         seed=CONFIG.seed,
-        content=lambda w: content_of(flow_weights(w.engine)),
+        content=lambda w: content_of(FILES.flow_weights(w.engine)),
         compute=lambda w: (
             as_json(CONFIG.compute, "device", "threads")
             if w.engine == "flownet2"
             else "{}"
         ),
-        code=lambda w: fingerprint(
-            "pipeline.flow.extract_training",
-            f"pipeline.flow.{w.engine}",
-            *importer(*flow_weights(w.engine)),
-        ),
+        code=lambda w: fingerprint(*CODE.training_flow(w.engine)),
     shell:
         "python -m pipeline extract-training-flow --frames {input.frames:q} --manifest {input.manifest:q}"
         " --shard {params.shard} --engine {params.engine} --gap {params.gap} --flow {params.flow:q}"

@@ -1,25 +1,12 @@
 # Top-motion patches for SoSR (single frames) and ToSR (pairs).
 
-VIDEO_SHARDS = range(CONFIG.training_videos.shards)
-PATCH_FLOW = {
-    "sosr": f"{CONFIG.patches.spatial_flow}-gap1",
-    "tosr": f"tvl1-gap{CONFIG.patches.pair_gap}",
-}
-
 
 rule crop_patches:
     input:
         manifest=f"{OUT}/data/training_videos/manifest.csv",
-        hr=expand(
-            f"{OUT}/data/training_videos/train-{{shard}}/hr.h5", shard=VIDEO_SHARDS
-        ),
-        lr=expand(
-            f"{OUT}/data/training_videos/train-{{shard}}/lr.h5", shard=VIDEO_SHARDS
-        ),
-        flow=lambda w: expand(
-            f"{OUT}/flow/training_videos/{PATCH_FLOW[w.kind]}/{{shard}}.h5",
-            shard=VIDEO_SHARDS,
-        ),
+        hr=FILES.training_store("hr"),
+        lr=FILES.training_store("lr"),
+        flow=lambda w: FILES.training_flow(w.kind),
     output:
         patches=f"{OUT}/patches/{{kind}}.h5",
         counts=f"{OUT}/patches/{{kind}}.json",

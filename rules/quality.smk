@@ -5,8 +5,8 @@ rule measure_quality:
     input:
         manifest=f"{OUT}/data/{{dataset}}/manifest.csv",
         plan=f"{OUT}/recognition/{{dataset}}/plan.json",
-        frames=lambda w: frames_of(w.dataset, w.model, "test", w.shard),
-        hr=lambda w: frames_of(w.dataset, "hr", "test", w.shard),
+        frames=lambda w: FILES.frames(w.dataset, w.model, "test", w.shard),
+        hr=lambda w: FILES.frames(w.dataset, "hr", "test", w.shard),
         flow=f"{OUT}/flow/{{dataset}}/{{model}}/test-{{shard}}.h5",
         hr_flow=f"{OUT}/flow/{{dataset}}/hr/test-{{shard}}.h5",
     output:

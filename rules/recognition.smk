@@ -27,11 +27,9 @@ rule plan_frames:
 rule train_recognizer:
     input:
         manifest=f"{OUT}/data/{{dataset}}/manifest.csv",
-        frames=lambda w: all_frames(w.dataset, "hr", "train"),
-        flow=lambda w: flow_of(w.dataset, "hr", "train"),
-        init=lambda w: recognizer_weights(
-            w.dataset, w.recognizer, first_streams(w.stream)
-        ),
+        frames=lambda w: FILES.all_frames(w.dataset, "hr", "train"),
+        flow=lambda w: FILES.all_flow(w.dataset, "hr", "train"),
+        init=lambda w: inputs(FILES.start_weights(w.dataset, w.recognizer, w.stream)),
     output:
         f"{OUT}/recognition/{{dataset}}/{{recognizer}}/{{stream}}.pt",
     log:
@@ -55,16 +53,12 @@ rule train_recognizer:
         size=json.dumps(CONFIG.recognition.frame_size),
         compute=as_json(CONFIG.compute),
         seed=CONFIG.seed,
-        content=training_content,
+        content=lambda w: content_of(
+            FILES.start_weights(w.dataset, w.recognizer, w.stream)
+            + FILES.initial_weights(w.recognizer)
+        ),
         code=lambda w: fingerprint(
-            "pipeline.recognition.training",
-            *recognizer_modules(w.recognizer, [w.stream]),
-            *recognizer_importer(
-                w.dataset,
-                w.recognizer,
-                first_streams(w.stream),
-                RECOGNIZERS[w.recognizer].initial_weights,
-            ),
+            *CODE.train_recognizer(w.dataset, w.recognizer, w.stream)
         ),
     shell:
         "python -m pipeline train-recognizer --spec {params.spec:q} --stream {params.stream}"
@@ -77,19 +71,17 @@ rule train_recognizer:
 rule train_mixed_recognizer:
     input:
         manifest=f"{OUT}/data/{{dataset}}/manifest.csv",
-        frames=lambda w: all_frames(w.dataset, "hr", "train"),
-        flow=lambda w: flow_of(w.dataset, "hr", "train"),
-        low_frames=lambda w: all_frames(w.dataset, BASELINE, "train"),
-        low_flow=lambda w: flow_of(w.dataset, BASELINE, "train"),
-        init=lambda w: recognizer_weights(
-            w.dataset, w.recognizer, first_streams(w.stream)
-        ),
+        frames=lambda w: FILES.all_frames(w.dataset, "hr", "train"),
+        flow=lambda w: FILES.all_flow(w.dataset, "hr", "train"),
+        low_frames=lambda w: FILES.all_frames(w.dataset, ROWS.baseline, "train"),
+        low_flow=lambda w: FILES.all_flow(w.dataset, ROWS.baseline, "train"),
+        init=lambda w: inputs(FILES.start_weights(w.dataset, w.recognizer, w.stream)),
     output:
         f"{OUT}/recognition/{{dataset}}/{{recognizer}}/{{stream}}.pt",
     log:
         f"{OUT}/logs/train_mixed_recognizer/{{dataset}}-{{recognizer}}-{{stream}}.log",
     wildcard_constraints:
-        recognizer=one_of(MIXTURES),
+        recognizer=one_of(ROWS.mixtures),
     cache: True
     conda:
         ENVIRONMENT
@@ -100,18 +92,16 @@ rule train_mixed_recognizer:
     params:
         spec=lambda w: recognizer_spec(w.recognizer, w.stream, w.dataset),
         stream="{stream}",
-        ratio=lambda w: MIXTURES[w.recognizer][1],
+        ratio=lambda w: ROWS.mixtures[w.recognizer].ratio,
         dataset="{dataset}",
         layout=lambda w: CONFIG.datasets[w.dataset].layout,
         split=lambda w: CONFIG.datasets[w.dataset].split,
         size=json.dumps(CONFIG.recognition.frame_size),
         compute=as_json(CONFIG.compute),
         seed=CONFIG.seed,
-        content=training_content,
+        content=lambda w: content_of(FILES.initial_weights(w.recognizer)),
         code=lambda w: fingerprint(
-            "pipeline.recognition.mixtures",
-            *recognizer_modules(w.recognizer, [w.stream]),
-            *importer(spec_of(w.recognizer).initial_weights),
+            *CODE.train_recognizer(w.dataset, w.recognizer, w.stream)
         ),
     shell:
         "python -m pipeline train-mixed-recognizer --spec {params.spec:q} --stream {params.stream}"
@@ -125,10 +115,10 @@ rule train_mixed_recognizer:
 rule score_clips:
     input:
         manifest=f"{OUT}/data/{{dataset}}/manifest.csv",
-        frames=scored_frames,
-        flow=scored_flow,
-        weights=lambda w: recognizer_weights(
-            w.dataset, w.recognizer, scored_streams(w.recognizer, w.method)
+        frames=lambda w: FILES.scored_frames(w.dataset, w.recognizer, w.method, w.shard),
+        flow=lambda w: FILES.scored_flow(w.dataset, w.recognizer, w.method, w.shard),
+        weights=lambda w: inputs(
+            FILES.scoring_weights(w.dataset, w.recognizer, w.method)
         ),
     output:
         f"{OUT}/recognition/{{dataset}}/{{recognizer}}/scores/{{method}}/{{shard}}.npz",
@@ -144,18 +134,20 @@ rule score_clips:
         gpu_turn=GPUS,
     params:
         spec=lambda w: as_json(
-            spec_of(w.recognizer),
-            *SCORING_KEYS[spec_of(w.recognizer).protocol],
+            ROWS.recognizer(w.recognizer),
+            *SCORING_KEYS[ROWS.recognizer(w.recognizer).protocol],
         ),
         method="{method}",
         shard="{shard}",
-        streams=lambda w: json.dumps(scored_streams(w.recognizer, w.method)),
+        streams=lambda w: json.dumps(ROWS.scored_streams(w.recognizer, w.method)),
         layout=lambda w: CONFIG.datasets[w.dataset].layout,
         split=lambda w: CONFIG.datasets[w.dataset].split,
         size=json.dumps(CONFIG.recognition.frame_size),
         compute=INFERENCE,
-        content=lambda w: scoring_content(w, scored_streams(w.recognizer, w.method)),
-        code=lambda w: scoring_code(w, scored_streams(w.recognizer, w.method)),
+        content=lambda w: content_of(
+            FILES.scoring_weights(w.dataset, w.recognizer, w.method)
+        ),
+        code=lambda w: fingerprint(*CODE.score(w.dataset, w.recognizer, w.method)),
     shell:
         "python -m pipeline score-clips --spec {params.spec:q} --streams {params.streams:q}"
         " --weights {input.weights:q} --dataset {wildcards.dataset} --recognizer {wildcards.recognizer}"
@@ -169,11 +161,13 @@ rule score_clips:
 use rule score_clips as score_pair with:
     input:
         manifest=f"{OUT}/data/{{dataset}}/manifest.csv",
-        frames=lambda w: all_frames(
-            w.dataset, METHODS[PAIRS[w.pair].spatial].model, "test"
+        frames=lambda w: FILES.all_frames(
+            w.dataset, ROWS.source(w.pair, "spatial"), "test"
         ),
-        flow=lambda w: flow_of(w.dataset, METHODS[PAIRS[w.pair].temporal].model, "test"),
-        weights=lambda w: recognizer_weights(w.dataset, w.recognizer, ["joint"]),
+        flow=lambda w: FILES.all_flow(
+            w.dataset, ROWS.source(w.pair, "temporal"), "test"
+        ),
+        weights=lambda w: inputs(FILES.scoring_weights(w.dataset, w.recognizer, w.pair)),
     output:
         f"{OUT}/recognition/{{dataset}}/{{recognizer}}/pairs/{{pair}}.npz",
     log:
@@ -183,6 +177,8 @@ use rule score_clips as score_pair with:
     params:
         method="{pair}",
         shard="",
-        streams=json.dumps(["joint"]),
-        content=lambda w: scoring_content(w, ["joint"]),
-        code=lambda w: scoring_code(w, ["joint"]),
+        streams=lambda w: json.dumps(ROWS.scored_streams(w.recognizer, w.pair)),
+        content=lambda w: content_of(
+            FILES.scoring_weights(w.dataset, w.recognizer, w.pair)
+        ),
+        code=lambda w: fingerprint(*CODE.score(w.dataset, w.recognizer, w.pair)),

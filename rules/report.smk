@@ -3,7 +3,7 @@
 
 rule aggregate:
     input:
-        scores=scores_of(METHODS, CONFIG.datasets, RECOGNIZERS),
+        scores=FILES.scores(METHODS, CONFIG.datasets, RECOGNIZERS),
         manifests=expand(
             f"{OUT}/data/{{dataset}}/manifest.csv", dataset=CONFIG.datasets
         ),
@@ -35,11 +35,12 @@ rule draw_comparison:
         manifest=f"{OUT}/data/{{dataset}}/manifest.csv",
         plan=f"{OUT}/recognition/{{dataset}}/plan.json",
         frames=lambda w: [
-            frames_of(w.dataset, source_of(m, "spatial"), "test", 0) for m in PICTURED
+            FILES.frames(w.dataset, ROWS.source(row, "spatial"), "test", 0)
+            for row in ROWS.pictured
         ],
         flow=lambda w: [
-            f"{OUT}/flow/{w.dataset}/{source_of(m, 'temporal')}/test-0.h5"
-            for m in PICTURED
+            FILES.flow(w.dataset, ROWS.source(row, "temporal"), "test", 0)
+            for row in ROWS.pictured
         ],
     output:
         f"{OUT}/figures/{{dataset}}.png",
@@ -48,7 +49,7 @@ rule draw_comparison:
     conda:
         ENVIRONMENT
     params:
-        labels=as_text([METHODS[m].label or m for m in PICTURED]),
+        labels=as_text([METHODS[row].label or row for row in ROWS.pictured]),
         bound=CONFIG.flow.bound,
         code=fingerprint("pipeline.report.picture"),
     shell:

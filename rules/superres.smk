@@ -3,9 +3,9 @@
 
 rule train_sr:
     input:
-        patches=lambda w: f"{OUT}/patches/{MODELS[w.model].training.patches}.h5",
-        init=lambda w: init_weights(w.model),
-        features=lambda w: feature_weights(w.model),
+        patches=lambda w: FILES.patches(w.model),
+        init=lambda w: inputs(FILES.init_weights(w.model)),
+        features=lambda w: inputs(FILES.feature_weights(w.model)),
     output:
         f"{OUT}/superres/models/{{model}}.pt",
     log:
@@ -26,7 +26,9 @@ rule train_sr:
         progress=lambda w, threads: as_json(
             MODELS[w.model].training, *SRProgress.model_fields
         ),
-        content=lambda w: content_of(init_weights(w.model) + feature_weights(w.model)),
+        content=lambda w: content_of(
+            FILES.init_weights(w.model) + FILES.feature_weights(w.model)
+        ),
         features=lambda w: (
             as_json(CONFIG.superres.feature_network)
             if MODELS[w.model].training.losses.feature
@@ -34,7 +36,7 @@ rule train_sr:
         ),
         compute=as_json(CONFIG.compute),
         seed=CONFIG.seed,
-        code=lambda w: fingerprint(*training_modules(w.model)),
+        code=lambda w: fingerprint(*CODE.train_sr(w.model)),
     shell:
         "python -m pipeline train-sr --name {params.name} --model {params.model:q}"
         " --progress {params.progress:q} --feature-network {params.features:q} --compute {params.compute:q} --seed {params.seed}"
@@ -44,9 +46,9 @@ rule train_sr:
 rule super_resolve:
     input:
         manifest=f"{OUT}/data/{{dataset}}/manifest.csv",
-        plan=plan_of,
+        plan=lambda w: FILES.plan(w.dataset, w.split),
         lr=f"{OUT}/data/{{dataset}}/{{split}}-{{shard}}/lr.h5",
-        weights=lambda w: weights_of(w.model),
+        weights=lambda w: inputs(FILES.model_weights(w.model)),
     output:
         f"{OUT}/superres/frames/{{dataset}}/{{model}}/{{split}}-{{shard}}.h5",
     log:
@@ -63,12 +65,8 @@ rule super_resolve:
         model=lambda w: as_json(MODELS[w.model], "network", "args"),
         compute=INFERENCE,
         batch=CONFIG.superres.batch_pixels,
-        content=lambda w: content_of(weights_of(w.model)),
-        code=lambda w: fingerprint(
-            "pipeline.superres.inference",
-            network_module("superres", MODELS[w.model].network),
-            *importer(MODELS[w.model].weights),
-        ),
+        content=lambda w: content_of(FILES.model_weights(w.model)),
+        code=lambda w: fingerprint(*CODE.super_resolve(w.model)),
     shell:
         "python -m pipeline super-resolve --model {params.model:q} --weights {input.weights:q}"
         " --manifest {input.manifest:q} --split {wildcards.split} --shard {wildcards.shard} --lr {input.lr:q} --plan {input.plan:q}"

@@ -1,12 +1,24 @@
 # The tables beside Table 4.
 
-SR_ROWS = {n: m for n, m in METHODS.items() if m.model not in (None, "hr")}
-MEASURED = chosen(CONFIG.quality, "datasets", CONFIG.datasets)
+
+def datasets(table, *keys):
+    """The data sets that a table is made for, as text for one argument."""
+    return as_map({n: CONFIG.datasets[n] for n in ROWS.datasets_of(table)}, *keys)
+
+
+def recognizers(table, *keys):
+    """The recognisers that a table is made for, as text for one argument."""
+    return as_map({n: RECOGNIZERS[n] for n in ROWS.recognizers_of(table)}, *keys)
+
+
+def table_scores(table, rows):
+    """Score files of a table's rows."""
+    return FILES.scores(rows, ROWS.datasets_of(table), ROWS.recognizers_of(table))
 
 
 rule compare_rows:
     input:
-        scores=scores_of(METHODS, CONFIG.datasets, RECOGNIZERS),
+        scores=FILES.scores(METHODS, CONFIG.datasets, RECOGNIZERS),
     output:
         csv=f"{OUT}/tables/significance.csv",
         markdown=f"{OUT}/tables/significance.md",
@@ -29,10 +41,8 @@ rule compare_rows:
 
 rule tabulate_classes:
     input:
-        scores=lambda w: scores_of(
-            with_parts(getattr(TABLES, w.table).rows),
-            chosen(getattr(TABLES, w.table), "datasets", CONFIG.datasets),
-            chosen(getattr(TABLES, w.table), "recognizers", RECOGNIZERS),
+        scores=lambda w: table_scores(
+            TABLES.table1, ROWS.with_parts(TABLES.table1.rows)
         ),
     output:
         csv=f"{OUT}/tables/{{table}}.csv",
@@ -44,14 +54,10 @@ rule tabulate_classes:
     conda:
         ENVIRONMENT
     params:
-        methods=lambda w: as_map(with_parts(getattr(TABLES, w.table).rows)),
-        datasets=lambda w: as_map(
-            chosen(getattr(TABLES, w.table), "datasets", CONFIG.datasets), "label"
-        ),
-        recognizers=lambda w: as_map(
-            chosen(getattr(TABLES, w.table), "recognizers", RECOGNIZERS), *LABEL_KEYS
-        ),
-        table=lambda w: as_json(getattr(TABLES, w.table), "rows", "shown"),
+        methods=lambda w: as_map(ROWS.with_parts(TABLES.table1.rows)),
+        datasets=lambda w: datasets(TABLES.table1, "label"),
+        recognizers=lambda w: recognizers(TABLES.table1, *LABEL_KEYS),
+        table=lambda w: as_json(TABLES.table1, "rows", "shown"),
         report=as_json(CONFIG.report, "baseline", "caption"),
         code=fingerprint("pipeline.report.classes"),
     shell:
@@ -62,10 +68,8 @@ rule tabulate_classes:
 
 rule tabulate_ablation:
     input:
-        scores=lambda w: scores_of(
-            ablation_rows(w.table),
-            chosen(ABLATIONS[w.table], "datasets", CONFIG.datasets),
-            chosen(ABLATIONS[w.table], "recognizers", RECOGNIZERS),
+        scores=lambda w: table_scores(
+            ROWS.ablations[w.table], ROWS.ablation_rows(w.table)
         ),
     output:
         csv=f"{OUT}/tables/{{table}}.csv",
@@ -73,21 +77,15 @@ rule tabulate_ablation:
     log:
         f"{OUT}/logs/tabulate_ablation/{{table}}.log",
     wildcard_constraints:
-        table=one_of(ABLATIONS),
+        table=one_of(ROWS.ablations),
     conda:
         ENVIRONMENT
     params:
         name="{table}",
-        methods=lambda w: as_map(ablation_rows(w.table), "model"),
-        datasets=lambda w: as_map(
-            chosen(ABLATIONS[w.table], "datasets", CONFIG.datasets),
-            "label",
-            "published",
-        ),
-        recognizers=lambda w: as_map(
-            chosen(ABLATIONS[w.table], "recognizers", RECOGNIZERS), "label", "protocol"
-        ),
-        table=lambda w: as_json(ABLATIONS[w.table], "stream", "rows"),
+        methods=lambda w: as_map(ROWS.ablation_rows(w.table), "model"),
+        datasets=lambda w: datasets(ROWS.ablations[w.table], "label", "published"),
+        recognizers=lambda w: recognizers(ROWS.ablations[w.table], "label", "protocol"),
+        table=lambda w: as_json(ROWS.ablations[w.table], "stream", "rows"),
         report=as_json(CONFIG.report, "confidence", "caption"),
         code=fingerprint("pipeline.report.ablation"),
     shell:
@@ -99,14 +97,9 @@ rule tabulate_ablation:
 
 rule tabulate_pairings:
     input:
-        scores=scores_of(
-            METHODS,
-            chosen(PAIRINGS, "datasets", CONFIG.datasets),
-            chosen(PAIRINGS, "recognizers", RECOGNIZERS),
-        ),
-        pairs=pair_scores(
-            chosen(PAIRINGS, "datasets", CONFIG.datasets),
-            chosen(PAIRINGS, "recognizers", RECOGNIZERS),
+        scores=table_scores(TABLES.pairings, METHODS),
+        pairs=FILES.pair_scores(
+            ROWS.datasets_of(TABLES.pairings), ROWS.recognizers_of(TABLES.pairings)
         ),
     output:
         csv=f"{OUT}/tables/pairings.csv",
@@ -116,9 +109,9 @@ rule tabulate_pairings:
     conda:
         ENVIRONMENT
     params:
-        methods=as_map(METHODS | PAIRS),
-        datasets=as_map(chosen(PAIRINGS, "datasets", CONFIG.datasets), "label"),
-        recognizers=as_map(chosen(PAIRINGS, "recognizers", RECOGNIZERS), *LABEL_KEYS),
+        methods=as_map(METHODS | ROWS.pairs),
+        datasets=datasets(TABLES.pairings, "label"),
+        recognizers=recognizers(TABLES.pairings, *LABEL_KEYS),
         report=as_json(CONFIG.report, "confidence", "caption"),
         code=fingerprint("pipeline.report.pairings"),
     shell:
@@ -129,7 +122,7 @@ rule tabulate_pairings:
 
 rule tabulate_mixtures:
     input:
-        scores=lambda w: mixture_scores(getattr(TABLES, w.table)),
+        scores=FILES.mixture_scores(),
     output:
         csv=f"{OUT}/tables/{{table}}.csv",
         markdown=f"{OUT}/tables/{{table}}.md",
@@ -141,15 +134,11 @@ rule tabulate_mixtures:
     conda:
         ENVIRONMENT
     params:
-        methods=lambda w: as_map(with_parts(getattr(TABLES, w.table).rows)),
-        datasets=lambda w: as_map(
-            chosen(getattr(TABLES, w.table), "datasets", CONFIG.datasets), "label"
-        ),
-        recognizers=lambda w: as_map(
-            chosen(getattr(TABLES, w.table), "recognizers", RECOGNIZERS), *LABEL_KEYS
-        ),
-        trained=lambda w: json.dumps(trained_mixtures(getattr(TABLES, w.table))),
-        table=lambda w: as_json(getattr(TABLES, w.table), "ratios", "rows"),
+        methods=lambda w: as_map(ROWS.with_parts(TABLES.figure8.rows)),
+        datasets=lambda w: datasets(TABLES.figure8, "label"),
+        recognizers=lambda w: recognizers(TABLES.figure8, *LABEL_KEYS),
+        trained=lambda w: json.dumps(ROWS.trained_mixtures(TABLES.figure8)),
+        table=lambda w: as_json(TABLES.figure8, "ratios", "rows"),
         report=as_json(CONFIG.report, "confidence", "caption"),
         code=fingerprint("pipeline.report.mixtures"),
     shell:
@@ -161,12 +150,7 @@ rule tabulate_mixtures:
 
 rule tabulate_quality:
     input:
-        measured=[
-            f"{OUT}/quality/{dataset}/{model}/{shard}.csv"
-            for dataset in MEASURED
-            for model in dict.fromkeys(row.model for row in SR_ROWS.values())
-            for shard in shards(dataset, "test")
-        ],
+        measured=FILES.quality(),
     output:
         csv=f"{OUT}/tables/quality.csv",
         markdown=f"{OUT}/tables/quality.md",
@@ -175,8 +159,8 @@ rule tabulate_quality:
     conda:
         ENVIRONMENT
     params:
-        methods=as_map(SR_ROWS),
-        datasets=as_map(MEASURED, "label"),
+        methods=as_map(ROWS.measured),
+        datasets=datasets(CONFIG.quality, "label"),
         quality=as_json(CONFIG.quality, "channel", "border"),
         report=as_json(CONFIG.report, "caption"),
         code=fingerprint("pipeline.report.quality"),

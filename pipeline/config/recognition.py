@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -119,6 +119,7 @@ class RecognizerBase(Section):
 class TSN(RecognizerBase):
     """Temporal segment network (Wang et al. 2016): late fusion of two streams."""
 
+    streams: ClassVar = ("spatial", "temporal")
     protocol: Literal["tsn"] = Field("tsn", description="protocol")
     network: str = Field("bn_inception", description="backbone, a file in recognition/networks")
     flow_stack: PositiveInt = Field(5, description="consecutive flow fields per snippet")
@@ -141,6 +142,7 @@ class TSN(RecognizerBase):
 class STResNet(RecognizerBase):
     """Spatio-temporal residual network (Feichtenhofer et al. 2016): a joint network fuses."""
 
+    streams: ClassVar = ("spatial", "temporal", "joint")
     protocol: Literal["st_resnet"] = Field("st_resnet", description="protocol")
     network: str = Field("resnet50", description="backbone, a file in recognition/networks")
     flow_stack: PositiveInt = Field(10, description="flow fields around each frame")

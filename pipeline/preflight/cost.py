@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pipeline.config import Config, JointTraining, Recognizer, SRModel, StreamTraining
+from pipeline.experiment import TWO_STREAMS, Experiment
 from pipeline.preflight.counts import Clips, count_clips, count_videos
-from pipeline.preflight.graph import STREAMS, Graph, views
+from pipeline.preflight.reading import Reads, views
 from pipeline.preflight.throughput import GPU_TFLOPS, Measured, Operation, throughput
 
 BACKWARD = 3
@@ -49,7 +50,10 @@ class Estimate:
     ) -> None:
         self.config, self.clips, self.videos = config, clips, videos
         self.measured = measured or Measured()
-        self.graph = Graph(config)
+        experiment = Experiment(config)
+        self.rows, self.models, self.files = experiment.rows, experiment.models, experiment.files
+        self.reads = Reads(config)
+        self.trained_models = self.models.trained(self.rows.super_resolved)
         self.operations: dict[tuple[str, str], Operation] = {}
         self.packaged: set[str] = set()
         self.unknown: set[str] = set()
@@ -62,17 +66,18 @@ class Estimate:
     def _data(self) -> list[Work]:
         decode, prepare = self._core_hours("decode"), self._core_hours("prepare")
         sets = self.config.datasets
-        trained = {name: self.graph.recognizers_trained(name) for name in sets}
+        trained = {name: self._recognizers_trained(name) for name in sets}
         frames = {n: c.frames("test") + trained[n] * c.frames("train") for n, c in self.clips.items()}
         areas = {name: clips.pixels / FRAME for name, clips in self.clips.items()}
         all_frames = sum(areas[n] * (c.frames("train") + c.frames("test")) for n, c in self.clips.items())
         made = sum(frames[name] * areas[name] for name in sets)
-        videos = self.videos.frames("train") * self.videos.pixels / FRAME if self.graph.trained_models else 0
+        used = bool(self.trained_models)
+        videos = used * self.videos.frames("train") * self.videos.pixels / FRAME
         jobs = sum(d.shards.test + trained[name] * d.shards.train for name, d in sets.items())
         shards = self.config.training_videos.shards
-        used = bool(self.graph.trained_models)
+        archives = self.files.archives([*sets, *["training_videos"] * used])
         return [
-            Work("unpack_archive", len(self.graph.archives), size=self._archive_bytes()),
+            Work("unpack_archive", len(archives), size=self._archive_bytes()),
             Work("list_clips", len(sets), decode * all_frames),
             Work("prepare_clips", jobs, prepare * made, size=self._frame_bytes(made, low=True)),
             Work("list_videos", int(used), decode * videos),
@@ -80,22 +85,24 @@ class Estimate:
         ]
 
     def _flow(self) -> list[Work]:
-        config, graph = self.config, self.graph
+        config, rows = self.config, self.rows
         width, height = config.recognition.frame_size
         fields = jobs = 0
         for name, dataset in config.datasets.items():
             clips = self.clips[name]
-            jobs += dataset.shards.test * len(graph.flowed)
-            fields += graph.reads(clips.lengths["test"])[1] * len(graph.flowed)
-            if graph.recognizers_trained(name):
+            jobs += dataset.shards.test * len(rows.flow_sources)
+            fields += self.reads.count(clips.lengths["test"])[1] * len(rows.flow_sources)
+            if self._recognizers_trained(name):
                 jobs += dataset.shards.train
                 fields += clips.frames("train") - clips.clips("train")
         bytes_of_field = width * height * 2 * self._of("store/flow")
         hours = self._core_hours("flow") * width * height / PAIR
         count = min(config.patches.frames_per_video, max(self.videos.lengths["train"], default=0))
         pairs = count * self.videos.clips("train")
-        training = Work("extract_training_flow", config.training_videos.shards * len(graph.training_flows))
-        for engine, _ in graph.training_flows:
+        kinds = self.models.patch_kinds(self.trained_models)
+        flows = sorted({self.models.patch_flow(kind) for kind in kinds})
+        training = Work("extract_training_flow", config.training_videos.shards * len(flows))
+        for engine, _ in flows:
             # Stored unquantised, as 16 bits a component.
             training.size += pairs * self.videos.pixels * 4
             if engine == "tvl1":
@@ -108,20 +115,20 @@ class Estimate:
             Work("plan_frames", len(config.datasets)),
             Work("extract_flow", jobs, fields * hours, size=fields * bytes_of_field),
             training,
-            Work("crop_patches", len(graph.patch_kinds), size=self._patch_bytes(pairs)),
+            Work("crop_patches", len(kinds), size=self._patch_bytes(pairs, kinds)),
         ]
 
     def _superres(self) -> list[Work]:
-        config, graph = self.config, self.graph
-        training = Work("train_sr", len(graph.trained_models))
-        for name in graph.trained_models:
+        config, made = self.config, self.rows.super_resolved
+        training = Work("train_sr", len(self.trained_models))
+        for name in self.trained_models:
             self._add_training(training, config.superres.models[name])
         shards = sum(dataset.shards.test for dataset in config.datasets.values())
-        inference = Work("super_resolve", shards * len(graph.super_resolved))
+        inference = Work("super_resolve", shards * len(made))
         for clips in self.clips.values():
-            frames = graph.reads(clips.lengths["test"])[0] * clips.pixels / FRAME
-            inference.size += self._frame_bytes(frames) * len(graph.super_resolved)
-            for model in graph.super_resolved:
+            frames = self.reads.count(clips.lengths["test"])[0] * clips.pixels / FRAME
+            inference.size += self._frame_bytes(frames) * len(made)
+            for model in made:
                 if operation := sr_operation(config.superres.models[model]):
                     self._add(inference, operation, frames)
         return [training, inference]
@@ -144,15 +151,15 @@ class Estimate:
             self._add(work, discriminator, images * (1 + 3 * BACKWARD))
 
     def _recognition(self) -> list[Work]:
-        config, graph = self.config, self.graph
+        config, rows = self.config, self.rows
         training, scoring = Work("train_recognizer", 0), Work("score_clips", 0)
-        for name, spec in graph.recognizers.items():
+        for name, spec in rows.recognizers.items():
             for dataset in config.datasets:
-                for stream in graph.trained(name, dataset):
+                for stream in rows.trained_streams(name, dataset):
                     training.jobs += 1
                     self._add_stream(training, name, stream, getattr(spec, stream).for_dataset(dataset))
                 for row in config.methods:
-                    if streams := graph.scored(name, row):
+                    if streams := rows.scored_streams(name, row):
                         scoring.jobs += config.datasets[dataset].shards.test
                         seen = views(spec, streams, config.recognition.frame_size)
                         for stream, count in seen.items():
@@ -163,13 +170,13 @@ class Estimate:
     def _add_stream(
         self, work: Work, name: str, stream: str, training: StreamTraining | JointTraining
     ) -> None:
-        spec = self.graph.recognizers[name]
+        spec = self.rows.recognizers[name]
         if isinstance(training, JointTraining):
             seen = sum(stage.iterations * stage.batch_size * stage.frames for stage in training.stages)
         else:
             each = spec.train_snippets if spec.protocol == "tsn" else 1
             seen = training.iterations * training.batch_size * each
-        for part in STREAMS if stream == "joint" else (stream,):
+        for part in TWO_STREAMS if stream == "joint" else (stream,):
             self._add(work, stream_operation(spec, part), seen * BACKWARD)
 
     def _add(self, work: Work, operation: Operation, amount: float) -> None:
@@ -179,6 +186,10 @@ class Estimate:
             work.gpu_hours += hours
         else:
             work.cpu_hours += hours
+
+    def _recognizers_trained(self, dataset: str) -> bool:
+        """Whether any recogniser learns from the clips of a data set."""
+        return any(self.rows.trained_streams(name, dataset) for name in self.rows.recognizers)
 
     def _seconds(self, operation: Operation) -> float:
         """Of one pass: as measured on this machine, else as packaged, else none."""
@@ -205,7 +216,7 @@ class Estimate:
         """Size of a store of 320x240 frames, with their LR frames where asked."""
         return frames * FRAME * 3 * self._of("store/frames") * (17 / 16 if low else 1)
 
-    def _patch_bytes(self, pairs: float) -> float:
+    def _patch_bytes(self, pairs: float, kinds: list[str]) -> float:
         """Upper bound of the patch files: all crops kept, nothing compressed."""
         patches = self.config.patches
         pixels = patches.size**2
@@ -213,7 +224,7 @@ class Estimate:
             "sosr": pixels * (3 + 3 / 16 + 4),
             "tosr": pixels * (6 + 2 * patches.neighbours * 3 / 16 + 4),
         }
-        return sum(pairs * patches.crops * each[kind] for kind in self.graph.patch_kinds)
+        return sum(pairs * patches.crops * each[kind] for kind in kinds)
 
     def _archive_bytes(self) -> float:
         """Videos and lists hardly shrink in archives."""

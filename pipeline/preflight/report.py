@@ -79,7 +79,7 @@ def check(config: Config) -> str:
     estimate = Estimate(config, clips, videos, read_measured(config))
     work = estimate.work()
     lines = ["preflight:"]
-    if estimate.graph.trained_models:
+    if estimate.trained_models:
         lines += _entry("training_videos", videos.told)
     for name, counted in clips.items():
         lines += _entry(name, counted.told)

@@ -11,11 +11,12 @@ from pipeline.config import SRModel
 from pipeline.config_file import load_config
 from pipeline.data.manifest import DataError
 from pipeline.data.members import RAR_READERS
+from pipeline.experiment import Experiment
 from pipeline.preflight import cost, needs
 from pipeline.preflight.cost import Estimate, Work, sr_operation
 from pipeline.preflight.counts import Clips, count_clips, count_videos
-from pipeline.preflight.graph import Graph, views
 from pipeline.preflight.needs import find_needs
+from pipeline.preflight.reading import Reads, views
 from pipeline.preflight.report import PreflightError, check, preflight
 
 
@@ -182,7 +183,9 @@ def test_official_lists_have_the_published_counts(raw, real_data):
 
 
 def test_what_the_rows_need(raw):
-    graph = Graph(load(raw))
+    config = load(raw)
+    experiment = Experiment(config)
+    rows, models = experiment.rows, experiment.models
     trained = {
         "vdsr",
         "rcan",
@@ -198,14 +201,15 @@ def test_what_the_rows_need(raw):
         "vsr_duf_52",
         "tosr",
     }
-    assert set(graph.trained_models) == trained
-    assert set(graph.sources) == {"bicubic", "hr", *trained} - {
+    assert set(models.trained(rows.super_resolved)) == trained
+    assert set(rows.sources) == {"bicubic", "hr", *trained} - {
         *("srresnet", "rrdb"),
         *("spmc_motion", "spmc_fusion"),
     }
-    assert graph.training_flows == [("flownet2", 1), ("tvl1", 1)]
+    assert models.patch_kinds(trained) == ["sosr", "tosr"]
+    assert [models.patch_flow(kind) for kind in ("sosr", "tosr")] == [("flownet2", 1), ("tvl1", 1)]
     # Of a clip of 7 frames both recognisers read everything.
-    assert graph.reads(Counter({7: 3})) == (21, 18)
+    assert Reads(config).count(Counter({7: 3})) == (21, 18)
 
 
 def test_published_weights_take_trainings_away(raw):

@@ -1,0 +1,32 @@
+"""One answer to "what runs": what a configuration asks for, for the rules, preflight and tests alike."""
+
+from __future__ import annotations
+
+from pipeline.config import Config
+from pipeline.experiment.code import Code
+from pipeline.experiment.files import Files, Given
+from pipeline.experiment.models import Models
+from pipeline.experiment.rows import TWO_STREAMS, Mixture, Rows, mixture_name
+
+__all__ = ["TWO_STREAMS", "Experiment", "Given", "Mixture", "mixture_name"]
+
+
+class Experiment:
+    """What a checked configuration asks for. Nothing is read or computed but file names.
+
+    Attributes:
+        config: the configuration.
+        rows: rows, recognisers, their streams and the sources of their frames.
+        models: SR networks and their trainings.
+        files: what jobs read.
+        code: modules that jobs reach by name.
+
+    Example: ``Experiment(load_config(raw)).rows.scored_streams("tsn", "sosr")``
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.rows = Rows(config)
+        self.models = Models(config)
+        self.files = Files(config, self.rows, self.models)
+        self.code = Code(config, self.rows, self.files)

@@ -1,0 +1,70 @@
+"""Modules that jobs reach by name, for their fingerprints: what imports alone would not show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pipeline.config import Config
+from pipeline.experiment.files import Files, Given
+from pipeline.experiment.rows import Rows
+
+PUBLISHED = "pipeline.weights.published"
+"""Reads weights that were not trained here."""
+
+
+class Code:
+    """For each stage, the modules that its jobs load: networks, losses, importers of weights."""
+
+    def __init__(self, config: Config, rows: Rows, files: Files) -> None:
+        self.config, self.rows, self.files = config, rows, files
+
+    def training_flow(self, engine: str) -> list[str]:
+        """Of the flow of training videos."""
+        weights = self.files.flow_weights(engine)
+        return ["pipeline.flow.extract_training", f"pipeline.flow.{engine}", *_importer(weights)]
+
+    def train_sr(self, model: str) -> list[str]:
+        """Of a training: its networks, the losses that it uses, what reads weights."""
+        spec = self.config.superres.models[model]
+        assert spec.training is not None
+        losses = spec.training.losses
+        modules = ["pipeline.superres.training", _network("superres", spec.network)]
+        modules += [f"pipeline.superres.losses.{kind}" for kind, used in losses if used]
+        if losses.adversarial:
+            modules.append(_network("superres", losses.adversarial.discriminator))
+        starts = self.files.init_weights(model) + self.files.feature_weights(model)
+        return modules + _importer(starts)
+
+    def super_resolve(self, model: str) -> list[str]:
+        """Of the frames that a model makes."""
+        network = _network("superres", self.config.superres.models[model].network)
+        return ["pipeline.superres.inference", network, *_importer(self.files.model_weights(model))]
+
+    def train_recognizer(self, dataset: str, recognizer: str, stream: str) -> list[str]:
+        """Of the training of a stream, on HR or on a mixture."""
+        weights = self.files.start_weights(dataset, recognizer, stream)
+        named = self.rows.recognizer(recognizer).initial_weights
+        stage = "mixtures" if recognizer in self.rows.mixtures else "training"
+        importer = _importer(weights) or [PUBLISHED] * bool(named)
+        return [f"pipeline.recognition.{stage}", *self._recognizer(recognizer, [stream]), *importer]
+
+    def score(self, dataset: str, recognizer: str, method: str) -> list[str]:
+        """Of the scores of a row or a pair."""
+        streams = self.rows.scored_streams(recognizer, method)
+        weights = self.files.scoring_weights(dataset, recognizer, method)
+        return ["pipeline.recognition.scoring", *self._recognizer(recognizer, streams), *_importer(weights)]
+
+    def _recognizer(self, recognizer: str, streams: list[str]) -> list[str]:
+        """The backbone, and what joins two of them."""
+        spec = self.rows.recognizer(recognizer)
+        joint = [_network("recognition", spec.protocol)] if "joint" in streams else []
+        return [_network("recognition", spec.network), *joint]
+
+
+def _network(stage: str, network: str) -> str:
+    """Module of a network that the configuration names."""
+    return network if ":" in network else f"pipeline.{stage}.networks.{network}"
+
+
+def _importer(weights: Iterable[str]) -> list[str]:
+    return [PUBLISHED] * any(isinstance(path, Given) for path in weights)

@@ -1,0 +1,213 @@
+"""Where stages read and write: paths below the output folder, and files that the configuration gives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from pipeline.config import Config, Dataset, TrainingVideos
+from pipeline.data.members import is_archive
+from pipeline.errors import PipelineError
+from pipeline.experiment.models import Models
+from pipeline.experiment.rows import Rows
+from pipeline.weights.location import resolve
+
+
+class Given(str):
+    """Path of a file that the configuration names: its content counts, and not its time stamp."""
+
+
+class Files:
+    """What the jobs of the rules read, by wildcards. Every answer is a path or a list of paths."""
+
+    def __init__(self, config: Config, rows: Rows, models: Models) -> None:
+        self.config, self.rows, self.models = config, rows, models
+        self.out = str(config.output)
+
+    def shards(self, dataset: str, split: str) -> range:
+        """Numbers of the shards of a data set's split."""
+        return range(getattr(self.config.datasets[dataset].shards, split))
+
+    def frames(self, dataset: str, source: str, split: str, shard: int | str) -> str:
+        """Frame store of a source: the HR video itself, or what a model made of the LR video."""
+        if source == "hr":
+            return f"{self.out}/data/{dataset}/{split}-{shard}/hr.h5"
+        return f"{self.out}/superres/frames/{dataset}/{source}/{split}-{shard}.h5"
+
+    def all_frames(self, dataset: str, source: str, split: str) -> list[str]:
+        """Frame stores of a source, all shards."""
+        return [self.frames(dataset, source, split, shard) for shard in self.shards(dataset, split)]
+
+    def flow(self, dataset: str, source: str, split: str, shard: int | str) -> str:
+        """Flow store of a source."""
+        return f"{self.out}/flow/{dataset}/{source}/{split}-{shard}.h5"
+
+    def all_flow(self, dataset: str, source: str, split: str) -> list[str]:
+        """Flow stores of a source, all shards."""
+        return [self.flow(dataset, source, split, shard) for shard in self.shards(dataset, split)]
+
+    def plan(self, dataset: str, split: str) -> list[str]:
+        """Plan of the frames that are read: of a test clip only some, in training any."""
+        return [] if split == "train" else [f"{self.out}/recognition/{dataset}/plan.json"]
+
+    def training_store(self, part: str) -> list[str]:
+        """HR or LR frame stores of the training videos, all shards."""
+        shards = range(self.config.training_videos.shards)
+        return [f"{self.out}/data/training_videos/train-{shard}/{part}.h5" for shard in shards]
+
+    def training_flow(self, kind: str) -> list[str]:
+        """Flow stores of the training videos that a kind of patches is chosen by, all shards."""
+        engine, gap = self.models.patch_flow(kind)
+        shards = range(self.config.training_videos.shards)
+        return [f"{self.out}/flow/training_videos/{engine}-gap{gap}/{shard}.h5" for shard in shards]
+
+    def patches(self, model: str) -> str:
+        """Patches that a model learns from."""
+        training = self.config.superres.models[model].training
+        return f"{self.out}/patches/{training.patches if training else ''}.h5"
+
+    def model_weights(self, model: str) -> list[str]:
+        """Weights of a model: published, trained here, or none for a network without parameters."""
+        spec = self.config.superres.models[model]
+        if spec.weights:
+            return [Given(spec.weights)]
+        return [f"{self.out}/superres/models/{model}.pt"] if spec.training else []
+
+    def init_weights(self, model: str) -> list[str]:
+        """Weights that the training of a model starts from."""
+        init = self.config.superres.models[model].init
+        return self.model_weights(init) if init else []
+
+    def feature_weights(self, model: str) -> list[str]:
+        """Weights of the feature loss of a training."""
+        training = self.config.superres.models[model].training
+        weights = self.config.superres.feature_network.weights
+        return [Given(weights)] if weights and training and training.losses.feature else []
+
+    def flow_weights(self, engine: str) -> list[str]:
+        """Weights of what computes flow."""
+        weights = self.config.flow.flownet2.weights
+        return [Given(weights)] if weights and engine == "flownet2" else []
+
+    def published_stream(self, dataset: str, recognizer: str, stream: str) -> Path | None:
+        """Weights of a stream that is not trained here; mixtures always are."""
+        if recognizer in self.rows.mixtures:
+            return None
+        return self.rows.recognizer(recognizer).weights_for(stream, dataset)
+
+    def recognizer_weights(self, dataset: str, recognizer: str, streams: Iterable[str]) -> list[str]:
+        """Weights of some streams: published, or trained here."""
+        files = []
+        for stream in streams:
+            published = self.published_stream(dataset, recognizer, stream)
+            made = f"{self.out}/recognition/{dataset}/{recognizer}/{stream}.pt"
+            files.append(Given(published) if published else made)
+        return files
+
+    def scoring_weights(self, dataset: str, recognizer: str, method: str) -> list[str]:
+        """Weights of the streams that are scored for a row or a pair."""
+        streams = self.rows.scored_streams(recognizer, method)
+        return self.recognizer_weights(dataset, recognizer, streams)
+
+    def start_weights(self, dataset: str, recognizer: str, stream: str) -> list[str]:
+        """Weights of the streams that the training of a stream starts from."""
+        return self.recognizer_weights(dataset, recognizer, first_streams(stream))
+
+    def initial_weights(self, recognizer: str) -> list[str]:
+        """ImageNet weights that the training of a recogniser starts from."""
+        named = self.rows.recognizer(recognizer).initial_weights
+        try:
+            return [Given(resolve(named))] if named else []
+        except PipelineError:
+            return []  # only a dry run comes here without them
+
+    def scored_frames(self, dataset: str, recognizer: str, method: str, shard: str) -> list[str]:
+        """Frame store that the scored streams of a row read, if any does."""
+        if self.rows.scored_streams(recognizer, method) == ["temporal"]:
+            return []
+        return [self.frames(dataset, self.rows.source(method, "spatial"), "test", shard)]
+
+    def scored_flow(self, dataset: str, recognizer: str, method: str, shard: str) -> list[str]:
+        """Flow store that the scored streams of a row read, if any does."""
+        if self.rows.scored_streams(recognizer, method) == ["spatial"]:
+            return []
+        return [self.flow(dataset, self.rows.source(method, "temporal"), "test", shard)]
+
+    def scores(
+        self, methods: Iterable[str], datasets: Iterable[str], recognizers: Iterable[str]
+    ) -> list[str]:
+        """Score files of all shards of some rows."""
+        return [
+            f"{self.out}/recognition/{dataset}/{recognizer}/scores/{method}/{shard}.npz"
+            for dataset in datasets
+            for recognizer in recognizers
+            for method in methods
+            for shard in self.shards(dataset, "test")
+            if self.rows.scored_streams(recognizer, method)
+        ]
+
+    def pair_scores(self, datasets: Iterable[str], recognizers: Iterable[str]) -> list[str]:
+        """Score files of the pairs that no row shows, by the networks that see both streams."""
+        return [
+            f"{self.out}/recognition/{dataset}/{recognizer}/pairs/{pair}.npz"
+            for dataset in datasets
+            for recognizer in recognizers
+            if "joint" in self.rows.streams(recognizer)
+            for pair in self.rows.pairs
+        ]
+
+    def mixture_scores(self) -> list[str]:
+        """Score files of figure 8. Table 4's recogniser has scored the streams of pairings by their rows."""
+        table = self.config.tables.figure8
+        if table is None:
+            return []
+        files = []
+        for names in self.rows.trained_mixtures(table).values():
+            for name in names.values():
+                rows = table.rows if name in self.rows.mixtures else self.rows.with_parts(table.rows)
+                files += self.scores(rows, self.rows.datasets_of(table), [name])
+        return files
+
+    def quality(self) -> list[str]:
+        """Quality of each model's frames, all shards of the data sets that it is measured on."""
+        return [
+            f"{self.out}/quality/{dataset}/{model}/{shard}.csv"
+            for dataset in self.rows.datasets_of(self.config.quality)
+            for model in dict.fromkeys(row.model for row in self.rows.measured.values())
+            for shard in self.shards(dataset, "test")
+        ]
+
+    def made_folder(self, name: str, part: str) -> list[str]:
+        """Folder that a job makes for a data set's videos or lists: the demo's, or an archive's content."""
+        root = self._root(name, part)
+        if is_archive(root):
+            return [f"{self.out}/unpacked/{name}/{part}"]
+        folder = f"{self.out}/demo/{name}"
+        return [folder] if str(root) in (folder, f"{folder}/{part}") else []
+
+    def archive(self, name: str, part: str) -> list[str]:
+        """The archive that a job unpacks."""
+        return [Given(self._root(name, part))]
+
+    def archives(self, names: Iterable[str]) -> list[str]:
+        """All archives among the videos and lists of some data sets."""
+        roots = [self._root(name, part) for name in names for part in ("videos", "splits")]
+        return [Given(root) for root in roots if is_archive(root)]
+
+    def below(self, name: str, part: str) -> str:
+        """What a data set's path adds to the folder that a job makes for it; all of it where none does."""
+        root = self._root(name, part)
+        return "" if is_archive(root) else str(root).removeprefix("".join(self.made_folder(name, part)))
+
+    def _root(self, name: str, part: str) -> Path | None:
+        data = self.data(name)
+        return data.root if part == "videos" else getattr(data, "splits", None)
+
+    def data(self, name: str) -> Dataset | TrainingVideos:
+        """Section of a data set, or of the training videos."""
+        return self.config.datasets.get(name, self.config.training_videos)
+
+
+def first_streams(stream: str) -> list[str]:
+    """Streams whose weights the training of a stream starts from."""
+    return ["spatial", "temporal"] if stream == "joint" else []

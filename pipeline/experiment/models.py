@@ -1,0 +1,35 @@
+"""SR networks: which are trained, and what their training patches are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pipeline.config import Config
+
+
+class Models:
+    """The SR models of a configuration and their trainings."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.models = config.superres.models
+
+    def trained(self, wanted: Iterable[str]) -> list[str]:
+        """Networks that are trained for the wanted models: themselves, and those that they start from."""
+        pending, found = list(wanted), []
+        while pending:
+            name = pending.pop(0)
+            if self.models[name].training and name not in found:
+                found.append(name)
+                pending += [start] if (start := self.models[name].init) else []
+        return found
+
+    def patch_kinds(self, trained: Iterable[str]) -> list[str]:
+        """Kinds of training patches that some trainings read."""
+        trainings = (self.models[name].training for name in trained)
+        return sorted({training.patches for training in trainings if training})
+
+    def patch_flow(self, kind: str) -> tuple[str, int]:
+        """Engine and gap in frames of the flow that patches are chosen by."""
+        patches = self.config.patches
+        return {"sosr": (str(patches.spatial_flow), 1), "tosr": ("tvl1", patches.pair_gap)}[kind]
