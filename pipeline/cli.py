@@ -23,6 +23,7 @@ from pipeline import out_of_memory
 from pipeline.environment import describe_machine
 from pipeline.errors import PipelineError
 from pipeline.files import disk_full, free_space, no_space
+from pipeline.request import Request, describe
 from pipeline.termination import TerminatedError, signals_as_exceptions
 
 STAGES = {
@@ -111,13 +112,15 @@ def _say(line: str) -> None:
 
 
 def _parse(stage: str, function: Callable[..., None], arguments: list[str]) -> dict[str, Any]:
+    hints = typing.get_type_hints(function, include_extras=True)
+    requests = [hint for hint in hints.values() if _is_request(hint)]
     parser = argparse.ArgumentParser(
         prog=f"python -m pipeline {stage}",
         description=inspect.getdoc(function),
+        epilog="\n".join(f"REQUEST is JSON:\n{describe(request)}" for request in requests),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--traceback", action="store_true", help="show where an error came from")
-    hints = typing.get_type_hints(function, include_extras=True)
     for name, parameter in inspect.signature(function).parameters.items():
         required = parameter.default is inspect.Parameter.empty
         many = hints[name] == list[Path]
@@ -129,6 +132,7 @@ def _parse(stage: str, function: Callable[..., None], arguments: list[str]) -> d
             nargs="*" if many else "?",
             const=True if hints[name] is bool else None,
             type=_Argument(Path | None if many else hints[name]),
+            help="all settings of the stage, as below" if _is_request(hints[name]) else None,
             metavar=name.upper(),
         )
     values = vars(parser.parse_args(arguments))
@@ -136,11 +140,16 @@ def _parse(stage: str, function: Callable[..., None], arguments: list[str]) -> d
     return {k: [v for v in value if v] if isinstance(value, list) else value for k, value in values.items()}
 
 
+def _is_request(hint: Any) -> bool:
+    return inspect.isclass(hint) and issubclass(hint, Request)
+
+
 class _Argument:
     """Turns the text of one argument into a value of a type."""
 
     def __init__(self, hint: Any) -> None:
         self.adapter = TypeAdapter(hint)
+        self.request = hint if _is_request(hint) else None
         is_choice = typing.get_origin(hint) in (typing.Literal, typing.Union, types.UnionType)
         plain = set(typing.get_args(hint)) if is_choice else {hint}
         self.optional = type(None) in plain
@@ -150,6 +159,8 @@ class _Argument:
         if self.optional and text == "":
             return None
         try:
+            if self.request:
+                return self.request.read(text)
             if self.as_is:
                 return self.adapter.validate_python(text)
             return self.adapter.validate_json(text)
@@ -158,3 +169,5 @@ class _Argument:
                 f"{'.'.join(map(str, e['loc'])) or 'value'}: {e['msg']}" for e in error.errors()
             )
             raise argparse.ArgumentTypeError(f"{problems} (found {text!r})") from None
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(f"{error} (found {text!r})") from None

@@ -5,8 +5,6 @@ from __future__ import annotations
 import inspect
 import json
 import re
-import types
-import typing
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from pipeline.config import Config
+from pipeline.field_types import sections_in, type_name
 
 TARGET = Path(__file__).parent.parent / "docs" / "config.md"
 HEADER = """# Configuration
@@ -51,51 +50,18 @@ def _sections(key: str, model: type[BaseModel]) -> Iterator[str]:
         rows.append(
             {
                 "key": f"`{name}`",
-                "type": _type_name(field.annotation),
+                "type": type_name(field.annotation),
                 "default": _default(field),
                 "meaning": f"{field.description}{_limits(field.metadata)}",
             }
         )
-        for sub, inner in _models(field.annotation):
+        for sub, inner in sections_in(field.annotation):
             nested.append((f"{key}.{name}{sub}".strip("."), inner))
     yield f"## {f'`{key}`' if key else 'Top level'}\n"
     yield f"{inspect.getdoc(model)}\n"
     yield pd.DataFrame(rows).to_markdown(index=False) + "\n"
     for sub, inner in nested:
         yield from _sections(sub, inner)
-
-
-def _models(annotation: Any) -> Iterator[tuple[str, type[BaseModel]]]:
-    """Sections inside a field's type, with what stands after its key."""
-    if inspect.isclass(annotation) and issubclass(annotation, BaseModel):
-        yield "", annotation
-        return
-    arguments = [a for a in typing.get_args(annotation) if a is not type(None)]
-    under = ".NAME" if typing.get_origin(annotation) is dict else ""
-    for argument in arguments:
-        for sub, model in _models(argument):
-            several = sum(1 for a in arguments for _ in _models(a)) > 1
-            protocol = model.model_fields.get("protocol")
-            yield under + (f" (protocol: {protocol.default})" if several and protocol else "") + sub, model
-
-
-def _type_name(annotation: Any) -> str:
-    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
-    if origin is typing.Annotated:
-        return _type_name(arguments[0])
-    if origin in (typing.Union, types.UnionType):
-        return " or ".join(dict.fromkeys("null" if a is type(None) else _type_name(a) for a in arguments))
-    if origin is typing.Literal:
-        return " or ".join(f"`{a}`" for a in arguments)
-    if origin is dict:
-        return f"map of {_type_name(arguments[1])}" if arguments[1] is not Any else "map"
-    if origin is list:
-        return f"list of {_type_name(arguments[0])}"
-    if inspect.isclass(annotation) and issubclass(annotation, BaseModel):
-        return "section"
-    return {"str": "text", "int": "integer", "float": "number", "bool": "boolean"}.get(
-        annotation.__name__, annotation.__name__.lower()
-    )
 
 
 def _default(field: Any) -> str:

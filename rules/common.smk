@@ -169,6 +169,11 @@ def as_map(sections, *keys):
     )
 
 
+def asks(fill):
+    """A rule's param: the request that the experiment fills by the job's wildcards."""
+    return lambda wildcards: fill(**dict(wildcards.items())).text()
+
+
 def inputs(files):
     """Files as inputs. A given one counts by content (``content_of``), not by its time stamp.
 

@@ -18,11 +18,9 @@ rule measure_quality:
     conda:
         ENVIRONMENT
     params:
-        bound=CONFIG.flow.bound,
-        quality=as_json(CONFIG.quality, "channel", "border"),
+        request=asks(EXPERIMENT.requests.measure_quality),
         code=fingerprint("pipeline.quality.measure"),
     shell:
-        "python -m pipeline measure-quality --dataset {wildcards.dataset} --model {wildcards.model}"
-        " --manifest {input.manifest:q} --plan {input.plan:q} --shard {wildcards.shard}"
-        " --frames {input.frames:q} --hr {input.hr:q} --flow {input.flow:q} --hr-flow {input.hr_flow:q}"
-        " --bound {params.bound} --quality {params.quality:q} --out {output:q} 2> {log:q}"
+        "python -m pipeline measure-quality --request {params.request:q}"
+        " --manifest {input.manifest:q} --plan {input.plan:q} --frames {input.frames:q} --hr {input.hr:q}"
+        " --flow {input.flow:q} --hr-flow {input.hr_flow:q} --out {output:q} 2> {log:q}"

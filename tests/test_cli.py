@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import typing
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,26 @@ def test_every_stage_documents_its_arguments(stage, capsys):
     assert function.__doc__.splitlines()[0] in shown
     for argument in inspect.signature(function).parameters:
         assert f"--{argument.replace('_', '-')}" in shown
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_help_explains_every_field_of_a_request(stage, capsys):
+    module, _, name = STAGES[stage].partition(":")
+    hints = typing.get_type_hints(getattr(importlib.import_module(module), name))
+    if request := hints.get("request"):
+        with pytest.raises(SystemExit):
+            main([stage, "--help"])
+        shown = " ".join(capsys.readouterr().out.split())
+        for field, about in request.model_fields.items():
+            assert about.description, f"{stage}: {field} has no description"
+            assert field in shown
+            assert " ".join(about.description.split()) in shown
+
+
+def test_a_request_that_lacks_a_key_is_refused(capsys):
+    with pytest.raises(SystemExit):
+        main(["measure-quality", "--request", '{"channel": "y"}'])
+    assert "border: Field required" in capsys.readouterr().err
 
 
 NO_RULE = {"import-weights", "preflight"}

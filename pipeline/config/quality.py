@@ -9,8 +9,8 @@ from pydantic import Field
 from pipeline.config.section import SCALE, Name, Section
 
 
-class Quality(Section):
-    """PSNR, SSIM, flow and temporal profiles of super-resolved test frames against HR's."""
+class Measure(Section):
+    """What of two frames is compared."""
 
     channel: Literal["y", "rgb"] = Field(
         "y", description="y: luma of BT.601, studio range (MATLAB's rgb2ycbcr), or all three of rgb"
@@ -18,4 +18,9 @@ class Quality(Section):
     border: Annotated[int, Field(ge=0)] = Field(
         SCALE, description="pixels left out at each edge of a frame; the field leaves out the scale"
     )
+
+
+class Quality(Measure):
+    """PSNR, SSIM, flow and temporal profiles of super-resolved test frames against HR's."""
+
     datasets: list[Name] | None = Field(None, description="data sets; null: all")

@@ -6,6 +6,7 @@ from pipeline.config import Config
 from pipeline.experiment.code import Code
 from pipeline.experiment.files import Files, Given
 from pipeline.experiment.models import Models
+from pipeline.experiment.requests import Requests
 from pipeline.experiment.rows import TWO_STREAMS, Mixture, Rows, mixture_name
 
 __all__ = ["TWO_STREAMS", "Experiment", "Given", "Mixture", "mixture_name"]
@@ -20,6 +21,7 @@ class Experiment:
         models: SR networks and their trainings.
         files: what jobs read.
         code: modules that jobs reach by name.
+        requests: what jobs are asked.
 
     Example: ``Experiment(load_config(raw)).rows.scored_streams("tsn", "sosr")``
     """
@@ -30,3 +32,4 @@ class Experiment:
         self.models = Models(config)
         self.files = Files(config, self.rows, self.models)
         self.code = Code(config, self.rows, self.files)
+        self.requests = Requests(config, self.rows, self.files)

@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from pipeline.config import Quality
+from pipeline.config.quality import Measure
 from pipeline.csv_rows import write_rows
 from pipeline.data.manifest import Clip, read_manifest, select
 from pipeline.data.plan import ClipPlan, read_plan
 from pipeline.errors import PipelineError
 from pipeline.flow.quantise import dequantise
 from pipeline.quality.metrics import WINDOW, channels, endpoint_error, profile_error, ssim
+from pipeline.quality.request import MeasureQuality
 from pipeline.video.psnr import psnr
 from pipeline.video.store import ShardReader
 
@@ -25,17 +26,13 @@ class QualityError(PipelineError):
 
 
 def measure_quality(
-    dataset: str,
-    model: str,
+    request: MeasureQuality,
     manifest: Path,
     plan: Path,
-    shard: int,
     frames: Path,
     hr: Path,
     flow: Path,
     hr_flow: Path,
-    bound: float,
-    quality: Quality,
     out: Path,
 ) -> None:
     """Write a shard's quality as CSV, one line a clip, each number a mean over the clip.
@@ -46,21 +43,18 @@ def measure_quality(
     two. Memory holds a few frames. Source: supplement of the paper; pipeline.quality.metrics.
 
     Args:
-        dataset, model: names that the lines carry.
+        request: channel, border, the flow's bound, the shard, and names that the lines carry.
         manifest: the data set's clips.
         plan: what was super-resolved and flowed of each clip.
-        shard: test shard that the stores are of.
         frames, flow: stores of the model.
         hr, hr_flow: stores of HR.
-        bound: pixels that the flow's levels 0 and 255 stand for.
-        quality: channel and border.
         out: CSV with the columns COLUMNS.
 
     Raises:
         QualityError: a clip is not in the plan, or too small for the border and SSIM's window.
         StoreError: a store lacks a clip or a frame.
     """
-    clips = select(read_manifest(manifest), "test", shard)
+    clips = select(read_manifest(manifest), "test", request.shard)
     read = read_plan(plan)
     lines = []
     with (
@@ -69,28 +63,28 @@ def measure_quality(
         ShardReader(flow) as sr_flow,
         ShardReader(hr_flow) as reference,
     ):
-        for clip in tqdm(clips, desc=f"measure_quality {model}", unit="clip", mininterval=10):
+        for clip in tqdm(clips, desc=f"measure_quality {request.model}", unit="clip", mininterval=10):
             if clip.id not in read:
                 raise QualityError(f"{plan}: no clip {clip.id}, but {manifest} has it; make the plan again")
-            if min(clip.height, clip.width) < 2 * quality.border + WINDOW:
+            if min(clip.height, clip.width) < 2 * request.border + WINDOW:
                 raise QualityError(
-                    f"{clip.id} is {clip.width}x{clip.height}: without quality.border ({quality.border}) "
+                    f"{clip.id} is {clip.width}x{clip.height}: without quality.border ({request.border}) "
                     f"less than SSIM's window of {WINDOW} pixels is left; lower quality.border"
                 )
-            line = {"dataset": dataset, "model": model, "clip": clip.id}
-            line |= _frame_quality(clip, read[clip.id], sr_frames, hr_frames, quality)
-            lines.append(line | _flow_quality(clip, read[clip.id], sr_flow, reference, bound))
+            line = {"dataset": request.dataset, "model": request.model, "clip": clip.id}
+            line |= _frame_quality(clip, read[clip.id], sr_frames, hr_frames, request)
+            lines.append(line | _flow_quality(clip, read[clip.id], sr_flow, reference, request.bound))
     write_rows(out, COLUMNS, ([line[column] for column in COLUMNS] for line in lines))
 
 
 def _frame_quality(
-    clip: Clip, plan: ClipPlan, sr: ShardReader, hr: ShardReader, quality: Quality
+    clip: Clip, plan: ClipPlan, sr: ShardReader, hr: ShardReader, measure: Measure
 ) -> dict[str, float]:
     fields, previous = set(plan.fields), None
     psnrs, ssims, profiles = [], [], []
     for number in (n for n in plan.all_frames if n < clip.frames):
         ours, reference = (
-            channels(store.read(clip.id, [number])[0], quality.channel, quality.border) for store in (sr, hr)
+            channels(store.read(clip.id, [number])[0], measure.channel, measure.border) for store in (sr, hr)
         )
         psnrs.append(psnr(ours, reference))
         ssims.append(ssim(ours, reference))

@@ -11,6 +11,7 @@ from pipeline.data.manifest import Clip, write_manifest
 from pipeline.data.plan import ClipPlan, write_plan
 from pipeline.flow.quantise import quantise
 from pipeline.quality.measure import QualityError, measure_quality
+from pipeline.quality.request import MeasureQuality
 from pipeline.report.quality import tabulate_quality
 from pipeline.report.scores import ScoresError
 from pipeline.video.store import ShardWriter
@@ -67,9 +68,10 @@ def run(folder: Path, frames, shard_of: dict[str, int], quality: Quality) -> lis
                 moved = [quantise(still + np.float32([0.6 * f, 0.8 * f]), BOUND) for f in fields]
                 flow.add(clip.id, moved, index=fields)
         out = folder / f"{shard}.csv"
+        request = MeasureQuality.of(quality, dataset="set", model="m", shard=shard, bound=BOUND)
         measure_quality(
-            *("set", "m", folder / "manifest.csv", folder / "plan.json", shard),
-            *(stores["sr"], stores["hr"], stores["flow"], stores["hr_flow"], BOUND, quality, out),
+            *(request, folder / "manifest.csv", folder / "plan.json"),
+            *(stores["sr"], stores["hr"], stores["flow"], stores["hr_flow"], out),
         )
         outs.append(out)
     return outs

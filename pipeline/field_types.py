@@ -1,0 +1,45 @@
+"""Types of fields in words, and the sections inside them: for docs/config.md and ``--help``."""
+
+from __future__ import annotations
+
+import inspect
+import types
+import typing
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic import BaseModel
+
+
+def sections_in(annotation: Any) -> Iterator[tuple[str, type[BaseModel]]]:
+    """Sections inside a field's type, with what stands after its key."""
+    if inspect.isclass(annotation) and issubclass(annotation, BaseModel):
+        yield "", annotation
+        return
+    arguments = [a for a in typing.get_args(annotation) if a is not type(None)]
+    under = ".NAME" if typing.get_origin(annotation) is dict else ""
+    for argument in arguments:
+        for sub, model in sections_in(argument):
+            several = sum(1 for a in arguments for _ in sections_in(a)) > 1
+            protocol = model.model_fields.get("protocol")
+            yield under + (f" (protocol: {protocol.default})" if several and protocol else "") + sub, model
+
+
+def type_name(annotation: Any) -> str:
+    """A type in words, as for a table: "list of integer", "number or null"."""
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is typing.Annotated:
+        return type_name(arguments[0])
+    if origin in (typing.Union, types.UnionType):
+        return " or ".join(dict.fromkeys("null" if a is type(None) else type_name(a) for a in arguments))
+    if origin is typing.Literal:
+        return " or ".join(f"`{a}`" for a in arguments)
+    if origin is dict:
+        return f"map of {type_name(arguments[1])}" if arguments[1] is not Any else "map"
+    if origin is list:
+        return f"list of {type_name(arguments[0])}"
+    if inspect.isclass(annotation) and issubclass(annotation, BaseModel):
+        return "section"
+    return {"str": "text", "int": "integer", "float": "number", "bool": "boolean"}.get(
+        annotation.__name__, annotation.__name__.lower()
+    )

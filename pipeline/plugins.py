@@ -1,0 +1,98 @@
+"""How the configuration's names become classes: networks, losses, protocols, layouts and tables alike.
+
+A name is that of a file in the folder of its kind, or ``package.module:Class`` of anyone's own. A file holds
+one class of its kind; files whose names begin with an underscore hold what several share.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import json
+import pkgutil
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, SerializeAsAny, ValidationInfo, WrapValidator
+
+from pipeline.errors import PipelineError
+
+T = TypeVar("T")
+
+
+class PluginError(PipelineError, ValueError):
+    """A name behind which there is no class of the right kind; the message says what to write."""
+
+
+def find(base: type[T], name: str) -> type[T]:
+    """The class that a name stands for.
+
+    Args:
+        base: what the class must extend. Its ``HOME`` is the package that holds one file for each name.
+        name: a file of that package without its ending, or ``package.module:Class``.
+
+    Raises:
+        PluginError: no such file, module or class, or a class that does not extend ``base``.
+    """
+    module_name, _, class_name = name.partition(":")
+    if not class_name:
+        module_name = f"{base.HOME}.{name}"
+        if name not in names(base):
+            raise PluginError(f"no {name!r} among {', '.join(names(base))}; or give package.module:Class")
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        # A module that exists but imports something missing is another fault: show that one.
+        if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
+            raise
+        raise PluginError(
+            f"no module {module_name}; give package.module:Class or one of {', '.join(names(base))}"
+        ) from None
+    found = getattr(module, class_name, None) if class_name else _only_class(module, base)
+    if found is None:
+        raise PluginError(f"{module_name} has no {class_name or base.__name__}; name an existing class")
+    if not (inspect.isclass(found) and issubclass(found, base)):
+        raise PluginError(f"{name} does not extend {base.__name__} ({base.__module__})")
+    return found
+
+
+def names(base: type) -> list[str]:
+    """Names of the files in the folder of a kind."""
+    package = importlib.import_module(base.HOME)
+    return sorted(info.name for info in pkgutil.iter_modules(package.__path__) if info.name[0] != "_")
+
+
+def module_of(base: type, name: str) -> str:
+    """The module, or ``package.module:Class``, that a name stands for; nothing is imported."""
+    return name if ":" in name else f"{base.HOME}.{name}"
+
+
+def named(base: type[BaseModel], key: str) -> tuple[Any, ...]:
+    """Metadata of a field whose value is a section of the class that its ``key`` names.
+
+    Example: ``Layout = Annotated[LayoutBase, *named(LayoutBase, "layout")]``
+    """
+
+    def check(value: Any, handler: Any, info: ValidationInfo) -> Any:
+        if isinstance(value, base) or not isinstance(value, dict) or not isinstance(value.get(key), str):
+            return handler(value)
+        section = find(base, value[key])
+        # Strict about text and numbers as the rest of the file: in JSON, paths may be written as text.
+        if info.mode == "json":
+            return section.model_validate_json(json.dumps(value))
+        return section.model_validate(value)
+
+    return WrapValidator(check), SerializeAsAny()
+
+
+def _only_class(module: Any, base: type) -> Any:
+    own = [
+        value
+        for value in vars(module).values()
+        if inspect.isclass(value) and issubclass(value, base) and value.__module__ == module.__name__
+    ]
+    if len(own) > 1:
+        listed = ", ".join(cls.__name__ for cls in own)
+        raise PluginError(
+            f"{module.__name__} holds {listed}; a file holds one class that extends {base.__name__}"
+        )
+    return own[0] if own else None
