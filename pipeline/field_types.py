@@ -10,12 +10,21 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from pipeline.plugins import Kind, find, names
+
 
 def sections_in(annotation: Any) -> Iterator[tuple[str, type[BaseModel]]]:
     """Sections inside a field's type, with what stands after its key."""
     if inspect.isclass(annotation) and issubclass(annotation, BaseModel):
         yield "", annotation
         return
+    if typing.get_origin(annotation) is typing.Annotated:
+        kinds = [found for found in annotation.__metadata__ if isinstance(found, Kind)]
+        for kind in kinds:
+            for name in names(kind.base):
+                yield f" ({kind.key}: {name})", find(kind.base, name)
+        if kinds:
+            return
     arguments = [a for a in typing.get_args(annotation) if a is not type(None)]
     under = ".NAME" if typing.get_origin(annotation) is dict else ""
     for argument in arguments:

@@ -10,13 +10,20 @@ import importlib
 import inspect
 import json
 import pkgutil
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from pydantic import BaseModel, SerializeAsAny, ValidationInfo, WrapValidator
 
 from pipeline.errors import PipelineError
 
 T = TypeVar("T")
+
+
+class Kind(NamedTuple):
+    """What a field's section may be: any class of a kind, named by a key of the section."""
+
+    base: type
+    key: str
 
 
 class PluginError(PipelineError, ValueError):
@@ -81,7 +88,7 @@ def named(base: type[BaseModel], key: str) -> tuple[Any, ...]:
             return section.model_validate_json(json.dumps(value))
         return section.model_validate(value)
 
-    return WrapValidator(check), SerializeAsAny()
+    return WrapValidator(check), SerializeAsAny(), Kind(base, key)
 
 
 def _only_class(module: Any, base: type) -> Any:

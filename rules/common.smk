@@ -70,7 +70,6 @@ TRAINING_THREADS = CONFIG.compute.threads * CONFIG.compute.devices
 MODELS = CONFIG.superres.models
 METHODS = CONFIG.methods
 RECOGNIZERS = CONFIG.recognition.recognizers
-TABLES = CONFIG.tables
 
 # Keys of a recogniser that its training, its scoring and the plan of frames read.
 TRAINING_KEYS = {
@@ -112,8 +111,6 @@ SCORING_KEYS = {
         "test_frames",
     ],
 }
-# Keys of a recogniser that tables read.
-LABEL_KEYS = ["label", "protocol", "fusion"]
 PLAN_KEYS = {
     "tsn": ["protocol", "flow_stack", "test_snippets"],
     "st_resnet": ["protocol", "flow_stack", "test_frames"],
@@ -131,6 +128,7 @@ wildcard_constraints:
     source=one_of(["hr", *MODELS]),
     method=one_of(ROWS.scored),
     pair=one_of(ROWS.pairs),
+    table=one_of(ROWS.tables),
     recognizer=one_of([*RECOGNIZERS, *ROWS.mixtures]),
     stream="spatial|temporal|joint",
     split="train|test",
@@ -160,13 +158,6 @@ def as_json(section, *keys, **changes):
 
 # What inference reads of the compute section: one device.
 INFERENCE = as_json(CONFIG.compute, "device", "threads", "precision")
-
-
-def as_map(sections, *keys):
-    """The named keys of several config sections by name, as text for one argument."""
-    return as_text(
-        {name: json.loads(as_json(s, *keys)) for name, s in sections.items()}
-    )
 
 
 def asks(fill):

@@ -16,16 +16,12 @@ rule aggregate:
     conda:
         ENVIRONMENT
     params:
-        methods=as_map(METHODS),
-        datasets=as_map(CONFIG.datasets, "label", "published"),
-        recognizers=as_map(RECOGNIZERS, *LABEL_KEYS),
-        report=as_json(CONFIG.report, "confidence", "baseline", "caption"),
+        request=EXPERIMENT.requests.aggregate().text(),
         # No input: a run adds itself to it, and that changes no table.
         provenance=f"{OUT}/provenance.json",
         code=fingerprint("pipeline.report.aggregate"),
     shell:
-        "python -m pipeline aggregate --scores {input.scores:q} --methods {params.methods:q}"
-        " --datasets {params.datasets:q} --recognizers {params.recognizers:q} --report {params.report:q}"
+        "python -m pipeline aggregate --request {params.request:q} --scores {input.scores:q}"
         " --manifests {input.manifests:q} --left-out {input.left_out:q}"
         " --csv {output.csv:q} --markdown {output.markdown:q} --provenance {params.provenance:q} 2> {log:q}"
 

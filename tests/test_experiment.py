@@ -82,7 +82,8 @@ def test_streams_that_a_score_does_not_read_have_no_store(raw):
 
 
 def test_figure_8_scores_pairings_by_the_mixture_itself(raw):
-    found = names(experiment(raw).files.mixture_scores())
+    asked = experiment(raw)
+    found = names(asked.rows.tables["figure8"].reads(asked))
     assert found == [
         *(f"hmdb_demo/tsn/scores/{row}/0.npz" for row in ("bicubic", "sosr", "tosr", "hr")),
         *(f"hmdb_demo/tsn-mixed100/scores/{row}/0.npz" for row in ("hr", "bicubic", "sosr_tosr")),
@@ -102,19 +103,21 @@ def test_only_a_joint_network_scores_pairs(raw):
 
 def test_an_ablation_shows_table_4s_row_where_there_is_one(raw):
     rows = experiment(raw).rows
-    assert list(rows.ablation_rows("table2")) == ["vdsr", "vdsr_wmse", "sosr"]
+    table2 = rows.tables["table2"]
+    assert list(table2.scored_rows(rows)) == ["vdsr", "vdsr_wmse", "sosr"]
     raw["methods"]["renamed"] = raw["methods"].pop("sosr") | {"label": "Ours"}
     raw["methods"]["sosr_tosr"]["spatial"] = "renamed"
     raw["report"]["pictured"] = ["hr"]
     raw["tables"]["pairings"] = {"joint": ["vdsr"]}
-    assert list(experiment(raw).rows.ablation_rows("table2")) == ["vdsr", "vdsr_wmse", "renamed"]
+    assert list(table2.scored_rows(experiment(raw).rows)) == ["vdsr", "vdsr_wmse", "renamed"]
 
 
 def test_without_tables_there_are_only_table_4s_rows(raw):
     del raw["tables"]
     rows = experiment(raw).rows
     assert rows.scored == rows.methods
-    assert (rows.ablations, rows.mixtures) == ({}, {})
+    assert rows.mixtures == {}
+    assert list(rows.tables) == ["pairings", "quality", "significance"]
 
 
 def test_trainings_that_a_model_needs(raw):

@@ -34,16 +34,19 @@ def job(rule: str, **wildcards: str) -> str:
 
 
 # Tables of HMDB with TSN, and the rows whose scores they read.
-CLASSES = job("tabulate_classes", table="table1")
-LOSSES, WARP = (job("tabulate_ablation", table=t) for t in ("table2", "table3"))
-MIXTURES = job("tabulate_mixtures", table="figure8")
+CLASSES, LOSSES, WARP, MIXTURES, PAIRINGS, QUALITY, SIGNIFICANCE = (
+    job("tabulate", table=name)
+    for name in ("table1", "table2", "table3", "figure8", "pairings", "quality", "significance")
+)
+DRAWN = job("draw_table", table="figure8")
 TABLES = {
     CLASSES: {"hr", "bicubic", "vdsr"},
     LOSSES: {"vdsr", "vdsr_wmse", "sosr"},
     WARP: {"vdsr", "vdsr_warp", "vsr_duf_16", "tosr"},
     MIXTURES: {"hr", "bicubic", "sosr", "tosr"},
+    DRAWN: {"hr", "bicubic", "sosr", "tosr"},
 }
-WHOLE = {"compare_rows", "tabulate_pairings"}
+WHOLE = {SIGNIFICANCE, PAIRINGS}
 
 
 def scores(*methods: str, datasets=DATASETS, recognizers=tuple(STREAMS)) -> set[str]:
@@ -79,7 +82,7 @@ def score_hmdb(method: str, recognizer: str) -> str:
 def mixed_scores(*methods: str) -> set[str]:
     """Scores of figure 8's mixture on some rows."""
     tested = {"hr", "bicubic"} & set(methods) | ({"sosr_tosr"} if {"sosr", "tosr"} & set(methods) else set())
-    return {score_hmdb(m, MIXED) for m in tested} | ({MIXTURES} if tested else set())
+    return {score_hmdb(m, MIXED) for m in tested} | ({MIXTURES, DRAWN} if tested else set())
 
 
 def mixed(*streams: str) -> set[str]:
@@ -93,7 +96,7 @@ def mixed(*streams: str) -> set[str]:
 def quality(*rows: str) -> set[str]:
     """Quality of some rows on HMDB."""
     found = {job("measure_quality", dataset="hmdb_demo", model=m, shard="0") for m in set(rows) & set(ROWS)}
-    return found | {"tabulate_quality"} if found else found
+    return found | {QUALITY} if found else found
 
 
 def inference(*rows: str, datasets=DATASETS) -> set[str]:
@@ -180,7 +183,7 @@ LISTING = (
     {job("list_clips", dataset=d) for d in DATASETS} | {"list_videos"} | PREPARE | PLAN | TRAINING_FRAMES
 )
 DEMO = {job("generate_demo", name=n) for n in (*DATASETS, "training_videos")} | LISTING
-REPORT = AGGREGATE | WHOLE | set(TABLES) | {"tabulate_quality"}
+REPORT = AGGREGATE | WHOLE | set(TABLES) | {QUALITY}
 
 CODE = {
     "pipeline/data/demo/generate.py": DEMO,
@@ -208,12 +211,14 @@ CODE = {
     | mixed_scores("hr", "bicubic", "sosr"),
     "pipeline/quality/measure.py": quality(*ROWS),
     "pipeline/report/aggregate.py": AGGREGATE,
-    "pipeline/report/significance.py": AGGREGATE | {"compare_rows", LOSSES, WARP},
-    "pipeline/report/classes.py": {CLASSES},
-    "pipeline/report/ablation.py": {LOSSES, WARP},
-    "pipeline/report/pairings.py": {"tabulate_pairings"},
-    "pipeline/report/mixtures.py": {MIXTURES},
-    "pipeline/report/quality.py": {"tabulate_quality"},
+    "pipeline/report/significance.py": AGGREGATE | {SIGNIFICANCE, LOSSES, WARP},
+    "pipeline/report/tabulate.py": WHOLE | set(TABLES) | {QUALITY},
+    "pipeline/report/tables/significance.py": {SIGNIFICANCE},
+    "pipeline/report/tables/per_class.py": {CLASSES},
+    "pipeline/report/tables/ablation.py": {LOSSES, WARP},
+    "pipeline/report/tables/pairings.py": {PAIRINGS},
+    "pipeline/report/tables/mixtures.py": {MIXTURES, DRAWN},
+    "pipeline/report/tables/quality.py": {QUALITY},
     "pipeline/report/picture.py": pictures(),
     "pipeline/weights/checkpoint.py": trainings(*MODELS) | inference("bicubic") | LOW | recognizers(*STREAMS),
     "pipeline/weights/provenance.py": recognizers(*STREAMS),
@@ -239,14 +244,14 @@ CONFIG = {
         | {job("extract_flow", dataset="hmdb_demo", source="vdsr", split="train", shard="0")}
         | mixed("spatial", "temporal"),
     ),
-    "report.resamples": (99, {"compare_rows"}),
+    "report.resamples": (99, {SIGNIFICANCE}),
     "tables.table1.shown": (2, {CLASSES}),
     "tables.table3.rows": ([{"label": "VDSR", "model": "vdsr"}], {WARP}),
-    "tables.figure8.rows": (["hr", "sosr"], {MIXTURES, score_hmdb("sosr", MIXED)}),
+    "tables.figure8.rows": (["hr", "sosr"], {MIXTURES, DRAWN, score_hmdb("sosr", MIXED)}),
     # Pairs with HR are scored, the others stay.
     "tables.pairings.joint": (
         ["vdsr", "sosr", "tosr", "hr"],
-        {"tabulate_pairings"}
+        {PAIRINGS}
         | {
             job("score_pair", dataset=d, pair=pair, recognizer="st_resnet")
             for d in DATASETS
@@ -255,7 +260,7 @@ CONFIG = {
         },
     ),
     "quality.border": (0, quality(*ROWS)),
-    "methods.tosr.label": ("Temporal SR", AGGREGATE | WHOLE | {MIXTURES, "tabulate_quality"} | pictures()),
+    "methods.tosr.label": ("Temporal SR", AGGREGATE | WHOLE | {MIXTURES, DRAWN, QUALITY} | pictures()),
     "superres.models.tosr.training.losses.warp.sr": (0.5, trainings("tosr")),
     "superres.models.spmc.training.losses.motion.weight": (0.5, trainings("spmc")),
     "superres.models.rcan.training.frozen": (["head."], trainings("rcan")),
@@ -269,7 +274,7 @@ CONFIG = {
             *trainings("spmc", "vsr_duf_16", "vsr_duf_52", "vdsr_warp"),
         },
     ),
-    "recognition.recognizers.tsn.fusion": ([1.0, 2.0], AGGREGATE | WHOLE | {CLASSES, MIXTURES}),
+    "recognition.recognizers.tsn.fusion": ([1.0, 2.0], AGGREGATE | WHOLE | set(TABLES)),
     "recognition.recognizers.tsn.test_crops": (
         1,
         scores(*ROWS, *ABLATED, "hr", recognizers=("tsn",)) | mixed_scores("hr", "bicubic", "sosr"),

@@ -40,7 +40,7 @@ def test_all_tables_are_planned(project, arguments):
     # ST-ResNet's pairs of eleven rows, but for SoSR+ToSR, which is a row.
     assert jobs["score_pair"] == 2 * (11 * 10 - 1)
     assert jobs["train_mixed_recognizer"] == 2 * 2
-    assert jobs["tabulate_ablation"] == 2
+    assert jobs["tabulate"] == 7
 
 
 def test_official_lists_decide_the_splits(project, arguments, root, real_data):

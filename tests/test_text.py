@@ -101,7 +101,7 @@ def test_every_jobs_command_hands_them_on(root, config, tmp_path):
             if "word" in value:
                 found |= {words[0], *texts(json.loads(value))}
     expected = {f"Demo {TEXT}", f"set {TEXT}", f"net {TEXT}", f"hr {TEXT}", TEXT}
-    stages = {"list-clips", "aggregate", "compare-rows", "tabulate-classes", "draw-comparison"}
+    stages = {"list-clips", "aggregate", "tabulate", "draw-comparison"}
     assert expected | stages <= found
 
 

@@ -153,5 +153,5 @@ def test_table_4_needs_none_of_the_other_tables_jobs(micro_project):
         "train_sr model=vdsr_wmse",
         "super_resolve dataset=hmdb_demo model=vdsr_wmse shard=0 split=test",
         "score_clips dataset=hmdb_demo method=vdsr_wmse recognizer=tsn shard=0",
-        "tabulate_ablation table=table2",
+        "tabulate table=table2",
     }

@@ -44,14 +44,12 @@ from pipeline.config.superres import (
     SuperRes,
     WarpLoss,
 )
-from pipeline.config.tables import Ablation, AblationRow, Columns, Mixtures, PerClass, Tables
+from pipeline.config.tables import Columns, Table, Tables
 
 __all__ = [
     "SCALE",
     "TSN",
     "TVL1",
-    "Ablation",
-    "AblationRow",
     "AdversarialLoss",
     "Columns",
     "Compute",
@@ -68,10 +66,8 @@ __all__ = [
     "JointTraining",
     "Losses",
     "Method",
-    "Mixtures",
     "MotionLoss",
     "Patches",
-    "PerClass",
     "PixelLoss",
     "Quality",
     "Recognition",
@@ -86,6 +82,7 @@ __all__ = [
     "Shards",
     "StreamTraining",
     "SuperRes",
+    "Table",
     "Tables",
     "TrainingVideos",
     "WarpLoss",
@@ -109,6 +106,10 @@ class Config(Section):
     recognition: Recognition = Field(description="recognition")
     methods: dict[Name, Method] = Field(description="rows of Table 4, in order")
     quality: Quality = Field(default_factory=Quality, description="quality of super-resolved frames")
-    tables: Tables = Field(default_factory=Tables, description="the tables beside Table 4")
+    tables: Tables = Field(
+        default_factory=dict,
+        validate_default=True,
+        description="the tables beside Table 4; null takes one out",
+    )
     report: Report = Field(default_factory=Report, description="tables")
     compute: Compute = Field(default_factory=Compute, description="device, threads, precision")

@@ -1,16 +1,39 @@
-"""The tables beside Table 4: rows, columns and what is trained for them alone."""
+"""The tables beside Table 4: what every kind of them has. The kinds are files of report/tables."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from pydantic import Field, field_validator
+from pydantic import BeforeValidator, Field
 
-from pipeline.config.section import Name, PositiveInt, Section, Stream
+from pipeline.config.report import Method
+from pipeline.config.section import Name, Section, Stream
+from pipeline.plugins import named
+from pipeline.request import Request
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from pipeline.config import Config
+    from pipeline.experiment import Experiment
+    from pipeline.experiment.rows import Rows
+    from pipeline.report.tabulate import Made, TableData
+
+KINDS = {
+    "table1": "per_class",
+    "table2": "ablation",
+    "table3": "ablation",
+    "figure8": "mixtures",
+    "pairings": "pairings",
+    "quality": "quality",
+    "significance": "significance",
+}
+"""Kinds of the entries that are named as in the paper or as their kind: these need no key ``table``."""
+
+ALWAYS = ("pairings", "quality", "significance")
+"""Entries that stand in every configuration that does not take them out (``NAME: null``)."""
 
 
 class Columns(Section):
@@ -20,111 +43,104 @@ class Columns(Section):
     recognizers: list[Name] | None = Field(None, description="recognisers; null: all")
 
 
-class PerClass(Columns):
-    """Table 1: accuracy of each class, and which classes SR helps or harms most."""
-
-    rows: list[Name] = Field(["hr", "bicubic", "vdsr"], min_length=1, description="rows of methods")
-    shown: PositiveInt = Field(5, description="classes helped or harmed most that the Markdown names")
-
-
-class AblationRow(Section):
-    """A row of an ablation. Its model is trained only where a table has it."""
+class ModelRow(Section):
+    """A row of a table that shows a model. The model is trained and scored only where a table has it."""
 
     label: str = Field(description="name of the row")
     model: Name = Field(description="SR model")
 
 
-class Ablation(Columns):
-    """Tables 2 and 3: one stream's accuracy for the same network under several losses."""
-
-    stream: Stream = Field(description="stream that is scored")
-    rows: list[AblationRow] = Field(min_length=1, description="rows in order")
+class NoSettings(Request):
+    """A table reads nothing of the configuration but its own section."""
 
 
-class Mixtures(Columns):
-    """Figure 8: recognisers trained on mixtures of HR clips and enlarged LR clips."""
+class Table(Columns):
+    """Base of all tables: a section of the configuration that knows what it reads and how it is made.
 
-    ratios: list[Annotated[float, Field(ge=0, le=1)]] = Field(
-        [0.0, 0.25, 0.5, 0.75, 1.0],
-        min_length=1,
-        description="shares of LR among the training clips; 0 is Table 4's recogniser",
-    )
-    rows: list[Name] = Field(
-        ["hr", "bicubic", "sosr_tosr"], min_length=1, description="rows of methods that are tested on"
-    )
+    Attributes:
+        Settings: what else of the configuration it reads: keys of ``report`` and ``quality``, ``seed``.
+        figure: whether it has a picture as well (``draw``).
+    """
 
-    @field_validator("ratios")
-    @classmethod
-    def _in_order(cls, ratios: list[float]) -> list[float]:
-        if sorted(set(ratios)) != ratios:
-            raise ValueError("the ratios must rise, each once")
-        return ratios
+    HOME: ClassVar = "pipeline.report.tables"
+    Settings: ClassVar[type[Request]] = NoSettings
+    figure: ClassVar[bool] = False
 
-
-class Pairings(Columns):
-    """All pairs of a spatial with a temporal row, as in the paper's supplement."""
-
-    joint: list[Name] | None = Field(
-        None,
-        description="rows whose pairs ST-ResNet's joint network scores, each in a pass over the clips; "
-        "default: all that have a model",
+    table: str = Field(
+        description="kind: a file in report/tables, or package.module:Class; by its name table1 is "
+        "per_class, table2 and table3 are ablation, and figure8 is mixtures"
     )
 
+    def scored_rows(self, rows: Rows) -> dict[str, Method]:
+        """Rows whose scores it reads, and for pairings the rows of their streams; by default all."""
+        return rows.methods
 
-class Tables(Section):
-    """The paper's other tables; what is null is left out of the target ``tables``."""
+    def columns(self, experiment: Experiment) -> tuple[list[str], list[str]]:
+        """Data sets and recognisers that it is made for, in the configuration's order."""
+        return experiment.rows.datasets_of(self), experiment.rows.recognizers_of(self)
 
-    table1: PerClass | None = Field(None, description="per-class accuracy")
-    table2: Ablation | None = Field(None, description="losses of the spatial stream's SR")
-    table3: Ablation | None = Field(None, description="warp loss of the temporal stream's SR")
-    figure8: Mixtures | None = Field(None, description="recognisers trained on HR and LR")
-    pairings: Pairings = Field(
-        default_factory=Pairings, description="every spatial row with every temporal row"
-    )
+    def reads(self, experiment: Experiment) -> list[str]:
+        """Files that it is made from: by default the scores of its rows in its columns."""
+        return experiment.files.scores(self.scored_rows(experiment.rows), *self.columns(experiment))
+
+    def models(self) -> tuple[Stream, list[ModelRow]] | None:
+        """Models that it shows beside Table 4's rows, and the one stream that they are scored on."""
+        return None
+
+    def mixed_ratios(self) -> list[float]:
+        """Shares of LR clips for which its recognisers are trained once more."""
+        return []
+
+    def joint_pairs(self, methods: dict[str, Method]) -> list[tuple[str, str]]:
+        """Pairs of a spatial with a temporal row that a joint network scores for it."""
+        return []
+
+    def problems(self, key: str, config: Config) -> Iterator[str]:
+        """A line for each key of it that does not fit the rest; ``key`` is that of the table itself."""
+        yield from ()
+
+    def make(self, data: TableData) -> Made:
+        """The table: a frame for the CSV, and lines of Markdown. Raises ScoresError for missing scores."""
+        raise NotImplementedError
+
+    def draw(self, table: pd.DataFrame, path: Path) -> None:
+        """Draw the picture of a table from its CSV."""
+        raise NotImplementedError
+
+
+def _with_kinds(value: Any) -> Any:
+    """Entries with their kind where the name says it, and those that always stand there."""
+    if not isinstance(value, dict | None):
+        return value
+    entries = {name: {} for name in ALWAYS} | (value or {})
+    return {
+        name: {"table": KINDS[name]} | entry
+        if isinstance(entry, dict) and name in KINDS and "table" not in entry
+        else entry
+        for name, entry in entries.items()
+    }
+
+
+Tables = Annotated[dict[Name, Annotated[Table, *named(Table, "table")] | None], BeforeValidator(_with_kinds)]
 
 
 def table_problems(config: Config) -> Iterator[str]:
     """A line for each name in ``tables``, or in what they read, that points nowhere."""
-    yield from _row_problems(config)
     known = {"datasets": config.datasets, "recognizers": config.recognition.recognizers}
-    tables = {f"tables.{name}": table for name, table in config.tables if table}
+    tables = {f"tables.{name}": table for name, table in config.tables.items()}
     for key, table in {**tables, "quality": config.quality}.items():
+        wrong = False
         for columns, all_names in known.items():
             for name in getattr(table, columns, None) or ():
                 if name not in all_names:
+                    wrong = True
                     yield f"{key}.{columns}: {name!r} is not among this config's: {', '.join(all_names)}"
-    if config.tables.figure8:
-        yield from _mixture_problems(config)
+        if isinstance(table, Table) and not wrong:
+            yield from table.problems(key, config)
 
 
-def _row_problems(config: Config) -> Iterator[str]:
-    tables, methods, models = config.tables, config.methods, config.superres.models
-    for name, table in {"table1": tables.table1, "figure8": tables.figure8}.items():
-        for row in table.rows if table else ():
-            if row not in methods:
-                yield f"tables.{name}.rows: {row!r} is no row of methods; known: {', '.join(methods)}"
-    single = [name for name, row in methods.items() if row.model]
-    for row in tables.pairings.joint or ():
-        if row not in single:
-            yield f"tables.pairings.joint: {row!r} is no row with a model; known: {', '.join(single)}"
-    for name, table in {"table2": tables.table2, "table3": tables.table3}.items():
-        for row in table.rows if table else ():
-            if row.model not in models:
-                yield f"tables.{name}.rows: {row.model!r} is no model; known: {', '.join(models)}"
-            elif row.model in methods and methods[row.model].model != row.model:
-                yield f"methods.{row.model}: named like a model of tables.{name}, but another; rename it"
-
-
-def _mixture_problems(config: Config) -> Iterator[str]:
-    """Figure 8 needs the baseline's frames, and a recipe for every network that it trains."""
-    methods, mixtures = config.methods, config.tables.figure8
-    baseline = methods.get(config.report.baseline)
-    if baseline is None or baseline.model in (None, "hr"):
-        known = [name for name, row in methods.items() if row.model not in (None, "hr")]
-        found = config.report.baseline
-        yield f"report.baseline: {found!r} is no row with an SR model; known: {', '.join(known)}"
-    recognizers = config.recognition.recognizers
-    for name in mixtures.recognizers or recognizers:
-        for stream in ("spatial", "temporal", "joint"):
-            if name in recognizers and getattr(recognizers[name], stream, "none") is None:
-                yield f"recognition.recognizers.{name}.{stream}: missing, but tables.figure8 trains it"
+def unknown_rows(key: str, rows: list[str], config: Config) -> Iterator[str]:
+    """A line for each name among the rows of a table that is no row of ``methods``."""
+    for row in rows:
+        if row not in config.methods:
+            yield f"{key}.rows: {row!r} is no row of methods; known: {', '.join(config.methods)}"

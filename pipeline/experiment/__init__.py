@@ -7,9 +7,9 @@ from pipeline.experiment.code import Code
 from pipeline.experiment.files import Files, Given
 from pipeline.experiment.models import Models
 from pipeline.experiment.requests import Requests
-from pipeline.experiment.rows import TWO_STREAMS, Mixture, Rows, mixture_name
+from pipeline.experiment.rows import TWO_STREAMS, Mixture, Rows
 
-__all__ = ["TWO_STREAMS", "Experiment", "Given", "Mixture", "mixture_name"]
+__all__ = ["TWO_STREAMS", "Experiment", "Given", "Mixture"]
 
 
 class Experiment:
@@ -32,4 +32,4 @@ class Experiment:
         self.models = Models(config)
         self.files = Files(config, self.rows, self.models)
         self.code = Code(config, self.rows, self.files)
-        self.requests = Requests(config, self.rows, self.files)
+        self.requests = Requests(self)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pipeline.config import Config
+from pipeline.config import Config, Table
 from pipeline.experiment.files import Files, Given
 from pipeline.experiment.rows import Rows
+from pipeline.plugins import module_of
 
 PUBLISHED = "pipeline.weights.published"
 """Reads weights that were not trained here."""
@@ -53,6 +54,10 @@ class Code:
         streams = self.rows.scored_streams(recognizer, method)
         weights = self.files.scoring_weights(dataset, recognizer, method)
         return ["pipeline.recognition.scoring", *self._recognizer(recognizer, streams), *_importer(weights)]
+
+    def tabulate(self, table: str) -> list[str]:
+        """Of a table beside Table 4."""
+        return ["pipeline.report.tabulate", module_of(Table, self.rows.tables[table].table)]
 
     def _recognizer(self, recognizer: str, streams: list[str]) -> list[str]:
         """The backbone, and what joins two of them."""

@@ -156,23 +156,11 @@ class Files:
             for pair in self.rows.pairs
         ]
 
-    def mixture_scores(self) -> list[str]:
-        """Score files of figure 8. Table 4's recogniser has scored the streams of pairings by their rows."""
-        table = self.config.tables.figure8
-        if table is None:
-            return []
-        files = []
-        for names in self.rows.trained_mixtures(table).values():
-            for name in names.values():
-                rows = table.rows if name in self.rows.mixtures else self.rows.with_parts(table.rows)
-                files += self.scores(rows, self.rows.datasets_of(table), [name])
-        return files
-
-    def quality(self) -> list[str]:
-        """Quality of each model's frames, all shards of the data sets that it is measured on."""
+    def quality(self, datasets: Iterable[str]) -> list[str]:
+        """Quality of each model's frames, all shards of some data sets."""
         return [
             f"{self.out}/quality/{dataset}/{model}/{shard}.csv"
-            for dataset in self.rows.datasets_of(self.config.quality)
+            for dataset in datasets
             for model in dict.fromkeys(row.model for row in self.rows.measured.values())
             for shard in self.shards(dataset, "test")
         ]

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import permutations
 from typing import NamedTuple
 
-from pipeline.config import Ablation, Columns, Config, Method, Mixtures, Recognizer
+from pipeline.config import Columns, Config, Method, Recognizer, Table
+from pipeline.experiment.names import mixture_name
 
 TWO_STREAMS = ("spatial", "temporal")
 
 
 class Mixture(NamedTuple):
-    """A recogniser of figure 8: whose network and recipe it has, and its share of LR clips."""
+    """A recogniser trained on HR and LR: whose network and recipe it has, and its share of LR clips."""
 
     recognizer: str
     ratio: float
@@ -23,9 +23,9 @@ class Rows:
 
     Attributes:
         methods: rows of Table 4.
-        ablations: Tables 2 and 3, those that are asked for.
-        scored: rows of Table 4, and models of ablations that no such row shows, under their own names.
-        mixtures: figure 8's recognisers by name.
+        tables: the tables beside Table 4.
+        scored: rows of Table 4, and models of other tables that no such row shows, under their own names.
+        mixtures: recognisers by name that are trained with a share of LR.
         pairs: pairs of rows that no row shows, as rows; only a joint network scores them.
         baseline: model whose frames stand for LR.
         pictured: rows that the figures show.
@@ -35,17 +35,17 @@ class Rows:
         self.config = config
         self.recognizers = config.recognition.recognizers
         self.methods = config.methods
-        tables = {"table2": config.tables.table2, "table3": config.tables.table3}
-        self.ablations: dict[str, Ablation] = {name: table for name, table in tables.items() if table}
+        self.tables: dict[str, Table] = {name: table for name, table in config.tables.items() if table}
+        shown = [models for table in self.tables.values() if (models := table.models())]
         # The row of Table 4 that shows a model, the first if there are several.
         self._shown = {row.model: name for name, row in reversed(self.methods.items()) if row.model}
-        self._ablated = {
-            row.model: Method(label=row.label, model=row.model)
-            for table in self.ablations.values()
-            for row in table.rows
-            if row.model not in self._shown
+        others = [(row, stream) for stream, rows in shown for row in rows if row.model not in self._shown]
+        self._other_streams: dict[str, set[str]] = {}
+        for row, stream in others:
+            self._other_streams.setdefault(row.model, set()).add(stream)
+        self.scored: dict[str, Method] = self.methods | {
+            row.model: Method(label=row.label, model=row.model) for row, _ in others
         }
-        self.scored: dict[str, Method] = self.methods | self._ablated
         self.mixtures = self._find_mixtures()
         self.pairs = self._find_pairs()
         baseline = self.methods.get(config.report.baseline)
@@ -53,23 +53,19 @@ class Rows:
         self.pictured = config.report.pictured
 
     def _find_mixtures(self) -> dict[str, Mixture]:
-        table = self.config.tables.figure8
-        if table is None:
-            return {}
         return {
             mixture_name(recognizer, ratio): Mixture(recognizer, ratio)
+            for table in self.tables.values()
             for recognizer in self.recognizers_of(table)
-            for ratio in table.ratios
-            if ratio
+            for ratio in table.mixed_ratios()
         }
 
     def _find_pairs(self) -> dict[str, Method]:
         shown = {(row.spatial, row.temporal) for row in self.methods.values()}
-        joint = self.config.tables.pairings.joint
-        paired = [name for name, row in self.methods.items() if row.model] if joint is None else joint
         return {
             f"{spatial}+{temporal}": Method(spatial=spatial, temporal=temporal)
-            for spatial, temporal in permutations(paired, 2)
+            for table in self.tables.values()
+            for spatial, temporal in table.joint_pairs(self.methods)
             if (spatial, temporal) not in shown
         }
 
@@ -98,15 +94,10 @@ class Rows:
         """Streams that are scored for a row.
 
         A pairing's streams are scored by its two rows; only a joint network sees both of them. A mixture
-        scores all streams of its few rows, and an ablation the streams of its tables.
+        scores all streams of its few rows, and a model of another table the streams of its tables.
         """
-        if method in self._ablated:
-            return [
-                stream
-                for stream in TWO_STREAMS
-                for table in self.ablations.values()
-                if table.stream == stream and method in [row.model for row in table.rows]
-            ]
+        if method in self._other_streams:
+            return [stream for stream in TWO_STREAMS if stream in self._other_streams[method]]
         streams = self.streams(recognizer)
         row = self.methods.get(method) or self.pairs[method]
         if row.model or recognizer in self.mixtures:
@@ -150,19 +141,6 @@ class Rows:
         parts = {getattr(self.methods[row], stream) for row in rows for stream in TWO_STREAMS}
         return {name: row for name, row in self.methods.items() if name in {*rows, *parts}}
 
-    def ablation_rows(self, table: str) -> dict[str, Method]:
-        """Scored rows of an ablation, in its order: rows of Table 4 where one shows the model."""
-        names = [self._shown.get(row.model, row.model) for row in self.ablations[table].rows]
-        return {name: self.scored[name] for name in names}
-
-    def trained_mixtures(self, table: Mixtures) -> dict[str, dict[str, str]]:
-        """For each recogniser of figure 8 and each ratio, the name that its scores carry."""
-        return {
-            recognizer: {str(ratio): mixture_name(recognizer, ratio) for ratio in table.ratios}
-            for recognizer in self.recognizers_of(table)
-        }
-
-
-def mixture_name(recognizer: str, ratio: float) -> str:
-    """Name of a recogniser that was trained with a share of LR; without any it is the plain one."""
-    return f"{recognizer}-mixed{100 * ratio:g}" if ratio else recognizer
+    def of_models(self, models: Iterable[str]) -> dict[str, Method]:
+        """Scored rows of models, without labels: rows of Table 4 where one shows the model."""
+        return {self._shown.get(model, model): Method(model=model) for model in models}

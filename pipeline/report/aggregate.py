@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipeline.config import Method, Recognizer, Report
 from pipeline.data.losses import summarise_losses
 from pipeline.files import atomic_path
 from pipeline.report.accuracy import measure
 from pipeline.report.made_by import made_by
 from pipeline.report.published import published_accuracy
+from pipeline.report.request import Aggregate
 from pipeline.report.rows import Names, Rows, columns, markdown_table, write_markdown
 from pipeline.report.scores import STREAMS
 from pipeline.report.significance import compare, correctness
@@ -38,11 +38,8 @@ class Cell:
 
 
 def aggregate(
+    request: Aggregate,
     scores: list[Path],
-    methods: dict[str, Method],
-    datasets: dict[str, dict[str, str | None]],
-    recognizers: dict[str, Recognizer],
-    report: Report,
     csv: Path,
     markdown: Path,
     manifests: list[Path],
@@ -52,39 +49,37 @@ def aggregate(
     """Compute Table 4 (section 4.2) from the clips' scores.
 
     Args:
+        request: rows, columns, baseline, level of the intervals and tests; a pairing takes each stream's
+            scores from its two rows.
         scores: files of ``score_clips``: every data set, recogniser, row and shard, in any order.
-        methods: rows in order; a pairing takes each stream's scores from its two rows.
-        datasets: ``label`` and ``published`` of each data set, in order.
-        recognizers: ``label``, ``protocol`` and, for TSN, the ``fusion`` weights, in order.
-        report: level of the intervals and tests, the baseline and the caption.
         csv: the table, one row a method: top-1, mean per-class accuracy, interval and the paper's value
             of every data set x recogniser x stream, in percent, and the number of clips.
         markdown: the same for reading, with a sign at what is beyond noise.
         manifests: the data sets' manifests, in order.
         left_out: what was left out of each, in order; the Markdown ends with how many clips were lost.
         provenance: the record of runs, of which the Markdown's last line tells.
+
     Raises:
         ScoresError: if a row's scores are missing, or two rows were scored on different clips.
     """
-    cells = _cells(Rows(scores, methods, recognizers), datasets, report)
-    table = pd.DataFrame([vars(cell) for cell in cells])
-    names = Names(methods, datasets, recognizers)
+    rows, names = Rows(scores, request), Names(request)
+    table = pd.DataFrame([vars(cell) for cell in _cells(rows, request)])
     with atomic_path(csv) as path:
         _wide(table, names).to_csv(path, index=False, float_format="%.2f")
     title = "Table 4: recognition accuracy of x4 super-resolved video"
     losses = summarise_losses(names.datasets.values(), manifests, left_out)
-    lines = [*_lines(table, names, _hr(methods), report), "", losses, *made_by(provenance)]
-    write_markdown(markdown, title, report.caption, lines)
+    lines = [*_lines(table, names, _hr(rows), request), "", losses, *made_by(provenance)]
+    write_markdown(markdown, title, request.caption, lines)
 
 
-def _cells(rows: Rows, datasets: dict[str, dict[str, str | None]], report: Report) -> Iterator[Cell]:
+def _cells(rows: Rows, request: Aggregate) -> Iterator[Cell]:
     paper = published_accuracy()
-    for dataset, recognizer in columns(datasets, rows.recognizers):
-        protocol = rows.recognizers[recognizer].protocol
+    for dataset, recognizer in columns(request):
+        about = rows.datasets[dataset].published, rows.recognizers[recognizer].protocol
         for stream in STREAMS:
-            marks = _marks(rows, dataset, recognizer, stream, report)
+            marks = _marks(rows, dataset, recognizer, stream, request)
             for method, row in rows.methods.items():
-                found = measure(rows.of(dataset, recognizer, method, stream), report.confidence)
+                found = measure(rows.of(dataset, recognizer, method, stream), request.confidence)
                 scored = method if row.model or stream == "fusion" else getattr(row, stream)
                 yield Cell(
                     method=method,
@@ -92,17 +87,17 @@ def _cells(rows: Rows, datasets: dict[str, dict[str, str | None]], report: Repor
                     recognizer=recognizer,
                     stream=stream,
                     **vars(found),
-                    paper=paper.get((row.label, datasets[dataset]["published"], protocol, stream)),
+                    paper=paper.get((row.label, *about, stream)),
                     marks=marks[scored],
                 )
 
 
-def _marks(rows: Rows, dataset: str, recognizer: str, stream: str, report: Report) -> dict[str, str]:
+def _marks(rows: Rows, dataset: str, recognizer: str, stream: str, request: Aggregate) -> dict[str, str]:
     """By row, a sign for each difference beyond noise from the baseline and from HR."""
     compared = compare(correctness(rows, dataset, recognizer, stream))
-    beyond = compared[compared["p_holm"] < 1 - report.confidence]
+    beyond = compared[compared["p_holm"] < 1 - request.confidence]
     marks: dict[str, str] = defaultdict(str)
-    for reference, above, below in ((report.baseline, "▲", "▼"), (_hr(rows.methods), "△", "▽")):
+    for reference, above, below in ((request.baseline, "▲", "▼"), (_hr(rows), "△", "▽")):
         for pair in beyond.itertuples():
             if pair.second == reference:
                 marks[pair.first] += above if pair.difference > 0 else below
@@ -111,8 +106,8 @@ def _marks(rows: Rows, dataset: str, recognizer: str, stream: str, report: Repor
     return marks
 
 
-def _hr(methods: dict[str, Method]) -> str | None:
-    return next((name for name, row in methods.items() if row.model == "hr"), None)
+def _hr(rows: Rows) -> str | None:
+    return next((name for name, row in rows.methods.items() if row.model == "hr"), None)
 
 
 def _wide(table: pd.DataFrame, names: Names) -> pd.DataFrame:
@@ -134,12 +129,13 @@ def _wide(table: pd.DataFrame, names: Names) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def _lines(table: pd.DataFrame, names: Names, hr: str | None, report: Report) -> list[str]:
+def _lines(table: pd.DataFrame, names: Names, hr: str | None, request: Aggregate) -> list[str]:
     lines = [
-        f"Overall top-1 accuracy in percent, with the half-width of its {100 * report.confidence:g} % Wilson "
-        "interval over clips; mean per-class accuracy in brackets. The row of a pairing takes its spatial "
-        "scores from the first and its temporal scores from the second method.",
-        *_legend(names.methods.get(report.baseline), names.methods.get(hr), report),
+        "Overall top-1 accuracy in percent, with the half-width of its "
+        f"{100 * request.confidence:g} % Wilson interval over clips; mean per-class accuracy in "
+        "brackets. The row of a pairing takes its spatial scores from the first and its temporal scores "
+        "from the second method.",
+        *_legend(names.methods.get(request.baseline), names.methods.get(hr), request),
     ]
     for (dataset, recognizer), cells in table.groupby(["dataset", "recognizer"], sort=False):
         clips = cells["clips"].iloc[0]
@@ -159,13 +155,13 @@ def _lines(table: pd.DataFrame, names: Names, hr: str | None, report: Report) ->
     return lines
 
 
-def _legend(baseline: str | None, hr: str | None, report: Report) -> list[str]:
+def _legend(baseline: str | None, hr: str | None, request: Aggregate) -> list[str]:
     signs = [f"▲ above, ▼ below {baseline}"] * bool(baseline) + [f"△ above, ▽ below {hr}"] * bool(hr)
     if not signs:
         return []
     return [
         "",
         f"Beyond noise: {'; '.join(signs)}. Without a sign the difference is within noise. The test is "
-        f"McNemar's over clips, two-sided and exact, at {1 - report.confidence:.2g} after Holm's adjustment "
+        f"McNemar's over clips, two-sided and exact, at {1 - request.confidence:.2g} after Holm's adjustment "
         "for all pairs of rows of a column; `tables/significance.csv` (target `tables`) holds all of them.",
     ]

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from pipeline.config import Method, Recognizer, STResNet
 from pipeline.files import atomic_path
 from pipeline.report.accuracy import fuse
+from pipeline.report.request import Columns
 from pipeline.report.scores import Scores, ScoresError, StreamScores, read_scores
 
 
 class Rows:
     """The scores of all rows, found by data set, recogniser, row and stream."""
 
-    def __init__(
-        self, files: list[Path], methods: Mapping[str, Method], recognizers: Mapping[str, Recognizer]
-    ) -> None:
-        self.methods, self.recognizers = methods, recognizers
+    def __init__(self, files: list[Path], request: Columns) -> None:
+        self.methods = {row.name: row for row in request.rows}
+        self.datasets = {dataset.name: dataset for dataset in request.datasets}
+        self.recognizers = {recognizer.name: recognizer for recognizer in request.recognizers}
         self._scores = read_scores(files)
 
     def of(self, dataset: str, recognizer: str, method: str, stream: str) -> StreamScores:
@@ -32,12 +32,12 @@ class Rows:
         Raises:
             ScoresError: there are no such scores, or the streams are of different clips.
         """
-        spec = self.recognizers[recognizer]
         if stream == "fusion":
-            if isinstance(spec, STResNet):
+            weights = self.recognizers[recognizer].fusion
+            if weights is None:
                 return self._own(dataset, recognizer, method).of("joint")
             streams = (self.of(dataset, recognizer, method, s) for s in ("spatial", "temporal"))
-            return fuse(*streams, spec.fusion)
+            return fuse(*streams, weights)
         row = self.methods[method]
         own = self._scores.get((dataset, recognizer, method))
         if row.model is None and (own is None or stream not in own.streams):
@@ -54,26 +54,21 @@ class Rows:
 class Names:
     """Labels of rows, data sets and recognisers, in the order of the configuration."""
 
-    def __init__(
-        self,
-        methods: Mapping[str, Method],
-        datasets: Mapping[str, Mapping[str, str | None]],
-        recognizers: Mapping[str, Recognizer],
-    ) -> None:
-        self.methods = {k: one_line(m.label) or k for k, m in methods.items()}
-        self.datasets = {k: one_line(d["label"]) or k for k, d in datasets.items()}
-        self.recognizers = {k: one_line(r.label) or k for k, r in recognizers.items()}
+    def __init__(self, request: Columns) -> None:
+        self.methods = {entry.name: one_line(entry.label) or entry.name for entry in request.rows}
+        self.datasets = {entry.name: one_line(entry.label) or entry.name for entry in request.datasets}
+        self.recognizers = {entry.name: one_line(entry.label) or entry.name for entry in request.recognizers}
 
     def column(self, dataset: str, recognizer: str, stream: str) -> str:
         """Name of a column."""
         return f"{self.datasets[dataset]} {self.recognizers[recognizer]} {stream}"
 
 
-def columns(datasets: Mapping[str, Any], recognizers: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def columns(request: Columns) -> Iterator[tuple[str, str]]:
     """Data set and recogniser of each pair of them, in the tables' order."""
-    for dataset in datasets:
-        for recognizer in recognizers:
-            yield dataset, recognizer
+    for dataset in request.datasets:
+        for recognizer in request.recognizers:
+            yield dataset.name, recognizer.name
 
 
 def one_line(text: str) -> str:

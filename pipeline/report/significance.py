@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import combinations
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from scipy.stats import binomtest, bootstrap
 
-from pipeline.config import Method, Recognizer, Report
-from pipeline.files import atomic_path, seed_for
-from pipeline.report.rows import Names, Rows, columns, markdown_table, write_markdown
-from pipeline.report.scores import STREAMS, ScoresError
+from pipeline.report.rows import Rows
+from pipeline.report.scores import ScoresError
 
 BATCH_VALUES = 20_000_000
 """Resampled clips (of all rows) held at once."""
@@ -117,86 +114,3 @@ def compare(correct: Mapping[str, np.ndarray]) -> pd.DataFrame:
     ]
     table = pd.DataFrame(pairs, columns=["first", "second", "difference", "only_first", "only_second", "p"])
     return table.assign(p_holm=holm(table["p"].to_numpy(float)))
-
-
-def compare_rows(
-    scores: list[Path],
-    methods: dict[str, Method],
-    datasets: dict[str, dict[str, str | None]],
-    recognizers: dict[str, Recognizer],
-    report: Report,
-    seed: int,
-    csv: Path,
-    markdown: Path,
-) -> None:
-    """Test every difference between two rows of Table 4, column by column.
-
-    Args:
-        scores: files of ``score_clips``.
-        methods: rows in order.
-        datasets: ``label`` of each data set, in order.
-        recognizers: ``label``, ``protocol`` and, for TSN, the ``fusion`` weights, in order.
-        report: level, number of resamples and caption.
-        seed: of the resamples.
-        csv: one line for each column and two of its rows; see docs/tables.md.
-        markdown: the differences beyond noise, for reading.
-    Raises:
-        ScoresError: scores are missing, or rows were scored on different clips.
-    """
-    rows, names = Rows(scores, methods, recognizers), Names(methods, datasets, recognizers)
-    tables = []
-    for dataset, recognizer in columns(datasets, recognizers):
-        for stream in STREAMS:
-            correct = correctness(rows, dataset, recognizer, stream)
-            table = compare(correct)
-            limits = 100 * intervals(
-                np.stack(list(correct.values())),
-                report.confidence,
-                report.resamples,
-                seed_for(seed, "bootstrap", dataset, recognizer, stream),
-            )
-            table.insert(3, "low", limits[:, 0])
-            table.insert(4, "high", limits[:, 1])
-            table["beyond_noise"] = table["p_holm"] < 1 - report.confidence
-            for place, (key, value) in enumerate(
-                {
-                    "dataset": names.datasets[dataset],
-                    "recognizer": names.recognizers[recognizer],
-                    "stream": stream,
-                }.items()
-            ):
-                table.insert(place, key, value)
-            tables.append(table.replace({"first": names.methods, "second": names.methods}))
-    whole = pd.concat(tables, ignore_index=True)
-    with atomic_path(csv) as path:
-        whole.to_csv(path, index=False, float_format="%.6g")
-    write_markdown(markdown, "Differences between rows of Table 4", report.caption, _lines(whole, report))
-
-
-def _lines(whole: pd.DataFrame, report: Report) -> list[str]:
-    level = f"{100 * report.confidence:g} %"
-    lines = [
-        "Percentage points of top-1 accuracy, first row minus second, with the paired bootstrap interval "
-        f"({level}, not adjusted for the number of pairs). Listed are the differences beyond noise: "
-        f"p of McNemar's exact test is below {1 - report.confidence:.2g} after Holm's adjustment for all "
-        "pairs of rows of the column. All pairs stand in the CSV.",
-    ]
-    for (dataset, recognizer, stream), table in whole.groupby(
-        ["dataset", "recognizer", "stream"], sort=False
-    ):
-        found = table[table["beyond_noise"]]
-        lines += ["", f"## {dataset}, {recognizer}, {stream}: {len(found)} of {len(table)} pairs", ""]
-        if len(found):
-            shown = pd.DataFrame(
-                {
-                    "first": found["first"],
-                    "second": found["second"],
-                    "difference": [f"{d:+.2f}" for d in found["difference"]],
-                    "interval": [
-                        f"{a:+.2f} to {b:+.2f}" for a, b in zip(found["low"], found["high"], strict=True)
-                    ],
-                    "p after Holm": [f"{p:.2g}" for p in found["p_holm"]],
-                }
-            )
-            lines.append(markdown_table(shown, index=False, disable_numparse=True))
-    return lines

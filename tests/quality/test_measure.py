@@ -5,15 +5,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from tabulating import make
 
-from pipeline.config import Method, Quality, Report
+from pipeline.config import Method, Quality
 from pipeline.data.manifest import Clip, write_manifest
 from pipeline.data.plan import ClipPlan, write_plan
 from pipeline.flow.quantise import quantise
 from pipeline.quality.measure import QualityError, measure_quality
 from pipeline.quality.request import MeasureQuality
-from pipeline.report.quality import tabulate_quality
 from pipeline.report.scores import ScoresError
+from pipeline.report.tables.quality import QualityTable
 from pipeline.video.store import ShardWriter
 
 pytestmark = pytest.mark.numeric
@@ -26,6 +27,7 @@ PLAN = {
     "b/1": ClipPlan(frames=[8], fields=[0, 4]),
 }
 MADE = {"a/1": [0, 1, 2, 3, 5], "a/2": [0], "b/1": [0, 1, 4, 5, 8]}
+TABLE = QualityTable(table="quality")
 LUMA_GAIN = 219 / 255
 
 
@@ -112,8 +114,7 @@ def test_the_table_is_the_same_for_any_shards(frames, tmp_path):
         measured = run(tmp_path / name, frames, shard_of, Quality())
         csv = tmp_path / f"{name}.csv"
         methods = {"x": Method(label="X", model="m")}
-        arguments = (methods, {"set": {"label": "Set"}}, Quality(), Report(caption="Toy."))
-        tabulate_quality(measured[::-1], *arguments, csv, tmp_path / "q.md")
+        make(TABLE, measured[::-1], methods, csv, caption="Toy.")
         texts.append(csv.read_text())
     assert texts[0] == texts[1]
     row = pd.read_csv(tmp_path / "one.csv").iloc[0]
@@ -122,10 +123,8 @@ def test_the_table_is_the_same_for_any_shards(frames, tmp_path):
     assert row["profile_error"] == pytest.approx(LUMA_GAIN, rel=1e-5)
     parts = pd.read_csv(tmp_path / "one" / "0.csv")
     assert row["psnr"] == pytest.approx(parts["psnr"].mean(), rel=1e-5)
-    text = (tmp_path / "q.md").read_text()
+    text = csv.with_suffix(".md").read_text()
     assert "Toy." in text
     assert f"{row['psnr']:.2f}" in text
     with pytest.raises(ScoresError, match="set, other"):
-        tabulate_quality(
-            measured, {"x": Method(model="other")}, {"set": {"label": ""}}, Quality(), Report(), csv, csv
-        )
+        make(TABLE, measured, {"x": Method(model="other")}, csv)

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from tabulating import ST_RESNET, TSN, table_4
 
-from pipeline.config import TSN, Method, Report, STResNet
+from pipeline.config import Method
 from pipeline.report.accuracy import fuse, mean_class_accuracy
 from pipeline.report.aggregate import aggregate
 from pipeline.report.published import published_accuracy
@@ -18,8 +19,6 @@ METHODS = {
     "tosr": Method(label="ToSR", model="tosr"),
     "pair": Method(label="SoSR+ToSR", spatial="sosr", temporal="tosr"),
 }
-DATASETS = {"set": {"label": "Set", "published": "HMDB51"}}
-RECOGNIZERS = {"tsn": TSN(label="TSN", fusion=[1.0, 1.5]), "st": STResNet(label="ST-ResNet")}
 LABELS = np.array([0, 0, 0, 1])
 
 
@@ -61,9 +60,10 @@ def files(tmp_path):
 def run(tmp_path, listing):
     """Call aggregate; the table and its Markdown."""
 
-    def call(files, datasets=DATASETS) -> tuple[pd.DataFrame, str]:
+    def call(files, published: str | None = "HMDB51") -> tuple[pd.DataFrame, str]:
         csv, markdown = tmp_path / "t.csv", tmp_path / "t.md"
-        aggregate(files, METHODS, datasets, RECOGNIZERS, Report(caption="Toy."), csv, markdown, *listing)
+        request = table_4(METHODS, TSN, ST_RESNET, published=published, caption="Toy.")
+        aggregate(request, files, csv, markdown, *listing)
         return pd.read_csv(csv).set_index("method"), markdown.read_text()
 
     return call
@@ -105,7 +105,7 @@ def test_paper_values_stand_beside_ours_only_for_its_data(files, run):
     assert table.loc["SoSR+ToSR", "Set ST-ResNet fusion paper"] == 67.32
     assert np.isnan(table.loc["SoSR+ToSR", "Set TSN spatial paper"])
     assert "Toy." in markdown
-    table, _ = run(files, {"set": {"label": "Set", "published": None}})
+    table, _ = run(files, None)
     assert not [c for c in table if "paper" in c]
 
 

@@ -3,11 +3,13 @@
 import numpy as np
 import pandas as pd
 import pytest
+from tabulating import ST_RESNET, make, table_4
 
-from pipeline.config import TSN, Method, Report, STResNet
+from pipeline.config import Method
 from pipeline.report.aggregate import aggregate
 from pipeline.report.scores import ScoresError
-from pipeline.report.significance import compare, compare_rows, holm, intervals, mcnemar
+from pipeline.report.significance import compare, holm, intervals, mcnemar
+from pipeline.report.tables.significance import Significance
 
 pytestmark = pytest.mark.numeric
 
@@ -17,8 +19,7 @@ METHODS = {
     "hr": Method(label="HR", model="hr"),
     "pair": Method(label="A+B", spatial="sosr", temporal="bicubic"),
 }
-DATASETS = {"set": {"label": "Set", "published": None}}
-RECOGNIZERS = {"tsn": TSN(label="TSN", fusion=[1.0, 1.5])}
+TABLE = Significance(table="significance")
 
 
 def test_mcnemar_is_the_binomial_test_of_the_clips_on_which_rows_differ():
@@ -93,7 +94,7 @@ def files(write_scores):
 
 def test_every_difference_has_its_test_and_interval(files, tmp_path):
     csv, markdown = tmp_path / "s.csv", tmp_path / "s.md"
-    compare_rows(files, METHODS, DATASETS, RECOGNIZERS, Report(resamples=500), 0, csv, markdown)
+    make(TABLE, files, METHODS, csv, resamples=500)
     table = pd.read_csv(csv).set_index(["stream", "first", "second"])
     # A pairing is compared where it is its own: fused.
     assert len(table.loc["spatial"]) == len(table.loc["temporal"]) == 3
@@ -113,10 +114,10 @@ def test_every_difference_has_its_test_and_interval(files, tmp_path):
     assert "temporal: 0 of 3 pairs" in text
 
 
-def marked(files, tmp_path, listing, report: Report) -> tuple[dict[str, list[str]], str]:
+def marked(files, tmp_path, listing, **report: float) -> tuple[dict[str, list[str]], str]:
     """Signs of each row of Table 4 in its three columns, and the text."""
     csv, markdown = tmp_path / "t.csv", tmp_path / "t.md"
-    aggregate(files, METHODS, DATASETS, RECOGNIZERS, report, csv, markdown, *listing)
+    aggregate(table_4(METHODS, **report), files, csv, markdown, *listing)
     text = (tmp_path / "t.md").read_text()
     lines = [line.split("|") for line in text.splitlines() if " ±" in line and line.startswith("|")]
     return {
@@ -125,7 +126,7 @@ def marked(files, tmp_path, listing, report: Report) -> tuple[dict[str, list[str
 
 
 def test_table_4_marks_what_is_beyond_noise(files, tmp_path, listing):
-    marks, text = marked(files, tmp_path, listing, Report())
+    marks, text = marked(files, tmp_path, listing)
     # The weight of the temporal stream (1.5) decides fusion, and there all rows are the same.
     assert marks == {
         "Bicubic": ["▽", "", ""],
@@ -135,7 +136,7 @@ def test_table_4_marks_what_is_beyond_noise(files, tmp_path, listing):
     }
     assert "▲ above, ▼ below Bicubic; △ above, ▽ below HR" in text
     # Each of the two differences of 40 clips has 2 x 2 / 2^40 = 3.6e-12 after Holm.
-    marks, _ = marked(files, tmp_path, listing, Report(confidence=1 - 1e-12))
+    marks, _ = marked(files, tmp_path, listing, confidence=1 - 1e-12)
     assert marks == {"Bicubic": ["▽", "", ""], "SoSR": ["", "", ""], "HR": ["▲", "", ""], "A+B": ["", "", ""]}
 
 
@@ -144,9 +145,7 @@ def test_rows_of_different_clips_are_not_compared(write_scores, tmp_path):
     files += write_scores("tsn", "hr", [0, 1], spatial=[0, 0], temporal=[0, 0])
     methods = {name: METHODS[name] for name in ("bicubic", "hr")}
     with pytest.raises(ScoresError, match="hr was scored on other clips"):
-        compare_rows(
-            files, methods, DATASETS, RECOGNIZERS, Report(), 0, tmp_path / "s.csv", tmp_path / "s.md"
-        )
+        make(TABLE, files, methods, tmp_path / "s.csv")
 
 
 def test_joint_networks_are_compared_too(write_scores, tmp_path):
@@ -156,8 +155,7 @@ def test_joint_networks_are_compared_too(write_scores, tmp_path):
     for method, joint in {"bicubic": wrong, "sosr": labels, "hr": labels, "pair": labels}.items():
         files += write_scores("st", method, labels, joint=joint, spatial=labels, temporal=labels)
     csv = tmp_path / "s.csv"
-    st = {"st": STResNet(label="ST")}
-    compare_rows(files, METHODS, DATASETS, st, Report(resamples=100), 0, csv, tmp_path / "s.md")
+    make(TABLE, files, METHODS, csv, ST_RESNET, resamples=100)
     table = pd.read_csv(csv)
     assert set(table[table["beyond_noise"]]["first"]) == {"Bicubic"}
     assert set(table[table["beyond_noise"]]["stream"]) == {"fusion"}

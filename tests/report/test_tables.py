@@ -4,14 +4,18 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
+from tabulating import ST_RESNET, TSN, make
 
-from pipeline.config import TSN, Ablation, AblationRow, Method, Mixtures, PerClass, Report, STResNet
-from pipeline.report.ablation import tabulate_ablation
-from pipeline.report.classes import case, tabulate_classes
-from pipeline.report.mixtures import tabulate_mixtures
-from pipeline.report.pairings import tabulate_pairings
+from pipeline.config import Method
+from pipeline.config.tables import ModelRow
 from pipeline.report.published import published_ablation
+from pipeline.report.request import DrawTable
 from pipeline.report.scores import ScoresError
+from pipeline.report.tables.ablation import Ablation
+from pipeline.report.tables.mixtures import Mixtures
+from pipeline.report.tables.pairings import Pairings
+from pipeline.report.tables.per_class import PerClass, case
+from pipeline.report.tabulate import draw_table
 
 METHODS = {
     "bicubic": Method(label="Bicubic", model="bicubic"),
@@ -20,8 +24,6 @@ METHODS = {
     "pair": Method(label="SoSR+ToSR", spatial="sosr", temporal="tosr"),
     "hr": Method(label="HR", model="hr"),
 }
-DATASETS = {"set": {"label": "Set", "published": "HMDB51"}}
-TSN_ = {"tsn": TSN(label="TSN", fusion=[1.0, 1.5])}
 LABELS = [0, 0, 1, 1, 2, 2]
 
 
@@ -45,8 +47,8 @@ def test_accuracy_of_classes_and_what_sr_does_to_them(write_scores, tmp_path):
         *write_scores("tsn", "sosr", LABELS, shards=2, spatial=[0, 1, 1, 0, 2, 2], **temporal),
     ]
     csv, markdown = tmp_path / "1.csv", tmp_path / "1.md"
-    table = PerClass(rows=["hr", "bicubic", "sosr"], shown=1)
-    tabulate_classes(files, pick(*table.rows), DATASETS, TSN_, table, Report(), csv, markdown)
+    table = PerClass(table="per_class", rows=["hr", "bicubic", "sosr"], shown=1)
+    make(table, files, pick(*table.rows), csv)
     found = pd.read_csv(csv, keep_default_na=False).set_index(["stream", "class"])
     assert len(found) == 3 * 3
     spatial = found.loc["spatial"]
@@ -72,9 +74,7 @@ def test_accuracy_of_classes_and_what_sr_does_to_them(write_scores, tmp_path):
 def test_classes_without_the_baseline_have_no_differences(write_scores, tmp_path):
     files = write_scores("tsn", "sosr", LABELS, spatial=LABELS, temporal=LABELS)
     csv = tmp_path / "1.csv"
-    tabulate_classes(
-        files, pick("sosr"), DATASETS, TSN_, PerClass(rows=["sosr"]), Report(), csv, tmp_path / "1.md"
-    )
+    make(PerClass(table="per_class", rows=["sosr"]), files, pick("sosr"), csv)
     assert list(pd.read_csv(csv)) == ["dataset", "recognizer", "stream", "class", "clips", "SoSR"]
 
 
@@ -91,16 +91,15 @@ def test_all_pairings_of_tsn_and_the_rows_of_st_resnet(write_scores, tmp_path):
         files += write_scores("st", method, LABELS, joint=spatial, spatial=wrong, temporal=wrong)
     files += write_scores("st", "pair", LABELS, joint=right)
     csv, markdown = tmp_path / "p.csv", tmp_path / "p.md"
-    recognizers = TSN_ | {"st": STResNet(label="ST")}
     methods = pick("bicubic", "sosr", "tosr", "pair")
-    tabulate_pairings(files, methods, DATASETS, recognizers, Report(), csv, markdown)
+    make(Pairings(table="pairings"), files, methods, csv, TSN, ST_RESNET)
     table = pd.read_csv(csv).set_index(["recognizer", "spatial", "temporal"])["top1"]
     # The temporal stream weighs 1.5: where the streams differ its choice is taken.
     expected = {"Bicubic": 50.0, "SoSR": 0.0, "ToSR": 100.0}
     assert len(table["TSN"]) == 9
     for (_, temporal), value in table["TSN"].items():
         assert value == expected[temporal]
-    assert table["ST"].to_dict() == {
+    assert table["ST-ResNet"].to_dict() == {
         ("Bicubic", "Bicubic"): 0.0,
         ("SoSR", "SoSR"): 100.0,
         ("ToSR", "ToSR"): 50.0,
@@ -121,10 +120,11 @@ def test_an_ablation_stands_beside_the_papers_and_tests_each_step(write_scores, 
         for path in write_scores("tsn", name, labels, spatial=[0] * n + [1] * (100 - n))
     ]
     rows = {"VDSR + MSE": "vdsr", "VDSR + WMSE": "vdsr_wmse", "ESRGAN + WMSE + feature + GAN": "sosr"}
-    table = Ablation(stream="spatial", rows=[AblationRow(label=k, model=v) for k, v in rows.items()])
+    shown = [ModelRow(label=k, model=v) for k, v in rows.items()]
+    table = Ablation(table="ablation", stream="spatial", rows=shown)
     methods = {name: Method(model=name) for name in right}
-    csv, markdown = tmp_path / "2.csv", tmp_path / "2.md"
-    tabulate_ablation("table2", files, methods, DATASETS, TSN_, table, Report(), csv, markdown)
+    csv, markdown = tmp_path / "table2.csv", tmp_path / "table2.md"
+    make(table, files, methods, csv, published="HMDB51")
     found = pd.read_csv(csv)
     assert found["row"].tolist() == list(rows)
     assert found["top1"].tolist() == [40, 60, 61]
@@ -134,7 +134,7 @@ def test_an_ablation_stands_beside_the_papers_and_tests_each_step(write_scores, 
     np.testing.assert_allclose(found["p_holm"][1:], [2 * 2 / 2**20, 1.0], rtol=1e-5)
     assert "+20.00" in markdown.read_text()
     with pytest.raises(ScoresError, match="no scores of set, tsn, sosr"):
-        tabulate_ablation("table2", files[:-1], methods, DATASETS, TSN_, table, Report(), csv, markdown)
+        make(table, files[:-1], methods, csv)
 
 
 def test_published_ablations():
@@ -153,10 +153,9 @@ def test_accuracy_against_the_share_of_lr(write_scores, tmp_path):
         *write_scores("tsn-mixed50", "pair", LABELS, spatial=[0, 0, 3, 3, 3, 3], temporal=LABELS),
     ]
     csv, markdown, figure = tmp_path / "8.csv", tmp_path / "8.md", tmp_path / "8.png"
-    table = Mixtures(ratios=[0.0, 0.5], rows=["hr", "pair"])
-    trained = {"tsn": {"0.0": "tsn", "0.5": "tsn-mixed50"}}
-    methods = pick("sosr", "tosr", "pair", "hr")
-    tabulate_mixtures(files, methods, DATASETS, TSN_, trained, table, Report(), csv, markdown, figure)
+    table = Mixtures(table="mixtures", ratios=[0.0, 0.5], rows=["hr", "pair"])
+    make(table, files, pick("sosr", "tosr", "pair", "hr"), csv)
+    draw_table(DrawTable(table=table), csv, figure)
     top1 = pd.read_csv(csv).set_index(["stream", "ratio", "row"])["top1"].round(2)
     assert len(top1) == 3 * 2 * 2
     assert top1["spatial"].to_dict() == {

@@ -2,16 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from pydantic import Field
 
-from pipeline.config import Method, PerClass, Recognizer, Report
-from pipeline.files import atomic_path
-from pipeline.report.rows import Names, Rows, columns, markdown_table, write_markdown
+from pipeline.config.report import Method
+from pipeline.config.section import Name, PositiveInt
+from pipeline.config.tables import Table, unknown_rows
+from pipeline.report.rows import Names, columns, markdown_table
 from pipeline.report.scores import STREAMS, StreamScores
+from pipeline.report.tabulate import Made, TableData
+from pipeline.request import Request
+
+if TYPE_CHECKING:
+    from pipeline.config import Config
+    from pipeline.experiment.rows import Rows
+
+
+class PerClass(Table):
+    """Table 1: accuracy of each class, and which classes SR helps or harms most."""
+
+    class Settings(Request):
+        """What else the table reads."""
+
+        baseline: str = Field(description="row that others are compared with")
+
+    rows: list[Name] = Field(["hr", "bicubic", "vdsr"], min_length=1, description="rows of methods")
+    shown: PositiveInt = Field(5, description="classes helped or harmed most that the Markdown names")
+
+    def scored_rows(self, rows: Rows) -> dict[str, Method]:
+        """The rows, and for pairings the rows of their streams."""
+        return rows.with_parts(self.rows)
+
+    def problems(self, key: str, config: Config) -> Iterator[str]:
+        """Rows that are none of ``methods``."""
+        return unknown_rows(key, self.rows, config)
+
+    def make(self, data: TableData) -> Made:
+        """A line for each class of each stream of each column (section 3.1.1); see docs/tables.md."""
+        rows, names, baseline = data.rows, data.names, data.settings.baseline
+        parts = []
+        for dataset, recognizer in columns(data.request):
+            for stream in STREAMS:
+                found = {row: class_accuracy(rows.of(dataset, recognizer, row, stream)) for row in self.rows}
+                part = _classes(found, rows.methods, names, baseline)
+                part.insert(0, "dataset", names.datasets[dataset])
+                part.insert(1, "recognizer", names.recognizers[recognizer])
+                part.insert(2, "stream", stream)
+                parts.append(part)
+        whole = pd.concat(parts, ignore_index=True)
+        compared = [row for row in self.rows if row != baseline and rows.methods[row].model != "hr"]
+        sr = [names.methods[row] for row in compared] if baseline in self.rows else []
+        lines = _lines(whole, sr, names.methods.get(baseline), self.shown)
+        return Made("Table 1: accuracy of classes", whole, lines, digits="%.2f")
 
 
 def class_accuracy(scores: StreamScores) -> pd.DataFrame:
@@ -29,50 +75,6 @@ def case(hr: float, baseline: float, sr: float) -> str:
     """
     orders = {"a": (hr, sr, baseline), "b": (baseline, hr, sr), "c": (sr, hr, baseline)}
     return next((name for name, (x, y, z) in orders.items() if x > y > z), "")
-
-
-def tabulate_classes(
-    scores: list[Path],
-    methods: dict[str, Method],
-    datasets: dict[str, dict[str, str | None]],
-    recognizers: dict[str, Recognizer],
-    table: PerClass,
-    report: Report,
-    csv: Path,
-    markdown: Path,
-) -> None:
-    """Compute Table 1 (section 3.1.1) for every stream of every column.
-
-    Args:
-        scores: files of ``score_clips`` of the rows.
-        methods: the rows and, for pairings, the rows of their streams.
-        datasets: ``label`` of each data set, in order.
-        recognizers: ``label``, ``protocol`` and, for TSN, the ``fusion`` weights, in order.
-        table: rows to show, and how many classes the Markdown names.
-        report: baseline and caption.
-        csv: a line for each class of each column; see docs/tables.md.
-        markdown: the classes with the largest differences from the baseline, for reading.
-    Raises:
-        ScoresError: scores are missing.
-    """
-    rows, names = Rows(scores, methods, recognizers), Names(methods, datasets, recognizers)
-    parts = []
-    for dataset, recognizer in columns(datasets, recognizers):
-        for stream in STREAMS:
-            found = {row: class_accuracy(rows.of(dataset, recognizer, row, stream)) for row in table.rows}
-            part = _classes(found, methods, names, report.baseline)
-            part.insert(0, "dataset", names.datasets[dataset])
-            part.insert(1, "recognizer", names.recognizers[recognizer])
-            part.insert(2, "stream", stream)
-            parts.append(part)
-    whole = pd.concat(parts, ignore_index=True)
-    with atomic_path(csv) as path:
-        whole.to_csv(path, index=False, float_format="%.2f")
-    title = "Table 1: accuracy of classes"
-    sr = [names.methods[row] for row in table.rows if row != report.baseline and methods[row].model != "hr"]
-    baseline = names.methods[report.baseline] if report.baseline in table.rows else None
-    lines = _lines(whole, sr if baseline else [], baseline, table.shown)
-    write_markdown(markdown, title, report.caption, lines)
 
 
 def _classes(

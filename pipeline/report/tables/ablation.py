@@ -1,0 +1,104 @@
+"""Tables 2 and 3: what each loss adds to the accuracy of one stream."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import pandas as pd
+from pydantic import Field
+
+from pipeline.config.report import Method
+from pipeline.config.section import Stream
+from pipeline.config.tables import ModelRow, Table
+from pipeline.report.accuracy import measure
+from pipeline.report.published import published_ablation
+from pipeline.report.rows import columns, markdown_table
+from pipeline.report.significance import holm, mcnemar
+from pipeline.report.tabulate import Made, TableData
+from pipeline.request import Request
+
+if TYPE_CHECKING:
+    from pipeline.config import Config
+    from pipeline.experiment.rows import Rows
+
+
+class Ablation(Table):
+    """Tables 2 and 3: one stream's accuracy for the same network under several losses."""
+
+    class Settings(Request):
+        """What else the table reads."""
+
+        confidence: float = Field(description="level of the intervals")
+
+    stream: Stream = Field(description="stream that is scored")
+    rows: list[ModelRow] = Field(min_length=1, description="rows in order")
+
+    def models(self) -> tuple[Stream, list[ModelRow]]:
+        """All rows show models."""
+        return self.stream, self.rows
+
+    def scored_rows(self, rows: Rows) -> dict[str, Method]:
+        """Rows of Table 4 where one shows the model, else the models themselves."""
+        return rows.of_models([row.model for row in self.rows])
+
+    def problems(self, key: str, config: Config) -> Iterator[str]:
+        """Models that there are not, and rows of ``methods`` that have a model's name but show another."""
+        models, methods = config.superres.models, config.methods
+        for row in self.rows:
+            if row.model not in models:
+                yield f"{key}.rows: {row.model!r} is no model; known: {', '.join(models)}"
+            elif row.model in methods and methods[row.model].model != row.model:
+                yield f"methods.{row.model}: named like a model of {key}, but another; rename it"
+
+    def make(self, data: TableData) -> Made:
+        """A line for each row of each column (sections 3.1.2 and 3.2.2); see docs/tables.md."""
+        rows, names, confidence = data.rows, data.names, data.settings.confidence
+        scored = {row.model: name for name, row in rows.methods.items()}
+        paper = published_ablation(data.request.name)
+        parts = []
+        for dataset, recognizer in columns(data.request):
+            streams = [rows.of(dataset, recognizer, scored[row.model], self.stream) for row in self.rows]
+            part = pd.DataFrame([vars(measure(stream, confidence)) for stream in streams])
+            part["change"] = part["top1"].diff()
+            p = [mcnemar(b.correct, a.correct) for a, b in pairwise(streams)]
+            part["p_holm"] = [float("nan"), *holm(pd.Series(p, dtype=float).to_numpy())]
+            about = (rows.datasets[dataset].published, rows.recognizers[recognizer].protocol)
+            part["paper"] = [paper.get((row.label, *about), float("nan")) for row in self.rows]
+            part.insert(0, "row", [row.label for row in self.rows])
+            part.insert(0, "stream", self.stream)
+            part.insert(0, "recognizer", names.recognizers[recognizer])
+            part.insert(0, "dataset", names.datasets[dataset])
+            parts.append(part)
+        whole = pd.concat(parts, ignore_index=True)
+        title = f"{_title(data.request.name)}: losses of the {self.stream} stream's SR"
+        return Made(title, whole, _lines(whole, confidence))
+
+
+def _title(name: str) -> str:
+    """The paper's tables by number, others by name."""
+    return re.sub(r"^table(\d)$", r"Table \1", name)
+
+
+def _lines(whole: pd.DataFrame, confidence: float) -> list[str]:
+    lines = [
+        f"Top-1 accuracy in percent with the half-width of its {100 * confidence:g} % Wilson "
+        "interval; change against the row above, with p of McNemar's exact test after Holm's adjustment for "
+        "the changes of a column.",
+    ]
+    for (dataset, recognizer), part in whole.groupby(["dataset", "recognizer"], sort=False):
+        half = (part["high"] - part["low"]) / 2
+        shown = {
+            "": part["row"],
+            "accuracy": [f"{top1:.2f} ±{h:.1f}" for top1, h in zip(part["top1"], half, strict=True)],
+            "change": ["" if pd.isna(c) else f"{c:+.2f}" for c in part["change"]],
+            "p": ["" if pd.isna(p) else f"{p:.2g}" for p in part["p_holm"]],
+        }
+        if part["paper"].notna().any():
+            shown["paper"] = ["/" if pd.isna(value) else f"{value:.2f}" for value in part["paper"]]
+        clips = part["clips"].iloc[0]
+        lines += ["", f"## {dataset}, {recognizer}, {part['stream'].iloc[0]} ({clips} test clips)", ""]
+        lines.append(markdown_table(pd.DataFrame(shown), index=False, disable_numparse=True))
+    return lines

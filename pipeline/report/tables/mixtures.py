@@ -1,0 +1,150 @@
+"""Figure 8: recognisers trained on mixtures of HR and LR clips, tested on HR, LR and SR."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+import pandas as pd
+from pydantic import Field, field_validator
+
+from pipeline.config.report import Method
+from pipeline.config.section import Name
+from pipeline.config.tables import Table, unknown_rows
+from pipeline.experiment.names import mixture_name
+from pipeline.report.accuracy import measure
+from pipeline.report.rows import columns, markdown_table
+from pipeline.report.scores import STREAMS
+from pipeline.report.tabulate import Made, TableData
+from pipeline.request import Request
+
+if TYPE_CHECKING:
+    from pipeline.config import Config
+    from pipeline.experiment import Experiment
+    from pipeline.experiment.rows import Rows
+
+
+class Mixtures(Table):
+    """Figure 8: recognisers trained on mixtures of HR clips and enlarged LR clips."""
+
+    class Settings(Request):
+        """What else the table reads."""
+
+        confidence: float = Field(description="level of the intervals")
+
+    figure: ClassVar[bool] = True
+    ratios: list[Annotated[float, Field(ge=0, le=1)]] = Field(
+        [0.0, 0.25, 0.5, 0.75, 1.0],
+        min_length=1,
+        description="shares of LR among the training clips; 0 is Table 4's recogniser",
+    )
+    rows: list[Name] = Field(
+        ["hr", "bicubic", "sosr_tosr"], min_length=1, description="rows of methods that are tested on"
+    )
+
+    @field_validator("ratios")
+    @classmethod
+    def _in_order(cls, ratios: list[float]) -> list[float]:
+        if sorted(set(ratios)) != ratios:
+            raise ValueError("the ratios must rise, each once")
+        return ratios
+
+    def mixed_ratios(self) -> list[float]:
+        """All but 0, which is Table 4's recogniser."""
+        return [ratio for ratio in self.ratios if ratio]
+
+    def scored_rows(self, rows: Rows) -> dict[str, Method]:
+        """The rows, and for pairings the rows of their streams."""
+        return rows.with_parts(self.rows)
+
+    def reads(self, experiment: Experiment) -> list[str]:
+        """Scores by all mixtures. Table 4's recogniser has scored the streams of pairings by their rows."""
+        datasets, recognizers = self.columns(experiment)
+        files = []
+        for recognizer in recognizers:
+            for ratio in self.ratios:
+                shown = self.rows if ratio else self.scored_rows(experiment.rows)
+                files += experiment.files.scores(shown, datasets, [mixture_name(recognizer, ratio)])
+        return files
+
+    def problems(self, key: str, config: Config) -> Iterator[str]:
+        """A missing baseline, whose frames are mixed in, and streams without a recipe."""
+        yield from unknown_rows(key, self.rows, config)
+        baseline = config.methods.get(config.report.baseline)
+        if baseline is None or baseline.model in (None, "hr"):
+            known = [name for name, row in config.methods.items() if row.model not in (None, "hr")]
+            found = config.report.baseline
+            yield f"report.baseline: {found!r} is no row with an SR model; known: {', '.join(known)}"
+        recognizers = config.recognition.recognizers
+        for name in self.recognizers or recognizers:
+            for stream in recognizers[name].streams:
+                if getattr(recognizers[name], stream) is None:
+                    yield f"recognition.recognizers.{name}.{stream}: missing, but {key} trains it"
+
+    def make(self, data: TableData) -> Made:
+        """A line for each ratio, row and stream of each column (section 4.3); see docs/tables.md."""
+        rows, names = data.rows, data.names
+        for recognizer in names.recognizers:
+            for ratio in self.mixed_ratios():
+                rows.recognizers[mixture_name(recognizer, ratio)] = rows.recognizers[recognizer]
+        lines = []
+        for dataset, recognizer in columns(data.request):
+            for stream in STREAMS:
+                for ratio in self.ratios:
+                    for row in self.rows:
+                        found = rows.of(dataset, mixture_name(recognizer, ratio), row, stream)
+                        line = {"dataset": names.datasets[dataset]}
+                        line |= {"recognizer": names.recognizers[recognizer], "stream": stream}
+                        line |= {"ratio": ratio, "row": names.methods[row]}
+                        lines.append(line | vars(measure(found, data.settings.confidence)))
+        whole = pd.DataFrame(lines)
+        title = "Figure 8: recognisers trained on mixtures of HR and LR"
+        return Made(title, whole, _lines(whole, f"{data.request.name}.png"))
+
+    def draw(self, table: pd.DataFrame, path: Path) -> None:
+        """Accuracy against the share of LR, a panel for each stream of each column."""
+        # Here, because planning a run needs none of it.
+        import matplotlib
+
+        # No screen on a cluster's node; and a label is text, whatever signs it has.
+        with matplotlib.rc_context({"backend": "Agg", "text.parse_math": False}):
+            _draw(table, path)
+
+
+def _lines(whole: pd.DataFrame, figure: str) -> list[str]:
+    lines = [
+        "Top-1 accuracy in percent; rows are what is tested on, columns the share of training clips that "
+        "were seen down-sampled and enlarged again. A share of 0 is Table 4's recogniser.",
+        "",
+        f"![Accuracy against the share of LR in training]({figure})",
+    ]
+    for (dataset, recognizer, stream), part in whole.groupby(["dataset", "recognizer", "stream"], sort=False):
+        grid = part.pivot(index="row", columns="ratio", values="top1").loc[part["row"].unique()]
+        lines += ["", f"## {dataset}, {recognizer}, {stream} ({part['clips'].iloc[0]} test clips)", ""]
+        lines.append(markdown_table(grid.rename_axis("tested on \\ share"), floatfmt=".2f"))
+    return lines
+
+
+def _draw(whole: pd.DataFrame, path: Path) -> None:
+    """A row of panels for each data set and recogniser: one panel a stream, with Wilson's intervals."""
+    import matplotlib.pyplot as plt
+
+    groups = list(whole.groupby(["dataset", "recognizer"], sort=False))
+    figure, axes = plt.subplots(
+        len(groups), len(STREAMS), figsize=(11, 3.2 * len(groups)), squeeze=False, sharex=True, sharey="row"
+    )
+    for line, ((dataset, recognizer), cells) in zip(axes, groups, strict=True):
+        for axis, stream in zip(line, STREAMS, strict=True):
+            for row, part in cells[cells["stream"] == stream].groupby("row", sort=False):
+                error = [part["top1"] - part["low"], part["high"] - part["top1"]]
+                axis.errorbar(part["ratio"], part["top1"], error, marker="o", capsize=2, label=row)
+            axis.set_title(f"{dataset}, {recognizer}: {stream}", fontsize=9)
+            axis.grid(alpha=0.3)
+        line[0].set_ylabel("accuracy (%)")
+    for axis in axes[-1]:
+        axis.set_xlabel("share of LR in training")
+    axes[0, 0].legend(title="tested on", fontsize=8)
+    figure.tight_layout()
+    figure.savefig(path, dpi=100)
+    plt.close(figure)

@@ -1,0 +1,111 @@
+"""Every spatial row with every temporal row (the paper's supplement)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import permutations
+from typing import TYPE_CHECKING
+
+import pandas as pd
+from pydantic import Field
+
+from pipeline.config.report import Method
+from pipeline.config.section import Name
+from pipeline.config.tables import Table
+from pipeline.report.accuracy import fuse, measure
+from pipeline.report.rows import Rows as ScoredRows
+from pipeline.report.rows import columns, markdown_table
+from pipeline.report.tabulate import Made, TableData
+from pipeline.request import Request
+
+if TYPE_CHECKING:
+    from pipeline.config import Config
+    from pipeline.experiment import Experiment
+    from pipeline.experiment.rows import Rows
+
+
+class Pairings(Table):
+    """All pairs of a spatial with a temporal row, as in the paper's supplement.
+
+    TSN fuses scores, so every pair of rows is had from the scores that there are. A joint network sees both
+    streams at once and scores each pair anew: those of ``joint``, and each row with itself.
+    """
+
+    class Settings(Request):
+        """What else the table reads."""
+
+        confidence: float = Field(description="level of the intervals")
+
+    joint: list[Name] | None = Field(
+        None,
+        description="rows whose pairs ST-ResNet's joint network scores, each in a pass over the clips; "
+        "default: all that have a model",
+    )
+
+    def joint_pairs(self, methods: dict[str, Method]) -> list[tuple[str, str]]:
+        """Every two of the rows of ``joint``, in both orders."""
+        singles = [name for name, row in methods.items() if row.model]
+        return list(permutations(singles if self.joint is None else self.joint, 2))
+
+    def scored_rows(self, rows: Rows) -> dict[str, Method]:
+        """All rows, and the pairs that no row shows."""
+        return rows.methods | rows.pairs
+
+    def reads(self, experiment: Experiment) -> list[str]:
+        """Scores of the rows and of the pairs."""
+        files, found = experiment.files, self.columns(experiment)
+        return files.scores(experiment.rows.methods, *found) + files.pair_scores(*found)
+
+    def problems(self, key: str, config: Config) -> Iterator[str]:
+        """Rows of ``joint`` that are none, or pairings themselves."""
+        single = [name for name, row in config.methods.items() if row.model]
+        for row in self.joint or ():
+            if row not in single:
+                yield f"{key}.joint: {row!r} is no row with a model; known: {', '.join(single)}"
+
+    def make(self, data: TableData) -> Made:
+        """A line for each pair of each column, and a grid for reading; see docs/tables.md."""
+        rows, names = data.rows, data.names
+        lines = []
+        for dataset, recognizer in columns(data.request):
+            for spatial, temporal, fused in _pairs(rows, dataset, recognizer):
+                line = {"dataset": names.datasets[dataset], "recognizer": names.recognizers[recognizer]}
+                line |= {"spatial": names.methods[spatial], "temporal": names.methods[temporal]}
+                lines.append(line | vars(measure(fused, data.settings.confidence)))
+        table = pd.DataFrame(lines)
+        return Made("Pairings of spatial and temporal methods", table, _lines(table), digits="%.2f")
+
+
+def _pairs(rows: ScoredRows, dataset: str, recognizer: str) -> Iterator[tuple]:
+    """Spatial row, temporal row and their fused scores."""
+    singles = [name for name, row in rows.methods.items() if row.model]
+    weights = rows.recognizers[recognizer].fusion
+    if weights is None:
+        for name, row in rows.methods.items():
+            parts = (name, name) if row.model else (row.spatial, row.temporal)
+            yield *parts, rows.of(dataset, recognizer, name, "fusion")
+        return
+    for spatial in singles:
+        for temporal in singles:
+            streams = (
+                rows.of(dataset, recognizer, spatial, "spatial"),
+                rows.of(dataset, recognizer, temporal, "temporal"),
+            )
+            yield spatial, temporal, fuse(*streams, weights)
+
+
+def _lines(table: pd.DataFrame) -> list[str]:
+    lines = [
+        "Top-1 accuracy in percent after fusion: spatial stream of the row, temporal stream of the column."
+    ]
+    for (dataset, recognizer), cells in table.groupby(["dataset", "recognizer"], sort=False):
+        order = list(dict.fromkeys([*cells["spatial"], *cells["temporal"]]))
+        grid = cells.pivot(index="spatial", columns="temporal", values="top1").reindex(order)[
+            [name for name in order if name in set(cells["temporal"])]
+        ]
+        shown = grid.map(lambda value: "" if pd.isna(value) else f"{value:.2f}")
+        lines += ["", f"## {dataset}, {recognizer} ({cells['clips'].iloc[0]} test clips)", ""]
+        if grid.isna().any(axis=None):
+            lines += ["Empty: pairs that the joint network did not score (`tables.pairings.joint`).", ""]
+        lines.append(markdown_table(shown.rename_axis("spatial \\ temporal"), disable_numparse=True))
+    return lines

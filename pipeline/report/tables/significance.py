@@ -1,0 +1,76 @@
+"""Which differences between rows of Table 4 are beyond noise."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+
+from pipeline.config.tables import Table
+from pipeline.files import seed_for
+from pipeline.report.rows import columns, markdown_table
+from pipeline.report.scores import STREAMS
+from pipeline.report.significance import compare, correctness, intervals
+from pipeline.report.tabulate import Made, TableData
+from pipeline.request import Request
+
+
+class Significance(Table):
+    """Tests of every difference between two rows of Table 4, column by column."""
+
+    class Settings(Request):
+        """What else the table reads."""
+
+        confidence: float = Field(description="level of the intervals and tests")
+        resamples: int = Field(description="bootstrap resamples of clips for each difference")
+        seed: int = Field(description="of the resamples")
+
+    def make(self, data: TableData) -> Made:
+        """A line for each column and two of its rows; see docs/tables.md."""
+        rows, names, settings = data.rows, data.names, data.settings
+        tables = []
+        for dataset, recognizer in columns(data.request):
+            for stream in STREAMS:
+                correct = correctness(rows, dataset, recognizer, stream)
+                table = compare(correct)
+                seed = seed_for(settings.seed, "bootstrap", dataset, recognizer, stream)
+                stacked = np.stack(list(correct.values()))
+                limits = 100 * intervals(stacked, settings.confidence, settings.resamples, seed)
+                table.insert(3, "low", limits[:, 0])
+                table.insert(4, "high", limits[:, 1])
+                table["beyond_noise"] = table["p_holm"] < 1 - settings.confidence
+                table.insert(0, "dataset", names.datasets[dataset])
+                table.insert(1, "recognizer", names.recognizers[recognizer])
+                table.insert(2, "stream", stream)
+                tables.append(table.replace({"first": names.methods, "second": names.methods}))
+        whole = pd.concat(tables, ignore_index=True)
+        return Made("Differences between rows of Table 4", whole, _lines(whole, settings.confidence))
+
+
+def _lines(whole: pd.DataFrame, confidence: float) -> list[str]:
+    level = f"{100 * confidence:g} %"
+    lines = [
+        "Percentage points of top-1 accuracy, first row minus second, with the paired bootstrap interval "
+        f"({level}, not adjusted for the number of pairs). Listed are the differences beyond noise: "
+        f"p of McNemar's exact test is below {1 - confidence:.2g} after Holm's adjustment for all "
+        "pairs of rows of the column. All pairs stand in the CSV.",
+    ]
+    for (dataset, recognizer, stream), table in whole.groupby(
+        ["dataset", "recognizer", "stream"], sort=False
+    ):
+        found = table[table["beyond_noise"]]
+        lines += ["", f"## {dataset}, {recognizer}, {stream}: {len(found)} of {len(table)} pairs", ""]
+        if len(found):
+            shown = pd.DataFrame(
+                {
+                    "first": found["first"],
+                    "second": found["second"],
+                    "difference": [f"{d:+.2f}" for d in found["difference"]],
+                    "interval": [
+                        f"{a:+.2f} to {b:+.2f}" for a, b in zip(found["low"], found["high"], strict=True)
+                    ],
+                    "p after Holm": [f"{p:.2g}" for p in found["p_holm"]],
+                }
+            )
+            lines.append(markdown_table(shown, index=False, disable_numparse=True))
+    return lines

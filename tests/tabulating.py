@@ -1,0 +1,52 @@
+"""Requests for tables of one data set, for tests that make scores by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pipeline.config import Method, Report
+from pipeline.config.tables import Table
+from pipeline.report.request import Aggregate, DatasetEntry, RecognizerEntry, RowEntry, Tabulate
+from pipeline.report.tabulate import tabulate
+
+TSN = RecognizerEntry(name="tsn", label="TSN", protocol="tsn", fusion=[1.0, 1.5])
+ST_RESNET = RecognizerEntry(name="st", label="ST-ResNet", protocol="st_resnet", fusion=None)
+
+
+def columns(methods: dict[str, Method], recognizers: tuple[RecognizerEntry, ...], published: str | None):
+    """Rows and columns of a request."""
+    return {
+        "rows": [RowEntry(name=name, **dict(row)) for name, row in methods.items()],
+        "datasets": [DatasetEntry(name="set", label="Set", published=published)],
+        "recognizers": list(recognizers),
+    }
+
+
+def table_4(methods, *recognizers, published: str | None = None, **report: Any) -> Aggregate:
+    """A request for Table 4, as a rule hands it on."""
+    request = Aggregate.of(Report(**report), **columns(methods, recognizers or (TSN,), published))
+    return Aggregate.read(request.text())
+
+
+def make(
+    table: Table,
+    files: list[Path],
+    methods: dict[str, Method],
+    csv: Path,
+    *recognizers: RecognizerEntry,
+    published: str | None = None,
+    caption: str = "",
+    **settings: Any,
+) -> None:
+    """Make a table beside Table 4; its Markdown lies beside the CSV, whose name is the table's."""
+    settings = {"confidence": 0.95, "resamples": 9999, "seed": 0, "baseline": "bicubic"} | settings
+    settings |= {"channel": "y", "border": 4} | settings
+    request = Tabulate(
+        name=csv.stem,
+        table=table,
+        settings={key: value for key, value in settings.items() if key in table.Settings.model_fields},
+        caption=caption,
+        **columns(methods, recognizers or (TSN,), published),
+    )
+    tabulate(Tabulate.read(request.text()), files, csv, csv.with_suffix(".md"))
