@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import binomtest
 
 from pipeline.report.scores import ScoresError, StreamScores
 
@@ -36,6 +35,9 @@ def fuse(spatial: StreamScores, temporal: StreamScores, weights: Sequence[float]
 
 def measure(scores: StreamScores, confidence: float) -> Accuracy:
     """Top-1 accuracy with Wilson's interval, and mean per-class accuracy."""
+    # Here, because planning a run needs none of it.
+    from scipy.stats import binomtest
+
     correct, clips = int(scores.correct.sum()), len(scores.labels)
     interval = binomtest(correct, clips).proportion_ci(confidence, "wilson")
     return Accuracy(

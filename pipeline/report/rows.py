@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
+import lazy_loader
 
 from pipeline.files import atomic_path
 from pipeline.report.accuracy import fuse
 from pipeline.report.request import Columns
+
+if TYPE_CHECKING:
+    import pandas as pd
+else:
+    pd = lazy_loader.load("pandas")
 from pipeline.report.scores import Scores, ScoresError, StreamScores, read_scores
 
 

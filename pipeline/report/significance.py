@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import combinations
+from typing import TYPE_CHECKING
 
+import lazy_loader
 import numpy as np
-import pandas as pd
-from scipy.stats import binomtest, bootstrap
 
 from pipeline.report.rows import Rows
 from pipeline.report.scores import ScoresError
+
+if TYPE_CHECKING:
+    import pandas as pd
+else:
+    pd = lazy_loader.load("pandas")
 
 BATCH_VALUES = 20_000_000
 """Resampled clips (of all rows) held at once."""
@@ -27,6 +32,9 @@ def mcnemar(first: np.ndarray, second: np.ndarray) -> float:
     """
     only_first, only_second = int((first & ~second).sum()), int((second & ~first).sum())
     discordant = only_first + only_second
+    # Here, because planning a run needs none of it.
+    from scipy.stats import binomtest
+
     return float(binomtest(only_first, discordant).pvalue) if discordant else 1.0
 
 
@@ -63,6 +71,8 @@ def intervals(correct: np.ndarray, confidence: float, resamples: int, seed: int)
 
     if not len(first):
         return np.empty((0, 2))
+    from scipy.stats import bootstrap
+
     found = bootstrap(
         tuple(correct.astype(np.float32)),
         differences,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-import pandas as pd
+import lazy_loader
 from pydantic import Field
 
 from pipeline.config.report import Method
@@ -21,8 +21,12 @@ from pipeline.report.tabulate import Made, TableData
 from pipeline.request import Request
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from pipeline.config import Config
     from pipeline.experiment.rows import Rows
+else:
+    pd = lazy_loader.load("pandas")
 
 
 class Ablation(Table):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
-import pandas as pd
+import lazy_loader
 from pydantic import Field, field_validator
 
 from pipeline.config.report import Method
@@ -20,9 +20,13 @@ from pipeline.report.tabulate import Made, TableData
 from pipeline.request import Request
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from pipeline.config import Config
     from pipeline.experiment import Experiment
     from pipeline.experiment.rows import Rows
+else:
+    pd = lazy_loader.load("pandas")
 
 
 class Mixtures(Table):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+import lazy_loader
 import numpy as np
-import pandas as pd
 from pydantic import Field
 
 from pipeline.config.report import Method
@@ -18,8 +18,12 @@ from pipeline.report.tabulate import Made, TableData
 from pipeline.request import Request
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from pipeline.config import Config
     from pipeline.experiment.rows import Rows
+else:
+    pd = lazy_loader.load("pandas")
 
 
 class PerClass(Table):

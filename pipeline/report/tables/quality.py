@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pandas as pd
+import lazy_loader
 
 from pipeline.config.quality import Measure
 from pipeline.config.report import Method
@@ -18,8 +18,12 @@ from pipeline.report.tabulate import Made, TableData
 from pipeline.request import Request
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from pipeline.experiment import Experiment
     from pipeline.experiment.rows import Rows
+else:
+    pd = lazy_loader.load("pandas")
 
 MEASURES = ["psnr", "ssim", "flow_epe", "profile_error"]
 COLUMNS = ["dataset", "model", "clip", "frames", "fields", *MEASURES]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+import lazy_loader
 import numpy as np
-import pandas as pd
 from pydantic import Field
 
 from pipeline.config.tables import Table
@@ -13,6 +15,11 @@ from pipeline.report.scores import STREAMS
 from pipeline.report.significance import compare, correctness, intervals
 from pipeline.report.tabulate import Made, TableData
 from pipeline.request import Request
+
+if TYPE_CHECKING:
+    import pandas as pd
+else:
+    pd = lazy_loader.load("pandas")
 
 
 class Significance(Table):
