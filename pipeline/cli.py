@@ -22,8 +22,9 @@ from pydantic import TypeAdapter, ValidationError
 from pipeline import out_of_memory
 from pipeline.environment import describe_machine
 from pipeline.errors import PipelineError
+from pipeline.field_types import describe
 from pipeline.files import disk_full, free_space, no_space
-from pipeline.request import Request, describe
+from pipeline.request import Request
 from pipeline.termination import TerminatedError, signals_as_exceptions
 
 STAGES = {

@@ -52,3 +52,16 @@ def type_name(annotation: Any) -> str:
     return {"str": "text", "int": "integer", "float": "number", "bool": "boolean"}.get(
         annotation.__name__, annotation.__name__.lower()
     )
+
+
+def describe(model: type[BaseModel], indent: str = "  ") -> str:
+    """The fields of a request, a line each: name, type, meaning; below it those of a section inside."""
+    lines = []
+    for name, field in model.model_fields.items():
+        lines.append(
+            f"{indent}{name} ({type_name(field.annotation)}): {field.description or ''}".rstrip(": ")
+        )
+        for place, section in sections_in(field.annotation):
+            lines += [f"{indent}  each{place}:"] * bool(place)
+            lines.append(describe(section, f"{indent}  "))
+    return "\n".join(lines)

@@ -9,8 +9,6 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict
 from pydantic_core import PydanticUndefined
 
-from pipeline.field_types import sections_in, type_name
-
 
 class Request(BaseModel):
     """Base of all requests: every field is required, at every depth, and nothing else is taken.
@@ -64,19 +62,6 @@ class Request(BaseModel):
         Braces inside strings are escaped, because Snakemake takes them for wildcards.
         """
         return _escape_braces(json.dumps(self.model_dump(mode="json"), sort_keys=True))
-
-
-def describe(model: type[BaseModel], indent: str = "  ") -> str:
-    """The fields of a request, a line each: name, type, meaning; below it those of a section inside."""
-    lines = []
-    for name, field in model.model_fields.items():
-        lines.append(
-            f"{indent}{name} ({type_name(field.annotation)}): {field.description or ''}".rstrip(": ")
-        )
-        for place, section in sections_in(field.annotation):
-            lines += [f"{indent}  each{place}:"] * bool(place)
-            lines.append(describe(section, f"{indent}  "))
-    return "\n".join(lines)
 
 
 def _missing(whole: Any, given: Any, place: str = "") -> list[str]:
