@@ -61,6 +61,16 @@ class DatasetTraining(StreamTraining):
         return self
 
 
+class AppearanceTraining(DatasetTraining):
+    """Training of ST-ResNet's appearance stream."""
+
+    same_place: bool = Field(
+        True,
+        description="crops of the clips of a micro_batch share their place and their mirroring, as in the "
+        "release; false: drawn for each clip",
+    )
+
+
 class JointStage1(DatasetTraining):
     """First stage of the joint network: without pooling over time."""
 
@@ -122,6 +132,9 @@ class TSN(RecognizerBase):
     protocol: Literal["tsn"] = Field("tsn", description="protocol")
     network: str = Field("bn_inception", description="backbone, a file in recognition/networks")
     flow_stack: PositiveInt = Field(5, description="consecutive flow fields per snippet")
+    first_frame: Literal[1, 2] = Field(
+        2, description="first RGB frame that is read; TSN's extraction never writes a clip's first frame"
+    )
     train_snippets: PositiveInt = Field(3, description="segments per clip in training")
     test_snippets: PositiveInt = Field(25, description="snippets per clip at test")
     test_crops: Literal[1, 2, 5, 10] = Field(
@@ -152,7 +165,7 @@ class STResNet(RecognizerBase):
         default_factory=dict,
         description="published or imported networks: a path, or one for each data set",
     )
-    spatial: DatasetTraining | None = Field(None, description="training of the appearance stream")
+    spatial: AppearanceTraining | None = Field(None, description="training of the appearance stream")
     temporal: DatasetTraining | None = Field(None, description="training of the motion stream")
     joint: JointTraining | None = Field(None, description="training of the joint network")
 

@@ -136,7 +136,8 @@ def _train_stream(
                 own = (*names, f"stage{number + 1}") if number else names
                 joint = training if stream == "joint" else None
                 size, micro = training.batch_size, training.micro_batch
-                batches = Batches(*common, size, run.seed, own, joint, share(fabric, size), micro)
+                same_place = getattr(training, "same_place", False)
+                batches = Batches(*common, size, run.seed, own, joint, share(fabric, size), micro, same_place)
                 stages.append((training, batches))
             _train(fabric, network, stages, run, device, _key(run, classes, clips))
     if not fabric.is_global_zero:
@@ -246,15 +247,20 @@ def train_mode(network: nn.Module, partial_bn: bool) -> None:
 def loss_and_scores(
     network: nn.Module, tensors: list[torch.Tensor], labels: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Cross-entropy and scores (B, classes) of a batch (``Batches.at``).
+    """Cross-entropy and scores (B, classes) of a batch (``Batches.__getitem__``).
 
     A stream's scores are averaged over its snippets before the softmax (TSN's segment consensus). Both
-    classifiers of the joint network have their own loss.
+    classifiers of the joint network have a softmax at every time step; their losses are summed over steps and
+    divided by the clips alone (authors' Loss.m and cnn_train_dag.m).
     """
     if len(tensors) == 2:
-        appearance, motion = (scores.float() for scores in network(*tensors))
-        loss = F.cross_entropy(appearance, labels) + F.cross_entropy(motion, labels)
-        return loss, (appearance + motion) / 2
+        appearance, motion = (scores.float() for scores in network.step_scores(*tensors))
+        repeated = labels.repeat_interleave(appearance.shape[1])
+        total = sum(
+            F.cross_entropy(scores.flatten(0, 1), repeated, reduction="sum")
+            for scores in (appearance, motion)
+        )
+        return total / len(labels), (appearance.mean(1) + motion.mean(1)) / 2
     (snippets,) = tensors  # (B, S, C, h, w)
     scores = network(snippets.flatten(0, 1)).float().unflatten(0, snippets.shape[:2]).mean(1)
     return F.cross_entropy(scores, labels), scores
