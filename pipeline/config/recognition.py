@@ -40,6 +40,14 @@ class StreamTraining(Section):
     first_conv_rate: PositiveFloat = Field(
         1.0, description="factor of the first convolution's learning rate (TSN's flow stream: 5)"
     )
+    norm_rate: PositiveFloat = Field(
+        1.0, description="factor of the learning rate of batch normalisation's gains (ST-ResNet: 2)"
+    )
+    norm_momentum: Fraction | None = Field(
+        None,
+        description="share by which BN's running statistics move in a step, to the mean over its "
+        "micro_batches (ST-ResNet: 0.05); default: the network's own share (0.1), at every micro_batch",
+    )
 
 
 class DatasetTraining(StreamTraining):

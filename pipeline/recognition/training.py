@@ -210,7 +210,8 @@ def workers(compute: config.Compute) -> int:
 def make_optimizer(network: nn.Module, training: config.StreamTraining) -> torch.optim.SGD:
     """SGD with TSN's multipliers: biases learn twice as fast, biases and BN do not decay.
 
-    The first convolution of every backbone learns ``first_conv_rate`` times as fast.
+    The first convolution of every backbone learns ``first_conv_rate`` times as fast, the gains of BN
+    ``norm_rate`` times.
     """
     backbones = [module for module in network.modules() if isinstance(module, Backbone)]
     first_convs = [backbone.get_submodule(backbone.first_conv) for backbone in backbones]
@@ -221,7 +222,7 @@ def make_optimizer(network: nn.Module, training: config.StreamTraining) -> torch
                 continue
             is_norm = isinstance(module, nn.BatchNorm2d)
             is_bias = name == "bias" and not is_norm
-            rate = 2.0 if is_bias else 1.0
+            rate = 2.0 if is_bias else training.norm_rate if is_norm and name == "weight" else 1.0
             if any(module is first for first in first_convs):
                 rate *= training.first_conv_rate
             decay = 0.0 if is_bias or is_norm else training.weight_decay
@@ -242,6 +243,18 @@ def train_mode(network: nn.Module, partial_bn: bool) -> None:
         norms = [module for module in backbone.modules() if isinstance(module, nn.BatchNorm2d)]
         for norm in norms[1:]:
             norm.eval().requires_grad_(False)
+
+
+def set_norm_momentum(network: nn.Module, share: float, number: int, count: int) -> None:
+    """Prepare BN for piece ``number`` of ``count``, from 1, of a step that moves statistics by ``share``.
+
+    After the last piece the running statistics are (1 - share) times the old ones plus share times the mean
+    of the pieces' own, as in MatConvNet.
+    """
+    each = share / count
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = each / (1 - share + number * each)
 
 
 def loss_and_scores(
@@ -317,6 +330,8 @@ def _step(
     losses, hits = [], []
     for number in range(1, count + 1):
         raw, labels = next(pieces)
+        if training.norm_momentum is not None:
+            set_norm_momentum(forward, training.norm_momentum, number, count)
         # Devices average their gradients once, when all pieces have added theirs.
         with fabric.no_backward_sync(forward, enabled=number < count):
             loss, scores = forward(raw, labels)

@@ -1,6 +1,6 @@
 """Losses and the warp against published implementations (README.md beside this), with gradients.
 
-Three disagreements are known; each stands here as a test that fails, for whoever settles it to turn round.
+Each known disagreement stands here as a test that fails, for whoever settles it to turn round.
 """
 
 from __future__ import annotations

@@ -224,6 +224,45 @@ def test_multipliers_of_the_learning_rate(tsn):
         assert found[id(network.get_parameter(name))] == rates
 
 
+def test_gains_of_batch_normalisation_have_their_own_rate(st_resnet):
+    network = build_model(st_resnet, "spatial", 2, dropout=0.0)
+    training = st_resnet.spatial.model_copy(update={"norm_rate": 2.0})
+    rates = {
+        id(parameter): (group["rate"], group["weight_decay"])
+        for group in make_optimizer(network, training).param_groups
+        for parameter in group["params"]
+    }
+    assert rates[id(network.bn1.weight)] == (2.0, 0.0)
+    assert rates[id(network.bn1.bias)] == (1.0, 0.0)
+    assert rates[id(network.conv1.weight)] == (1.0, 5e-4)
+
+
+@pytest.mark.parametrize("pieces", [1, 2, 4])
+def test_running_statistics_move_by_a_share_to_the_mean_over_the_pieces(pieces):
+    norm = nn.BatchNorm2d(1).train()
+    values = torch.tensor([3.0, 5.0, -2.0, 10.0])[:pieces]
+    for number, value in enumerate(values, 1):
+        training.set_norm_momentum(norm, 0.05, number, pieces)
+        norm(torch.full((1, 1, 2, 2), value.item()))
+    assert norm.running_mean.item() == pytest.approx(0.05 * values.mean().item())
+    assert norm.running_var.item() == pytest.approx(0.95)  # pieces of one value have none
+
+
+def test_a_training_uses_the_share_of_its_section(st_resnet, toy, tmp_path):
+    kept, moved = (
+        state(
+            train(
+                changed(st_resnet, "spatial", iterations=1, micro_batch=2, norm_momentum=share),
+                "spatial",
+                toy,
+                tmp_path / f"{share}.pt",
+            )
+        )["bn1.running_mean"]
+        for share in (1e-9, 0.5)
+    )
+    assert kept.abs().max() < 1e-6 < 1e-2 < moved.abs().max()
+
+
 @pytest.mark.numeric
 def test_joint_training_starts_from_the_trained_streams(st_resnet, toy, tmp_path):
     init = [train(st_resnet, name, toy, tmp_path / f"{name}.pt") for name in ("spatial", "temporal")]
