@@ -3,8 +3,8 @@
     python benchmarks/jpeg_and_resizing.py VIDEO ...
 
 The middle frame of each video and its TV-L1 flow to the next, at 340x256: stored as JPEG (OpenCV's quality of
-95, as TSN's extraction does) and read again; crops resized to 224x224 by OpenCV's bilinear interpolation (here
-and in Caffe), by Pillow's (TSN's port) and by MATLAB's bicubic (ST-ResNet). PSNR in dB: mean, least, most.
+95, as TSN's extraction does) and read again; crops resized to 224x224 by OpenCV's bilinear interpolation (as
+here and in Caffe), by Pillow's (TSN's port) and by MATLAB's bicubic (ST-ResNet). PSNR in dB.
 """
 
 from __future__ import annotations
