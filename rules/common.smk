@@ -91,6 +91,11 @@ TRAINING_KEYS = {
         "flow_stack",
     ],
 }
+# Keys that the training of one stream reads besides.
+STREAM_KEYS = {
+    ("tsn", "spatial"): ["first_frame"],
+    ("st_resnet", "joint"): ["temporal_pool"],
+}
 SCORING_KEYS = {
     "tsn": [
         "protocol",
@@ -98,6 +103,7 @@ SCORING_KEYS = {
         "args",
         "crop",
         "flow_stack",
+        "first_frame",
         "test_snippets",
         "test_crops",
     ],
@@ -112,7 +118,7 @@ SCORING_KEYS = {
     ],
 }
 PLAN_KEYS = {
-    "tsn": ["protocol", "flow_stack", "test_snippets"],
+    "tsn": ["protocol", "flow_stack", "first_frame", "test_snippets"],
     "st_resnet": ["protocol", "flow_stack", "test_frames"],
 }
 
@@ -197,10 +203,8 @@ def recognizer_spec(recognizer, stream, dataset):
     """What the training of one stream on one data set reads."""
     spec = ROWS.recognizer(recognizer)
     training = getattr(spec, stream).for_dataset(dataset).model_dump(mode="json")
-    only_joint = {"temporal_pool": spec.temporal_pool} if stream == "joint" else {}
-    return as_json(
-        spec, *TRAINING_KEYS[spec.protocol], **{stream: training}, **only_joint
-    )
+    keys = TRAINING_KEYS[spec.protocol] + STREAM_KEYS.get((spec.protocol, stream), [])
+    return as_json(spec, *keys, **{stream: training})
 
 
 def inventory(name):

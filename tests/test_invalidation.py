@@ -279,6 +279,11 @@ CONFIG = {
         1,
         scores(*ROWS, *ABLATED, "hr", recognizers=("tsn",)) | mixed_scores("hr", "bicubic", "sosr"),
     ),
+    "recognition.recognizers.tsn.first_frame": (1, PLAN | recognizers("tsn", streams=("spatial",))),
+    "recognition.recognizers.st_resnet.spatial.same_place": (
+        True,
+        recognizers("st_resnet", streams=("spatial",)),
+    ),
     "recognition.recognizers.tsn.temporal.lr": (0.011, recognizers("tsn", streams=("temporal",))),
     "recognition.recognizers.st_resnet.spatial.lr": (0.011, recognizers("st_resnet", streams=("spatial",))),
     "recognition.recognizers.tsn.temporal.first_conv_rate": (

@@ -19,6 +19,7 @@ from pipeline.config.patches import Patches
 from pipeline.config.quality import Quality
 from pipeline.config.recognition import (
     TSN,
+    AppearanceTraining,
     DatasetTraining,
     JointStage1,
     JointStage2,
@@ -51,6 +52,7 @@ __all__ = [
     "TSN",
     "TVL1",
     "AdversarialLoss",
+    "AppearanceTraining",
     "Columns",
     "Compute",
     "Config",

@@ -40,6 +40,14 @@ class StreamTraining(Section):
     first_conv_rate: PositiveFloat = Field(
         1.0, description="factor of the first convolution's learning rate (TSN's flow stream: 5)"
     )
+    norm_rate: PositiveFloat = Field(
+        1.0, description="factor of the learning rate of batch normalisation's gains (ST-ResNet: 2)"
+    )
+    norm_momentum: Fraction | None = Field(
+        None,
+        description="share by which BN's running statistics move in a step, to the mean over its "
+        "micro_batches (ST-ResNet: 0.05); default: the network's own share (0.1), at every micro_batch",
+    )
 
 
 class DatasetTraining(StreamTraining):
@@ -59,6 +67,16 @@ class DatasetTraining(StreamTraining):
         for dataset in self.per_dataset:
             self.for_dataset(dataset)
         return self
+
+
+class AppearanceTraining(DatasetTraining):
+    """Training of ST-ResNet's appearance stream."""
+
+    same_place: bool = Field(
+        True,
+        description="crops of the clips of a micro_batch share their place and their mirroring, as in the "
+        "release; false: drawn for each clip",
+    )
 
 
 class JointStage1(DatasetTraining):
@@ -123,6 +141,9 @@ class TSN(RecognizerBase):
     protocol: Literal["tsn"] = Field("tsn", description="protocol")
     network: str = Field("bn_inception", description="backbone, a file in recognition/networks")
     flow_stack: PositiveInt = Field(5, description="consecutive flow fields per snippet")
+    first_frame: Literal[1, 2] = Field(
+        2, description="first RGB frame that is read; TSN's extraction never writes a clip's first frame"
+    )
     train_snippets: PositiveInt = Field(3, description="segments per clip in training")
     test_snippets: PositiveInt = Field(25, description="snippets per clip at test")
     test_crops: Literal[1, 2, 5, 10] = Field(
@@ -154,7 +175,7 @@ class STResNet(RecognizerBase):
         default_factory=dict,
         description="published or imported networks: a path, or one for each data set",
     )
-    spatial: DatasetTraining | None = Field(None, description="training of the appearance stream")
+    spatial: AppearanceTraining | None = Field(None, description="training of the appearance stream")
     temporal: DatasetTraining | None = Field(None, description="training of the motion stream")
     joint: JointTraining | None = Field(None, description="training of the joint network")
 

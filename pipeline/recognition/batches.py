@@ -22,7 +22,8 @@ class Batches:
     """Shuffled passes over ``clips``; ``names`` tells the seeds of two trainings apart.
 
     ``stage`` is the stage of a joint network's training. Of each batch only ``part`` is read and returned, in
-    ``pieces`` of ``micro_batch`` clips.
+    ``pieces`` of ``micro_batch`` clips. With ``same_place`` the crops of a piece share their place and their
+    mirroring, not their sides (ST-ResNet's appearance stream).
     """
 
     def __init__(
@@ -37,8 +38,9 @@ class Batches:
         stage: config.JointStage1 | None = None,
         part: slice = slice(None),
         micro_batch: int | None = None,
+        same_place: bool = False,
     ):
-        self.stage, self._part = stage, part
+        self.stage, self._part, self._same_place = stage, part, same_place
         self.spec, self.stream, self.clips, self.reader = spec, stream, list(clips), reader
         self.batch_size = batch_size
         clips_here = len(range(batch_size)[part])
@@ -85,10 +87,12 @@ class Batches:
         """
         step, piece = divmod(number, self.pieces)
         positions = range(step * self.batch_size, (step + 1) * self.batch_size)[self._part]
+        positions = positions[piece * self._micro_batch :][: self._micro_batch]
+        place = inputs.st_place(self._rng("place", str(positions[0]))) if self._same_place else None
         samples, labels = [], []
-        for position in positions[piece * self._micro_batch :][: self._micro_batch]:
+        for position in positions:
             clip = self._clip(position)
-            samples.append(self.sample(clip, self._rng("sample", str(position))))
+            samples.append(self.sample(clip, self._rng("sample", str(position)), place))
             labels.append(clip.label)
         stacked = [torch.from_numpy(np.stack(arrays)) for arrays in zip(*samples, strict=True)]
         return stacked, torch.tensor(labels)
@@ -97,7 +101,9 @@ class Batches:
         """The seed of everything else that is random in a step."""
         return seed_for(self._seed, *self._names, "step", str(step)) + (self._part.start or 0)
 
-    def sample(self, clip: Clip, rng: np.random.Generator) -> list[np.ndarray]:
+    def sample(
+        self, clip: Clip, rng: np.random.Generator, place: inputs.Place | None = None
+    ) -> list[np.ndarray]:
         """One clip's augmented raw input; one crop and one mirroring for all its snippets."""
         frames, fields = self._indices(clip, rng)
         arrays, box = [], None
@@ -106,23 +112,29 @@ class Batches:
             if not numbers:
                 continue
             raw = self.reader.fields(clip, numbers) if flow else self.reader.frames(clip, numbers)
-            box = box or self._box(*raw.shape[1:3], rng)
+            box = box or self._box(*raw.shape[1:3], rng, place)
             cropped = inputs.cut_resized(raw, box, crop, flow)
             arrays.append(inputs.stack_fields(cropped, stack) if flow else cropped)
         return arrays
 
-    def _box(self, height: int, width: int, rng: np.random.Generator) -> inputs.Box:
+    def _box(
+        self, height: int, width: int, rng: np.random.Generator, place: inputs.Place | None
+    ) -> inputs.Box:
+        crop = self.spec.crop
         if self.spec.protocol == "tsn":
-            return inputs.tsn_box(height, width, self.spec.crop, self.stream, rng)
-        draw = inputs.st_flow_box if self.stream == "temporal" else inputs.st_box
-        return draw(height, width, self.spec.crop, rng)
+            return inputs.tsn_box(height, width, crop, self.stream, rng)
+        if self.stream == "temporal":
+            return inputs.st_flow_box(height, width, crop, rng)
+        return inputs.st_box(height, width, crop, rng, place)
 
     def _indices(self, clip: Clip, rng: np.random.Generator) -> tuple[list[int], list[int]]:
         """Frames and fields of one sample; a stream that is not trained reads none."""
         spec, count = self.spec, sampling.count_fields(clip.frames)
         if spec.protocol == "tsn":
             if self.stream == "spatial":
-                return sampling.tsn_train_starts(clip.frames, 1, spec.train_snippets, rng), []
+                first, length = sampling.tsn_frames(clip.frames, spec.first_frame)
+                starts = sampling.tsn_train_starts(length, 1, spec.train_snippets, rng)
+                return [first + start for start in starts], []
             starts = sampling.tsn_train_starts(count, spec.flow_stack, spec.train_snippets, rng)
             return [], [f for start in starts for f in sampling.tsn_stack(start, count, spec.flow_stack)]
         if self.stage is not None:

@@ -19,6 +19,9 @@ TSN_SCALES = {"spatial": (1.0, 0.875, 0.75, 0.66), "temporal": (1.0, 0.875, 0.75
 TSN_PLACES = tuple((row, column) for row in range(5) for column in range(5) if row % 2 == column % 2)
 """Where they lie, in fourths of the free space."""
 
+Place = tuple[float, float, bool]
+"""Where a crop lies, in shares of the free height and width, and whether it is mirrored."""
+
 ST_FLOW_SIDES = (256 / 224, 1.0, 192 / 224, 168 / 224)
 """Sides of the training crops of ST-ResNet's flow stream, relative to the network's input."""
 
@@ -70,17 +73,26 @@ def tsn_box(height: int, width: int, crop: int, stream: str, rng: np.random.Gene
     return Box(row * ((height - h) // 4), column * ((width - w) // 4), h, w, bool(rng.integers(2)))
 
 
-def st_box(height: int, width: int, crop: int, rng: np.random.Generator) -> Box:
-    """ST-ResNet's training crop of frames, or of frames with their flow: away from the centre.
+def st_place(rng: np.random.Generator) -> Place:
+    """Where ST-ResNet's training crop lies: away from the centre.
 
-    Sides are 0.75 to 1.25 of the network's input; the offset is one of 20 steps from 0 to 0.25, or from 0.75
-    to 1, of the free space in both directions together; mirrored or not (authors' code, f25noCtr).
+    The offset is one of 20 steps from 0 to 0.25, or from 0.75 to 1, of the free space in both directions
+    together; mirrored or not (authors' code, borders25 and f25noCtr).
+    """
+    low = 0.0 if rng.integers(2) else 0.75
+    down, right = low + 0.25 * rng.integers(20, size=2) / 19
+    return float(down), float(right), bool(rng.integers(2))
+
+
+def st_box(height: int, width: int, crop: int, rng: np.random.Generator, place: Place | None = None) -> Box:
+    """ST-ResNet's training crop of frames, or of frames with their flow, at ``place`` or one drawn here.
+
+    Sides are 0.75 to 1.25 of the network's input (authors' code).
     """
     scale = 0.75 + 0.5 * rng.random(2)
     h, w = (max(1, min(round(crop * s), n)) for s, n in zip(scale, (height, width), strict=True))
-    low = 0.0 if rng.integers(2) else 0.75
-    offset = low + 0.25 * rng.integers(20, size=2) / 19
-    return Box(int((height - h) * offset[0]), int((width - w) * offset[1]), h, w, bool(rng.integers(2)))
+    down, right, mirrored = place or st_place(rng)
+    return Box(int((height - h) * down), int((width - w) * right), h, w, mirrored)
 
 
 def st_flow_box(height: int, width: int, crop: int, rng: np.random.Generator) -> Box:

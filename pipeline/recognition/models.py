@@ -21,9 +21,18 @@ class ModelError(PipelineError):
 
 
 def build_backbone(spec: config.TSN | config.STResNet, stream: str, classes: int, dropout: float) -> Backbone:
-    """The network of one stream, freshly initialised: 3 channels, or 2 x flow_stack."""
+    """The network of one stream, freshly initialised: 3 channels, or 2 x flow_stack.
+
+    A stream of ST-ResNet has a new classifier of 0.01 x normal and no bias (authors' cnn_ucf101_spatial.m);
+    TSN's start of 0.001 is the backbones' own.
+    """
     channels = 3 if stream == "spatial" else 2 * spec.flow_stack
-    return load_backbone(spec.network, classes, channels, dropout, spec.args)
+    network = load_backbone(spec.network, classes, channels, dropout, spec.args)
+    if spec.protocol == "st_resnet":
+        classifier = network.get_submodule(network.classifier)
+        nn.init.normal_(classifier.weight, std=0.01)
+        nn.init.zeros_(classifier.bias)
+    return network
 
 
 def join_streams(spec: config.STResNet, appearance: Backbone, motion: Backbone) -> nn.Module:

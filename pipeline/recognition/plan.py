@@ -14,7 +14,7 @@ def read_indices(spec: config.TSN | config.STResNet, frames: int) -> tuple[set[i
     """The RGB frames and the flow fields that ``spec`` reads at test of a clip of ``frames`` frames."""
     fields = sampling.count_fields(frames)
     if spec.protocol == "tsn":
-        rgb = sampling.tsn_test_starts(frames, 1, spec.test_snippets)
+        rgb = sampling.tsn_test_frames(frames, spec.first_frame, spec.test_snippets)
         starts = sampling.tsn_test_starts(fields, spec.flow_stack, spec.test_snippets)
         stacks = [sampling.tsn_stack(start, fields, spec.flow_stack) for start in starts]
     else:

@@ -15,6 +15,16 @@ def count_fields(frames: int) -> int:
     return max(frames - 1, 1)
 
 
+def tsn_frames(frames: int, first_frame: int) -> tuple[int, int]:
+    """Index of the first RGB frame that TSN reads, and how many there are from it on.
+
+    ``first_frame`` counts from 1. TSN's extraction writes a frame with the field that ends there, so it never
+    writes the first one. A clip that has no other frame keeps it.
+    """
+    first = min(first_frame, frames) - 1
+    return first, frames - first
+
+
 def tsn_test_starts(length: int, stack: int, snippets: int) -> list[int]:
     """First indices of TSN's test snippets (docs/facts.md, section 7).
 
@@ -23,6 +33,12 @@ def tsn_test_starts(length: int, stack: int, snippets: int) -> list[int]:
     """
     step = (length - stack) // (snippets - 1) if snippets > 1 else 0
     return [index * step for index in range(snippets)] if step > 0 else [0] * snippets
+
+
+def tsn_test_frames(frames: int, first_frame: int, snippets: int) -> list[int]:
+    """The frames of TSN's test snippets: ``tsn_test_starts`` from the first one that is read."""
+    first, length = tsn_frames(frames, first_frame)
+    return [first + start for start in tsn_test_starts(length, 1, snippets)]
 
 
 def tsn_train_starts(length: int, stack: int, segments: int, rng: np.random.Generator) -> list[int]:

@@ -90,9 +90,10 @@ def snippets(spec: Spec, stream: str, clip: Clip, reader: ClipReader) -> tuple[n
     Short clips repeat snippets; each is scored once and weighs as often as it occurs.
     """
     stack, fields = spec.flow_stack, sampling.count_fields(clip.frames)
-    if spec.protocol == "tsn":
-        length, depth = (clip.frames, 1) if stream == "spatial" else (fields, stack)
-        starts = sampling.tsn_test_starts(length, depth, spec.test_snippets)
+    if spec.protocol == "tsn" and stream == "spatial":
+        starts = sampling.tsn_test_frames(clip.frames, spec.first_frame, spec.test_snippets)
+    elif spec.protocol == "tsn":
+        starts = sampling.tsn_test_starts(fields, stack, spec.test_snippets)
     else:
         starts = sampling.st_test_frames(clip.frames, stack, spec.test_frames)
     counts = Counter(starts)

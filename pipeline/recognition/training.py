@@ -136,7 +136,8 @@ def _train_stream(
                 own = (*names, f"stage{number + 1}") if number else names
                 joint = training if stream == "joint" else None
                 size, micro = training.batch_size, training.micro_batch
-                batches = Batches(*common, size, run.seed, own, joint, share(fabric, size), micro)
+                same_place = getattr(training, "same_place", False)
+                batches = Batches(*common, size, run.seed, own, joint, share(fabric, size), micro, same_place)
                 stages.append((training, batches))
             _train(fabric, network, stages, run, device, _key(run, classes, clips))
     if not fabric.is_global_zero:
@@ -209,7 +210,8 @@ def workers(compute: config.Compute) -> int:
 def make_optimizer(network: nn.Module, training: config.StreamTraining) -> torch.optim.SGD:
     """SGD with TSN's multipliers: biases learn twice as fast, biases and BN do not decay.
 
-    The first convolution of every backbone learns ``first_conv_rate`` times as fast.
+    The first convolution of every backbone learns ``first_conv_rate`` times as fast, the gains of BN
+    ``norm_rate`` times.
     """
     backbones = [module for module in network.modules() if isinstance(module, Backbone)]
     first_convs = [backbone.get_submodule(backbone.first_conv) for backbone in backbones]
@@ -220,7 +222,7 @@ def make_optimizer(network: nn.Module, training: config.StreamTraining) -> torch
                 continue
             is_norm = isinstance(module, nn.BatchNorm2d)
             is_bias = name == "bias" and not is_norm
-            rate = 2.0 if is_bias else 1.0
+            rate = 2.0 if is_bias else training.norm_rate if is_norm and name == "weight" else 1.0
             if any(module is first for first in first_convs):
                 rate *= training.first_conv_rate
             decay = 0.0 if is_bias or is_norm else training.weight_decay
@@ -243,18 +245,35 @@ def train_mode(network: nn.Module, partial_bn: bool) -> None:
             norm.eval().requires_grad_(False)
 
 
+def set_norm_momentum(network: nn.Module, share: float, number: int, count: int) -> None:
+    """Prepare BN for piece ``number`` of ``count``, from 1, of a step that moves statistics by ``share``.
+
+    After the last piece the running statistics are (1 - share) times the old ones plus share times the mean
+    of the pieces' own, as in MatConvNet.
+    """
+    each = share / count
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = each / (1 - share + number * each)
+
+
 def loss_and_scores(
     network: nn.Module, tensors: list[torch.Tensor], labels: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Cross-entropy and scores (B, classes) of a batch (``Batches.at``).
+    """Cross-entropy and scores (B, classes) of a batch (``Batches.__getitem__``).
 
     A stream's scores are averaged over its snippets before the softmax (TSN's segment consensus). Both
-    classifiers of the joint network have their own loss.
+    classifiers of the joint network have a softmax at every time step; their losses are summed over steps and
+    divided by the clips alone (authors' Loss.m and cnn_train_dag.m).
     """
     if len(tensors) == 2:
-        appearance, motion = (scores.float() for scores in network(*tensors))
-        loss = F.cross_entropy(appearance, labels) + F.cross_entropy(motion, labels)
-        return loss, (appearance + motion) / 2
+        appearance, motion = (scores.float() for scores in network.step_scores(*tensors))
+        repeated = labels.repeat_interleave(appearance.shape[1])
+        total = sum(
+            F.cross_entropy(scores.flatten(0, 1), repeated, reduction="sum")
+            for scores in (appearance, motion)
+        )
+        return total / len(labels), (appearance.mean(1) + motion.mean(1)) / 2
     (snippets,) = tensors  # (B, S, C, h, w)
     scores = network(snippets.flatten(0, 1)).float().unflatten(0, snippets.shape[:2]).mean(1)
     return F.cross_entropy(scores, labels), scores
@@ -311,6 +330,8 @@ def _step(
     losses, hits = [], []
     for number in range(1, count + 1):
         raw, labels = next(pieces)
+        if training.norm_momentum is not None:
+            set_norm_momentum(forward, training.norm_momentum, number, count)
         # Devices average their gradients once, when all pieces have added theirs.
         with fabric.no_backward_sync(forward, enabled=number < count):
             loss, scores = forward(raw, labels)

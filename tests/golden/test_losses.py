@@ -1,6 +1,6 @@
 """Losses and the warp against published implementations (README.md beside this), with gradients.
 
-Three disagreements are known; each stands here as a test that fails, for whoever settles it to turn round.
+Each known disagreement stands here as a test that fails, for whoever settles it to turn round.
 """
 
 from __future__ import annotations
@@ -165,11 +165,6 @@ class Scores(Backbone):
         self.stem = self.neck = self.dropout = self.identity = nn.Identity()
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="the release sums the losses of all time steps; ours averages the scores over them first",
-)
 @pytest.mark.parametrize("stage", ["stage_1", "stage_2"])
 def test_joint_loss_of_st_resnet(stage):
     """A transcription of the authors' MATLAB, so weaker evidence than the rest.

@@ -80,7 +80,7 @@ def st_resnet() -> config.STResNet:
         crop=32,
         flow_stack=4,
         test_frames=5,
-        spatial=training(),
+        spatial=config.AppearanceTraining(**STEPS),
         temporal=training(),
         joint=config.JointTraining(
             stage1=config.JointStage1(**{**STEPS, "iterations": 6, "lr": 0.01, "frames": 3}),

@@ -55,7 +55,9 @@ def score(spec, weights: dict[str, Path], toy, out: Path, **keys) -> dict[str, n
         return dict(content)
 
 
-def test_tsn_scores_are_means_over_crops_and_snippets(tsn, toy, tmp_path, monkeypatch):
+@pytest.mark.parametrize("first_frame", [1, 2])
+def test_tsn_scores_are_means_over_crops_and_snippets(tsn, toy, tmp_path, monkeypatch, first_frame):
+    tsn = tsn.model_copy(update={"first_frame": first_frame})
     weights = {stream: save(tsn, stream, tmp_path) for stream in ("spatial", "temporal")}
     found = score(tsn, weights, toy, tmp_path / "scores.npz")
     clips = select(read_manifest(toy.manifest), "test")
@@ -66,8 +68,9 @@ def test_tsn_scores_are_means_over_crops_and_snippets(tsn, toy, tmp_path, monkey
     networks = {stream: models.load_model(path, tsn, stream, 2).eval() for stream, path in weights.items()}
     for index, clip in enumerate(clips):
         with ShardReader(toy.frames["test"]) as frames, ShardReader(toy.flow["test"]) as flow:
-            step = max((clip.frames - 1) // 2, 0)
-            rgb = frames.read(clip.id, [0, step, 2 * step]).astype(np.float32)
+            first = min(first_frame, clip.frames) - 1
+            step = max((clip.frames - first - 1) // 2, 0)
+            rgb = frames.read(clip.id, [first, first + step, first + 2 * step]).astype(np.float32)
             fields = max(clip.frames - 1, 1)
             step = max((fields - 2) // 2, 0)
             numbers = [min(s * step + k, fields - 1) for s in range(3) for k in range(2)]

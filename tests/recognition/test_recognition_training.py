@@ -9,7 +9,7 @@ from torch import nn
 
 from pipeline import config
 from pipeline.data.manifest import read_manifest, select
-from pipeline.recognition import inputs, models, training
+from pipeline.recognition import batches, inputs, models, training
 from pipeline.recognition.batches import Batches
 from pipeline.recognition.models import ModelError, build_model, join_streams, load_model
 from pipeline.recognition.networks.st_resnet import STResNet
@@ -129,15 +129,15 @@ def test_interrupted_training_ends_with_the_same_weights(
 def test_the_second_stage_pools_over_time_and_has_its_own_section(st_resnet, toy, tmp_path, monkeypatch):
     init = [train(st_resnet, name, toy, tmp_path / f"{name}.pt") for name in ("spatial", "temporal")]
     seen = []
-    forward = STResNet.forward
+    step_scores = STResNet.step_scores
 
     def watch(self, frames, flow):
         assert frames.shape[1] == flow.shape[1]
         dropouts = {self.appearance.dropout.p, self.motion.dropout.p}
         seen.append((self.temporal_pool, frames.shape[1], dropouts))
-        return forward(self, frames, flow)
+        return step_scores(self, frames, flow)
 
-    monkeypatch.setattr(STResNet, "forward", watch)
+    monkeypatch.setattr(STResNet, "step_scores", watch)
     second = st_resnet.joint.stage2.model_copy(update={"dropout": 0.7})
     joint = st_resnet.joint.model_copy(update={"stage2": second})
     out = train(st_resnet.model_copy(update={"joint": joint}), "joint", toy, tmp_path / "joint.pt", init=init)
@@ -152,6 +152,45 @@ def test_the_second_stage_pools_over_time_and_has_its_own_section(st_resnet, toy
     out = train(spec, "joint", toy, tmp_path / "single.pt", init=init)
     assert seen == [(False, 3, {0.2})] * 6
     assert not load_model(out, spec, "joint", 2).temporal_pool
+
+
+class Fixed(nn.Module):
+    """A joint network with given scores (B, steps, classes) of its two classifiers."""
+
+    def __init__(self, *scores: torch.Tensor):
+        super().__init__()
+        self.scores = scores
+
+    def step_scores(self, frames: torch.Tensor, flow: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return self.scores
+
+
+def test_joint_loss_is_summed_over_frames_and_streams_and_divided_by_the_clips():
+    # Two clips, three steps, two classes. Equal scores cost log 2 a step, a right lead of log 3 log 4/3.
+    lead = np.log(3)
+    even = torch.zeros(2, 3, 2, requires_grad=True)
+    right = torch.tensor([[[lead, 0.0]] * 3, [[0.0, lead]] * 3], dtype=torch.float32)
+    loss, scores = loss_and_scores(
+        Fixed(even, right), [torch.empty(2, 3), torch.empty(2, 3)], torch.tensor([0, 1])
+    )
+    assert loss.item() == pytest.approx(3 * (np.log(2) + np.log(4 / 3)))
+    loss.backward()
+    # (p - y) / clips at every step: no division by the steps.
+    assert even.grad[0].tolist() == [[-0.25, 0.25]] * 3
+    torch.testing.assert_close(scores, right.mean(1) / 2)
+
+
+def test_new_classifiers_start_as_their_releases_do(tsn, st_resnet):
+    """ST-ResNet 0.01 x normal, TSN 0.001, without biases; whatever the backbone."""
+    torch.manual_seed(0)
+    for spec, expected in ((tsn, 0.001), (st_resnet, 0.01)):
+        for network, args in (("bn_inception", tsn.args), ("resnet50", st_resnet.args)):
+            built = spec.model_copy(update={"network": network, "args": args})
+            for stream in ("spatial", "temporal"):
+                model = build_model(built, stream, 400, dropout=0.0)
+                classifier = model.get_submodule(model.classifier)
+                assert classifier.weight.std().item() == pytest.approx(expected, rel=0.03)
+                assert not classifier.bias.any()
 
 
 def test_stages_and_pooling_belong_together(st_resnet):
@@ -183,6 +222,45 @@ def test_multipliers_of_the_learning_rate(tsn):
     }
     for name, rates in expected.items():
         assert found[id(network.get_parameter(name))] == rates
+
+
+def test_gains_of_batch_normalisation_have_their_own_rate(st_resnet):
+    network = build_model(st_resnet, "spatial", 2, dropout=0.0)
+    training = st_resnet.spatial.model_copy(update={"norm_rate": 2.0})
+    rates = {
+        id(parameter): (group["rate"], group["weight_decay"])
+        for group in make_optimizer(network, training).param_groups
+        for parameter in group["params"]
+    }
+    assert rates[id(network.bn1.weight)] == (2.0, 0.0)
+    assert rates[id(network.bn1.bias)] == (1.0, 0.0)
+    assert rates[id(network.conv1.weight)] == (1.0, 5e-4)
+
+
+@pytest.mark.parametrize("pieces", [1, 2, 4])
+def test_running_statistics_move_by_a_share_to_the_mean_over_the_pieces(pieces):
+    norm = nn.BatchNorm2d(1).train()
+    values = torch.tensor([3.0, 5.0, -2.0, 10.0])[:pieces]
+    for number, value in enumerate(values, 1):
+        training.set_norm_momentum(norm, 0.05, number, pieces)
+        norm(torch.full((1, 1, 2, 2), value.item()))
+    assert norm.running_mean.item() == pytest.approx(0.05 * values.mean().item())
+    assert norm.running_var.item() == pytest.approx(0.95)  # pieces of one value have none
+
+
+def test_a_training_uses_the_share_of_its_section(st_resnet, toy, tmp_path):
+    kept, moved = (
+        state(
+            train(
+                changed(st_resnet, "spatial", iterations=1, micro_batch=2, norm_momentum=share),
+                "spatial",
+                toy,
+                tmp_path / f"{share}.pt",
+            )
+        )["bn1.running_mean"]
+        for share in (1e-9, 0.5)
+    )
+    assert kept.abs().max() < 1e-6 < 1e-2 < moved.abs().max()
 
 
 @pytest.mark.numeric
@@ -359,6 +437,82 @@ def test_two_devices_with_the_same_micro_batches_train_the_same_weights(tsn, toy
     apart = sum((two[name] - one[name]).norm() for name in names)
     moved = sum((one[name] - first[name]).norm() for name in names)
     assert apart < 1e-3 * moved
+
+
+@pytest.mark.parametrize("first_frame", [1, 2])
+def test_tsn_learns_from_frames_from_the_second_and_from_all_fields(tsn, toy, first_frame):
+    clips = select(read_manifest(toy.manifest), "train")[:1]
+    seen = {"frames": set(), "fields": set()}
+
+    class Noting(ClipReader):
+        def frames(self, clip, numbers):
+            seen["frames"].update(numbers)
+            return super().frames(clip, numbers)
+
+        def fields(self, clip, numbers):
+            seen["fields"].update(numbers)
+            return super().fields(clip, numbers)
+
+    spec = tsn.model_copy(update={"first_frame": first_frame})
+    with Noting(clips, [toy.frames["train"]], [toy.flow["train"]], toy.frame_size) as reader:
+        for stream in ("spatial", "temporal"):
+            Batches(spec, stream, clips, reader, 60, 1, ("check",))[0]
+    length = (clips[0].frames - first_frame + 1) // 3  # of a segment; what is left over is not drawn
+    assert seen["frames"] == set(range(first_frame - 1, first_frame - 1 + 3 * length))
+    assert 0 in seen["fields"]
+
+
+def test_clips_of_a_piece_share_place_and_mirroring_but_not_sides(st_resnet, toy, monkeypatch):
+    clips = select(read_manifest(toy.manifest), "train")
+    drawn = []
+
+    def record(raw, box, crop, flow):
+        drawn.append((box.top / max(1, 32 - box.height), box.left / max(1, 40 - box.width), box))
+        return np.zeros((len(raw), crop, crop, 3), np.uint8)
+
+    monkeypatch.setattr(batches.inputs, "cut_resized", record)
+    with ClipReader(clips, [toy.frames["train"]], [], toy.frame_size) as reader:
+        spec = st_resnet.model_copy(update={"crop": 16})
+        common = (spec, "spatial", clips, reader, 16, 1, ("check",))
+        for same_place in (True, False):
+            read = Batches(*common, micro_batch=8, same_place=same_place)
+            mirrored = []
+            for number in range(8):
+                drawn.clear()
+                read[number]
+                boxes = [box for *_, box in drawn]
+                assert len({(box.height, box.width) for box in boxes}) > 1
+                mirrored.append({box.mirrored for box in boxes})
+                # One share of the free space, rounded down in each crop.
+                spread = [max(d[axis] for d in drawn) - min(d[axis] for d in drawn) for axis in (0, 1)]
+                assert (max(spread) < 0.2) == same_place
+            assert all(len(found) == 1 for found in mirrored) == same_place
+            assert set().union(*mirrored) == {True, False}
+        # The second device's pieces are those of the whole batch.
+        whole = Batches(*common, micro_batch=4, same_place=True)
+        half = Batches(*common, micro_batch=4, same_place=True, part=slice(8, 16))
+        seen = []
+        for part, numbers in ((whole, (2, 3, 6, 7)), (half, (0, 1, 2, 3))):
+            drawn.clear()
+            for number in numbers:
+                part[number]
+            seen.append([box for *_, box in drawn])
+        assert seen[0] == seen[1]
+
+
+def test_the_appearance_stream_shares_a_place_unless_told_otherwise(st_resnet, toy, tmp_path, monkeypatch):
+    asked = []
+    original = Batches.__init__
+    monkeypatch.setattr(
+        Batches, "__init__", lambda self, *a, **k: asked.append(a[-1]) or original(self, *a, **k)
+    )
+    spec = st_resnet.model_copy(update={"spatial": config.AppearanceTraining(iterations=1, batch_size=2)})
+    shared = train(spec, "spatial", toy, tmp_path / "shared.pt")
+    own = config.AppearanceTraining(iterations=1, batch_size=2, same_place=False)
+    each = train(spec.model_copy(update={"spatial": own}), "spatial", toy, tmp_path / "own.pt")
+    train(spec, "temporal", toy, tmp_path / "temporal.pt")
+    assert asked == [True, False, False]
+    assert not same(shared, each)
 
 
 def test_parts_of_a_batch_are_those_of_the_whole(tsn, toy):

@@ -27,6 +27,19 @@ def test_tsn_test_starts_of_short_clips_repeat_the_first(length, stack):
     assert sampling.tsn_test_starts(length, stack, 25) == [0] * 25
 
 
+def test_tsn_reads_frames_from_the_second():
+    # 186 frames, 185 of them from the second on: (185 - 1) // 24 = 7; index 1 is the second frame.
+    assert sampling.tsn_test_frames(186, 2, 25) == list(range(1, 170, 7))
+    assert sampling.tsn_test_frames(186, 1, 25) == list(range(0, 169, 7))
+    # 25 frames make a step of one; the 24 from the second on make none, and the first of them is repeated.
+    assert sampling.tsn_test_frames(25, 1, 25) == list(range(25))
+    assert sampling.tsn_test_frames(25, 2, 25) == [1] * 25
+    assert sampling.tsn_test_frames(26, 2, 25) == list(range(1, 26))
+    # There is nothing after the first frame of one.
+    assert sampling.tsn_test_frames(1, 2, 25) == [0] * 25
+    assert [sampling.tsn_frames(n, 2) for n in (1, 2, 3)] == [(0, 1), (1, 1), (1, 2)]
+
+
 def test_tsn_stack_repeats_the_last_field():
     assert sampling.tsn_stack(10, 185, 5) == [10, 11, 12, 13, 14]
     assert sampling.tsn_stack(0, 3, 5) == [0, 1, 2, 2, 2]

@@ -10,9 +10,9 @@ Settled as in the authors' released network surgery:
   frames (3x1x1, zeros beyond the ends), started from the 1x1 kernel / 3 at each of them. So on a still clip
   all frames but those near the ends start with the frame-wise network's response.
 - Stage 2: max-pooling over time, 5 frames wide, stride 2, after conv5 of both networks; time is otherwise
-  kept, and scores are averaged over time at the end.
-- Both networks keep their classifiers: each is trained with its own softmax, and at test the scores are
-  averaged.
+  kept. Each time step that is left has scores of its own; at test they are averaged.
+- Both networks keep their classifiers: each is trained with its own softmax at every time step, and at test
+  the scores are averaged.
 
 Small networks whose stages have a single unit get both there: the sum goes through the activation to
 whatever follows, and the temporal convolutions are those of that unit that do not stride.
@@ -82,9 +82,15 @@ class STResNet(nn.Module):
         return pooled.transpose(1, 2).reshape(-1, channels, height, width)
 
     def forward(self, frames: torch.Tensor, flow: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Scores of both classifiers, each (B, classes), averaged over time, before softmax.
+        """``step_scores`` averaged over time: each (B, classes)."""
+        appearance, motion = self.step_scores(frames, flow)
+        return appearance.mean(1), motion.mean(1)
+
+    def step_scores(self, frames: torch.Tensor, flow: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Scores of both classifiers at every time step, each (B, steps, classes), before softmax.
 
         frames: (B, T, 3, H, W); flow: (B, T, 2 x stack, H, W), the fields around each frame; normalised.
+        There are T steps, or what pooling over time leaves of them: (T - 5) // 2 + 1.
         """
         clips, count = frames.shape[:2]
         for module in self.modules():
@@ -102,7 +108,7 @@ class STResNet(nn.Module):
         scores = []
         for backbone, features in ((self.appearance, a), (self.motion, m)):
             pooled = self._pool_time(backbone.neck(features), count)
-            scores.append(backbone.head(pooled).unflatten(0, (clips, -1)).mean(1))
+            scores.append(backbone.head(pooled).unflatten(0, (clips, -1)))
         return scores[0], scores[1]
 
 
