@@ -89,12 +89,6 @@ def _cross_checks(config: Config) -> Iterator[str]:
             yield f"{key}.network: {problem}"
         if model.training:
             yield from _training_checks(config, key, name)
-        start = models.get(model.init)
-        if start and start.training and (start.network, start.args) != (model.network, model.args):
-            yield (
-                f"{key}.init: {model.init} is {start.network} with {start.args}, but {name} is "
-                f"{model.network} with {model.args}; make network and args of both equal"
-            )
     for name, method in methods.items():
         if method.model and method.model != "hr" and method.model not in models:
             yield f"methods.{name}.model: {method.model!r} is no model; known: hr, {', '.join(models)}"

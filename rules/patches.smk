@@ -20,7 +20,11 @@ rule crop_patches:
         patches=lambda w: as_json(
             CONFIG.patches,
             *["size", "crops", "grid", "border", "validation_fraction"],
-            *(["neighbours", "pair_gap", "warp_check"] if w.kind == "tosr" else []),
+            *(
+                ["neighbours", "pair_gap", "pair_lr", "warp_check"]
+                if w.kind == "tosr"
+                else []
+            ),
         ),
         seed=CONFIG.seed,
         code=fingerprint("pipeline.patches.crop"),

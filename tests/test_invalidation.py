@@ -262,6 +262,9 @@ CONFIG = {
     "quality.border": (0, quality(*ROWS)),
     "methods.tosr.label": ("Temporal SR", AGGREGATE | WHOLE | {MIXTURES, DRAWN, QUALITY} | pictures()),
     "superres.models.tosr.training.losses.warp.sr": (0.5, trainings("tosr")),
+    "superres.models.tosr.training.losses.warp.outside": ("border", trainings("tosr")),
+    "superres.models.tosr.training.augment": (True, trainings("tosr")),
+    "superres.models.esrgan.training.losses.adversarial.detached_means": (True, trainings("esrgan")),
     "superres.models.spmc.training.losses.motion.weight": (0.5, trainings("spmc")),
     "superres.models.rcan.training.frozen": (["head."], trainings("rcan")),
     "superres.models.rrdb.training.lr": (0.002, trainings("rrdb")),
@@ -273,6 +276,10 @@ CONFIG = {
             job("crop_patches", kind="tosr"),
             *trainings("spmc", "vsr_duf_16", "vsr_duf_52", "vdsr_warp"),
         },
+    ),
+    "patches.pair_lr": (
+        "frame",
+        {job("crop_patches", kind="tosr"), *trainings("spmc", "vsr_duf_16", "vsr_duf_52", "vdsr_warp")},
     ),
     "recognition.recognizers.tsn.fusion": ([1.0, 2.0], AGGREGATE | WHOLE | set(TABLES)),
     "recognition.recognizers.tsn.test_crops": (

@@ -22,6 +22,10 @@ class Patches(Section):
     margin: Annotated[int, Field(ge=0)] = Field(5, description="frames at a video's ends that are not drawn")
     neighbours: PositiveInt = Field(7, description="LR frames around each HR frame, odd")
     pair_gap: Literal[1, 2] = Field(1, description="frames between a pair (authors' code: 2)")
+    pair_lr: Literal["patch", "frame"] = Field(
+        "patch",
+        description="LR of a pair: bicubic of the HR patches (authors' code), or cut from the LR frames",
+    )
     warp_check: bool = Field(True, description="keep a pair only if warping raises its PSNR")
     spatial_flow: Literal["flownet2", "tvl1"] = Field(
         "flownet2", description="flow of the weight maps (paper: FlowNet2; TV-L1 slightly worse)"

@@ -41,6 +41,10 @@ class AdversarialLoss(Section):
     discriminator: str = Field("vgg128", description="network of superres/networks")
     args: dict[str, Any] = Field(default_factory=dict, description="its constructor's arguments")
     lr: PositiveFloat = Field(1e-4, description="its learning rate")
+    detached_means: bool = Field(
+        False,
+        description="no gradient through the discriminator's relativistic means (today's BasicSR: true)",
+    )
 
 
 class WarpLoss(Section):
@@ -48,6 +52,9 @@ class WarpLoss(Section):
 
     sr: NonNegativeFloat = Field(1.0, description="a: warped SR_t+1 against SR_t")
     hr: NonNegativeFloat = Field(1.0, description="b: warped SR_t+1 against HR_t")
+    outside: Literal["zeros", "border"] = Field(
+        "zeros", description="the warp outside of the frame: 0 (authors' code) or its nearest pixel"
+    )
 
 
 class MotionLoss(Section):
@@ -82,7 +89,7 @@ class SRTraining(SRProgress):
     iterations: PositiveInt = Field(400_000, description="optimiser steps")
     batch_size: PositiveInt = Field(16, description="patches (or pairs) a step")
     lr: PositiveFloat = Field(1e-4, description="Adam's learning rate")
-    betas: list[Fraction] = Field([0.9, 0.99], min_length=2, max_length=2, description="Adam's")
+    betas: list[Fraction] = Field([0.9, 0.999], min_length=2, max_length=2, description="Adam's")
     milestones: list[PositiveInt] = Field(
         default_factory=list, description="steps after which the rate is multiplied by gamma"
     )
@@ -91,6 +98,10 @@ class SRTraining(SRProgress):
     crop: PositiveInt | None = Field(
         None, description="side of a random HR crop of each patch, multiple of 4; null: all of it"
     )
+    augment: bool | None = Field(
+        None,
+        description="mirror and turn patches at random; null: unless there is a warp loss, as the authors",
+    )
     patches: Literal["sosr", "tosr"] = Field(
         "sosr", description="single frames with flow, or pairs with 7-frame neighbourhoods"
     )
@@ -98,6 +109,11 @@ class SRTraining(SRProgress):
     frozen: list[str] = Field(
         default_factory=list, description="beginnings of the names of parameters that do not train"
     )
+
+    @property
+    def augmented(self) -> bool:
+        """Whether patches are mirrored and turned."""
+        return self.losses.warp is None if self.augment is None else self.augment
 
 
 class SRModel(Section):

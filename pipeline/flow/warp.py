@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from torch import Tensor
 
+Outside = Literal["border", "zeros"]
 
-def warp(image: Tensor, flow: Tensor) -> Tensor:
-    """Backward bilinear warp W(I, F)(x) = I(x + F(x)), with the border replicated.
+
+def warp(image: Tensor, flow: Tensor, outside: Outside = "border") -> Tensor:
+    """Backward bilinear warp W(I, F)(x) = I(x + F(x)).
 
     Indexes pixels itself, because ``grid_sample`` rounds coordinates on their way through [-1, 1].
     Differentiable in image and flow (a flow that leaves the image has no gradient there).
@@ -15,6 +19,9 @@ def warp(image: Tensor, flow: Tensor) -> Tensor:
     Args:
         image: (B, C, H, W), floating.
         flow: (B, 2, H, W), x first, in pixels.
+        outside: what stands where a sample falls outside. "border": the nearest pixel of the border.
+            "zeros", as the warp of ToSR's authors: 0, also at the last row and column themselves; up to a
+            pixel before the first row or column, the line through its first two pixels goes on.
 
     Returns:
         (B, C, H, W).
@@ -30,10 +37,12 @@ def warp(image: Tensor, flow: Tensor) -> Tensor:
     height, width = image.shape[2:]
     x = torch.arange(width, device=flow.device, dtype=flow.dtype) + flow[:, 0]
     y = torch.arange(height, device=flow.device, dtype=flow.dtype)[:, None] + flow[:, 1]
-    x, y = x.clamp(0, width - 1), y.clamp(0, height - 1)  # (B, H, W)
-    left, top = x.detach().floor(), y.detach().floor()
+    if outside == "border":
+        x, y = x.clamp(0, width - 1), y.clamp(0, height - 1)  # (B, H, W)
+    # Towards zero, as the authors' conversion to integers: the same for what is inside.
+    left, top = x.detach().trunc(), y.detach().trunc()
     right_share, low_share = (x - left)[:, None].to(image.dtype), (y - top)[:, None].to(image.dtype)
-    left, top = left.long(), top.long()
+    left, top = left.long().clamp(0, width - 1), top.long().clamp(0, height - 1)
     right, low = (left + 1).clamp(max=width - 1), (top + 1).clamp(max=height - 1)
     pixels = image.flatten(2)  # (B, C, H W)
 
@@ -43,4 +52,8 @@ def warp(image: Tensor, flow: Tensor) -> Tensor:
 
     upper = at(top, left) * (1 - right_share) + at(top, right) * right_share
     lower = at(low, left) * (1 - right_share) + at(low, right) * right_share
-    return upper * (1 - low_share) + lower * low_share
+    warped = upper * (1 - low_share) + lower * low_share
+    if outside == "border":
+        return warped
+    inside = (x > -1) & (x < width - 1) & (y > -1) & (y < height - 1)
+    return warped * inside[:, None]

@@ -13,7 +13,7 @@ from pipeline.config import SCALE, Patches
 from pipeline.data.manifest import Clip, read_manifest, select
 from pipeline.errors import PipelineError
 from pipeline.files import atomic_path, seed_for
-from pipeline.patches.motion import aligned, candidate_positions, top_motion, warp_helps
+from pipeline.patches.motion import candidate_positions, position_step, top_motion, warp_helps
 from pipeline.patches.store import PARTS, PatchWriter
 from pipeline.video.resize import imresize
 from pipeline.video.store import ShardReader
@@ -41,11 +41,12 @@ def crop_patches(
 
     ``hr``, ``lr`` and ``flow`` are the stores of the training videos by shard; the flow store's index names
     the drawn frames t, each with the flow in pixels from t to t + ``pair_gap``. ``sosr``: an HR patch, its
-    flow, and its LR patch, bicubic of the HR patch (paper), not a cut from the LR frame, so that no pixel
-    from outside the patch reaches it. ``tosr``: HR patches of t and t + pair_gap, the LR neighbourhood of
-    each cut from the LR frames (zero beyond the ends of the video), kept only if warping raises the PSNR
-    (authors' code). The last ``validation_fraction`` of the drawn frames of a video are for validation; a
-    training patch reads no frame from the first of them on (those that would are counted as ``between``).
+    flow, and its LR patch. ``tosr``: HR patches of t and t + pair_gap, and the LR neighbourhood of each
+    (zero beyond the ends of the video), kept only if warping raises the PSNR (authors' code). LR patches are
+    bicubic of HR patches (paper), not cut from LR frames, so that no pixel from outside the patch reaches
+    them; with ``pair_lr: frame`` those of ``tosr`` are cut. The last ``validation_fraction`` of the drawn
+    frames of a video are for validation; a training patch reads no frame from the first of them on (those
+    that would are counted as ``between``).
 
     ``report`` gets the counts, in all and by video, and the videos left out with the reason. Memory: the
     frames around one drawn frame at a time. Raises PatchError if not one training patch results.
@@ -136,42 +137,48 @@ class _Video:
                 f"{clip.id}: flow is {flow.shape[1]}x{flow.shape[0]}, expected {clip.width}x{clip.height}; "
                 f"extract the training flow again"
             )
-        candidates = candidate_positions(clip.height, clip.width, size, options.grid, aligned(kind), rng)
+        step = position_step(kind, options.pair_lr)
+        candidates = candidate_positions(clip.height, clip.width, size, options.grid, step, rng)
         positions = top_motion(flow, candidates, size, options.border, options.crops)
         counts["candidates"] += len(candidates)
+        samples, radius = [], options.neighbours // 2
         if kind == "sosr":
             images = self.hr.read(clip.id, [frame])[0]  # (h, w, 3)
         else:
-            images = self.hr.read(clip.id, [frame, frame + options.pair_gap])  # (2, h, w, 3)
-            if options.warp_check:
-                helps = warp_helps(images[0], images[1], flow, positions, size, options.border)
-                counts["dropped_by_warp"] += int((~helps).sum())
-                positions = positions[helps]
-            around, padded = self._neighbourhoods(frame)
-        samples = []
+            whole = options.pair_lr == "patch"
+            window, around, padded = self._neighbourhoods(self.hr if whole else self.lr, frame)
+            centres = [frame, frame + options.pair_gap]
+            images = window[around[:, radius]] if whole else self.hr.read(clip.id, centres)  # (2, h, w, 3)
         for y, x in positions.tolist():
-            sample = {
-                "hr": images[..., y : y + size, x : x + size, :],
-                "flow": flow[y : y + size, x : x + size],
-                "video": clip.id, "frame": frame, "x": x, "y": y,
-            }  # fmt: skip
-            small = size // SCALE
+            place = (slice(y, y + size), slice(x, x + size))
+            patch, fields = images[..., *place, :], flow[place]
+            if kind == "tosr" and options.warp_check and not warp_helps(*patch, fields, options.border):
+                counts["dropped_by_warp"] += 1
+                continue
+            sample = {"hr": patch, "flow": fields, "video": clip.id, "frame": frame, "x": x, "y": y}
             if kind == "sosr":
-                sample["lr"] = imresize(sample["hr"], small, small)
+                sample["lr"] = _shrunk(patch)
             else:
-                top, left = y // SCALE, x // SCALE
-                sample["lr"] = around[:, :, top : top + small, left : left + small]
+                small = (slice(y // SCALE, (y + size) // SCALE), slice(x // SCALE, (x + size) // SCALE))
+                low = _shrunk(window[:, *place]) if whole else window[:, *small]
+                sample["lr"] = np.where(padded[..., None, None, None], np.uint8(0), low[around])
                 sample["padded"] = padded
             samples.append(sample)
         return samples
 
-    def _neighbourhoods(self, frame: int) -> tuple[np.ndarray, np.ndarray]:
-        """LR frames (2, neighbours, h/4, w/4, 3) around both frames of a pair, and which of them are zero."""
+    def _neighbourhoods(self, store: ShardReader, frame: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The frames around a pair, once each (n, h, w, 3); for both neighbourhoods (2, neighbours) the place
+        of each frame among them, and whether it is zero because the video has none there.
+        """
         radius = self.patches.neighbours // 2
         numbers = np.add.outer([frame, frame + self.patches.pair_gap], np.arange(-radius, radius + 1))
         padded = (numbers < 0) | (numbers >= self.clip.frames)
         first, last = numbers[~padded].min(), numbers[~padded].max()
-        window = self.lr.read(self.clip.id, list(range(first, last + 1)))
-        around = window[numbers.clip(first, last) - first]
-        around[padded] = 0
-        return around, padded
+        window = store.read(self.clip.id, list(range(first, last + 1)))
+        return window, numbers.clip(first, last) - first, padded
+
+
+def _shrunk(patches: np.ndarray) -> np.ndarray:
+    """HR patches (..., size, size, 3) as LR ones, each by itself."""
+    small = patches.shape[-2] // SCALE
+    return imresize(patches, small, small)

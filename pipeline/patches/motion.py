@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
 from pipeline.config import SCALE
@@ -13,16 +12,18 @@ def candidate_positions(
 ) -> np.ndarray:
     """Upper left corners (n, 2), as (y, x), of square crops on a grid from a random offset.
 
-    ``grid`` is the stride in x and in y (authors' code: 40 and 30 px); ``align`` rounds positions down
-    to its multiples, so that LR crops can be cut at the same place. ``height`` and ``width`` must hold
-    a patch of ``size``.
+    ``grid`` is the stride in x and in y (authors' code: 40 and 30 px). The offset is drawn so that every row
+    and column of the grid has as many crops as fit (authors' code): 5 x 4 of 128 px in a frame of 320x240.
+    The authors list the first crop twice; here each is listed once. ``align`` rounds positions down to its
+    multiples, so that LR crops can be cut at the same place. ``height`` and ``width`` must hold a patch of
+    ``size``.
     """
     axes = []
     for length, stride in ((height, grid[1]), (width, grid[0])):
-        last = length - size
-        # An offset beyond the last position would leave a frame hardly larger than a patch without crops.
-        offset = int(rng.integers(0, min(stride, last + 1)))
-        axes.append(np.unique(np.arange(offset, last + 1, stride) // align * align))
+        places = length - size + 1
+        # Where the strides fill the frame exactly, the authors' offset lies outside of it; any is as good.
+        offset = int(rng.integers(0, places % stride or stride))
+        axes.append(np.unique(np.arange(offset, places, stride) // align * align))
     ys, xs = np.meshgrid(*axes, indexing="ij")
     return np.stack([ys.ravel(), xs.ravel()], axis=1)
 
@@ -52,45 +53,48 @@ def top_motion(flow: np.ndarray, positions: np.ndarray, size: int, border: int, 
     return positions[np.argsort(-scores.round(6), kind="stable")[:crops]]
 
 
-def warped_frame(frame: np.ndarray, flow: np.ndarray) -> np.ndarray:
-    """``frame`` (h, w, 3) uint8 sampled at x + flow(x), bilinear, border replicated; float32.
+def warped_patch(patch: np.ndarray, flow: np.ndarray, border: int) -> np.ndarray:
+    """``patch`` (h, w, 3) uint8 sampled at x + flow(x), without its border: (h - 2 border, w - 2 border, 3).
 
-    OpenCV interpolates at 1/32 pixel, enough to compare errors; training warps exactly (pipeline.flow.warp).
+    Bilinear; 0 where a sample falls outside of the patch. Each of the four products is rounded to 8 bits
+    before they are summed, as MATLAB does with 8-bit images (authors' code).
     """
-    height, width = frame.shape[:2]
-    x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
-    flow = flow.astype(np.float32)
-    return cv2.remap(
-        frame.astype(np.float32), x + flow[..., 0], y + flow[..., 1],
-        cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE,
-    )  # fmt: skip
+    height, width = patch.shape[:2]
+    inner = (slice(border, height - border), slice(border, width - border))
+    y, x = np.mgrid[:height, :width].astype(np.float64)
+    x, y = (x + flow[..., 0])[inner], (y + flow[..., 1])[inner]
+    inside = (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
+    x, y = np.where(inside, x, 0), np.where(inside, y, 0)
+    left, top = np.floor(x).astype(int), np.floor(y).astype(int)
+    right, low = np.ceil(x).astype(int), np.ceil(y).astype(int)
+    alpha, beta = (x - left)[..., None], (y - top)[..., None]
+    corners = (
+        ((1 - alpha) * (1 - beta), top, left),
+        (alpha * (1 - beta), top, right),
+        ((1 - alpha) * beta, low, left),
+        (alpha * beta, low, right),
+    )
+    total = sum(np.floor(share * patch[row, column] + 0.5) for share, row, column in corners)
+    return (total.clip(max=255) * inside[..., None]).astype(np.uint8)
 
 
-def warp_helps(
-    first: np.ndarray,
-    second: np.ndarray,
-    flow: np.ndarray,
-    positions: np.ndarray,
-    size: int,
-    border: int,
-) -> np.ndarray:
-    """Whether warping ``second`` by ``flow`` raises its PSNR against ``first``, for each crop: bool (n,).
+def warp_helps(first: np.ndarray, second: np.ndarray, flow: np.ndarray, border: int) -> bool:
+    """Whether warping patch ``second`` by ``flow`` raises its PSNR against ``first`` (authors' code).
 
-    ``first`` and ``second`` are (h, w, 3) uint8, ``flow`` (h, w, 2) leads from first to second. Errors are
-    taken over the crop's interior (authors' code: 10 px border left out). A still pair gains nothing and
-    is no help.
+    Both are (h, w, 3) uint8, ``flow`` (h, w, 2) leads from first to second. ``border`` pixels on each side
+    are left out. A pair that warping brings no nearer, such as a still one, is not helped.
     """
-    reference = first.astype(np.float32)
-    before = np.square(second.astype(np.float32) - reference).sum(axis=2)
-    after = np.square(warped_frame(second, flow) - reference).sum(axis=2)
-    gain = box_sums(before, positions, size, border) - box_sums(after, positions, size, border)
-    return gain > 1e-6
+    inner = (slice(border, first.shape[0] - border), slice(border, first.shape[1] - border))
+    reference = first[inner].astype(np.int64)
+    before = np.square(second[inner] - reference).sum()
+    after = np.square(warped_patch(second, flow, border) - reference).sum()
+    return bool(after < before)
 
 
-def aligned(kind: str) -> int:
+def position_step(kind: str, pair_lr: str) -> int:
     """The multiple in pixels that positions of a kind of patch lie on.
 
-    ToSR's LR patches are cut from LR frames, so HR positions are multiples of the scale; SoSR's LR patches
-    are made from the HR patches, which may lie anywhere.
+    LR patches that are cut from LR frames need HR positions that are multiples of the scale; those that are
+    made from HR patches may lie anywhere.
     """
-    return SCALE if kind == "tosr" else 1
+    return SCALE if kind == "tosr" and pair_lr == "frame" else 1

@@ -31,7 +31,7 @@ from pipeline.recognition import models as recognition
 from pipeline.recognition import networks as backbones
 from pipeline.recognition.weights import load_initial
 from pipeline.superres import networks as superres
-from pipeline.superres.checkpoint import load_trained
+from pipeline.superres.checkpoint import load_start, load_trained, start_args, without
 from pipeline.superres.features import VGG19
 from pipeline.torch_settings import check_devices
 from pipeline.weights.checkpoint import load_weights
@@ -83,9 +83,24 @@ class Inspection:
         if model.weights:
             self._weights(f"{key}.weights", model.weights, lambda path: load_trained(network, model, path))
         if init and init.weights:
-            self._weights(f"{key}.init", init.weights, lambda path: load_trained(network, model, path))
+            self._weights(f"{key}.init", init.weights, lambda path: load_start(network, model, path))
+        if init and init.training:
+            self._start(f"{key}.init", model, network, init)
         if training:
             self._training(f"{key}.training", model, network)
+
+    def _start(self, key: str, model: SRModel, network: nn.Module, init: SRModel) -> None:
+        """Whether a training can start from what ``init`` trains (``load_start``)."""
+        free = start_args(network)
+        fits = (init.network, without(init.args, free)) == (model.network, without(model.args, free))
+        if fits and init.args != model.args:
+            start = self._build(key, lambda: superres.load_network(init.network, init.args))
+            fits = start is None or start.state_dict().keys() <= network.state_dict().keys()
+        if not fits:
+            self.problems.append(
+                f"{key}: {model.init} is {init.network} with {init.args}, but this is {model.network} with "
+                f"{model.args}; make network and args of both equal"
+            )
 
     def _training(self, key: str, model: SRModel, network: nn.Module) -> None:
         training = model.training

@@ -154,7 +154,7 @@ def orient_flow(flow: np.ndarray, turn: int) -> np.ndarray:
 def training_batch(
     patches: PatchFile, training: SRTraining, seed: int, step: int, part: slice = WHOLE
 ) -> Batch:
-    """The batch of a step: drawn without replacement, cropped, mirrored and turned at random, on the CPU.
+    """The batch of a step: drawn without replacement, cropped and, where asked, turned at random, on the CPU.
 
     It depends on ``seed`` and ``step`` alone, so a resumed training sees what an unbroken one does; of its
     samples only ``part`` is read and returned.
@@ -164,7 +164,7 @@ def training_batch(
     crop = training.crop or patches.size
     # Crops lie on the LR grid, so that LR and HR crops show the same place.
     corners = rng.integers(0, (patches.size - crop) // SCALE + 1, (len(indices), 2))
-    turns = rng.integers(0, 8, len(indices))
+    turns = rng.integers(0, 8 if training.augmented else 1, len(indices))
     samples = []
     drawn = zip(indices.tolist(), corners.tolist(), turns.tolist(), strict=True)
     for index, (y, x), turn in list(drawn)[part]:

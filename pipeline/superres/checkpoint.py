@@ -29,21 +29,48 @@ def load_trained(network: nn.Module, model: SRModel, path: Path) -> None:
     ``network`` is made from ``model``. Raises CheckpointError if they are of another network or other
     arguments, and WeightsError if published ones cannot be read or do not fit.
     """
+    _load(network, model, path, ())
+
+
+def load_start(network: nn.Module, model: SRModel, path: Path) -> None:
+    """Load the weights that the training of ``network`` starts from.
+
+    As ``load_trained``, but they may be of a network without its ``start_args``: what those add stays as it
+    was made.
+    """
+    _load(network, model, path, start_args(network))
+
+
+def start_args(network: nn.Module) -> tuple[str, ...]:
+    """Arguments that the model which a training starts from may lack: they add parameters with a start."""
+    return getattr(network, "start_args", ())
+
+
+def without(args: dict[str, Any], left_out: tuple[str, ...]) -> dict[str, Any]:
+    """``args`` but for those ``left_out``."""
+    return {key: value for key, value in args.items() if key not in left_out}
+
+
+def _load(network: nn.Module, model: SRModel, path: Path, free: tuple[str, ...]) -> None:
     content = read_own(path)
     if content is None:
         importer().load_published(network, path)
         return
-    found = (content["network"], content["args"])
-    if found != (model.network, model.args):
+    found, expected = (content["network"], content["args"]), (model.network, model.args)
+    if (found[0], without(found[1], free)) != (expected[0], without(expected[1], free)):
         raise CheckpointError(
             f"{path} holds {found[0]} with {found[1]}, expected {model.network} with {model.args}; "
             f"make network and args of both equal, or train (or import) it again"
         )
+    state = content["state_dict"]
+    if found != expected:
+        state = network.state_dict() | state  # what `free` arguments add
     try:
-        network.load_state_dict(content["state_dict"])
+        network.load_state_dict(state)
     except RuntimeError as error:
+        reason = " ".join(str(error).split())
         raise CheckpointError(
-            f"{path} does not fit {model.network} as it is now ({error}); train it again"
+            f"{path} does not fit {model.network} as it is now ({reason}); train it again"
         ) from error
 
 

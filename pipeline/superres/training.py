@@ -17,7 +17,7 @@ from pipeline.config import Compute, FeatureNetwork, SRModel, SRProgress
 from pipeline.engine import launch, share
 from pipeline.files import seed_for
 from pipeline.superres.batches import Batch, PatchFile, training_batches
-from pipeline.superres.checkpoint import load_trained, save_network
+from pipeline.superres.checkpoint import load_start, save_network
 from pipeline.superres.layout import image_layout
 from pipeline.superres.networks import load_network
 from pipeline.superres.objective import Objective
@@ -40,10 +40,11 @@ def train_sr(
 ) -> None:
     """Train ``model`` on a patch file (of the kind ``model.training.patches``) and write its checkpoint.
 
-    ``init`` is the checkpoint of a model of the same network whose weights the training starts from.
-    The resumable state, ``resume_path(out)``, is written as often as ``progress`` says, read if it is of
-    this very run (same recipe, seed, patches, init and ``code``, a digest of the source), and removed at the
-    end. On the CPU a resumed training ends with the same weights, bit for bit, as an unbroken one.
+    ``init`` is the checkpoint of a model of the same network whose weights the training starts from
+    (``load_start``). The resumable state, ``resume_path(out)``, is written as often as ``progress`` says,
+    read if it is of this very run (same recipe, seed, patches, init and ``code``, a digest of the source),
+    and removed at the end. On the CPU a resumed training ends with the same weights, bit for bit, as an
+    unbroken one.
     TensorBoard's files (losses, learning rate, validation PSNR, sample images) go to ``log_folder(out)``.
 
     Raises TrainingError without a recipe, for ``frozen`` names that do not exist or when the loss is not
@@ -80,9 +81,10 @@ class _Step(nn.Module):
         self.network, self.objective, self.compute = network, objective, compute
 
     def forward(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        # BN sees each frame of a pair as a batch of its own, as in the authors' code.
         with autocast(self.compute):
-            sr = self.network(batch.lr.flatten(0, 1))  # (B K, 3, 4s, 4s)
-        sr = sr.float().unflatten(0, batch.lr.shape[:2])  # (B, K, 3, 4s, 4s)
+            frames = [self.network(lr) for lr in batch.lr.unbind(1)]  # K times (B, 3, 4s, 4s)
+        sr = torch.stack(frames, 1).float()  # (B, K, 3, 4s, 4s)
         return sr.detach(), self.objective.generator_terms(sr, batch)
 
 
@@ -95,7 +97,7 @@ def _train(fabric: Fabric, run: _Run) -> None:
         torch.manual_seed(run_seed)
         network = load_network(model.network, model.args)
         if run.init is not None:
-            load_trained(network, model, run.init)
+            load_start(network, model, run.init)
         network = image_layout(network.to(device).train())
         _freeze(network, training.frozen)
         read = (training, network.frames, network.temporal_padding)

@@ -35,6 +35,26 @@ def test_hand_values():
     torch.testing.assert_close(warp(image, flow), expected)
 
 
+def test_zeros_outside_by_hand():
+    """As the warp of ToSR's authors: nothing from the last column on, the line goes on before the first."""
+    image = torch.tensor([[[[10.0, 20.0, 40.0]] * 2]])
+    places = [1.5, -0.5, -1.0, 1.0, 2.0, 0.0]  # x that is looked at
+    expected = [30.0, 5.0, 0.0, 20.0, 0.0, 10.0]
+    for place, value in zip(places, expected, strict=True):
+        flow = constant_flow(image, place, 0)
+        assert warp(image, flow, "zeros")[0, 0, 0, 0].item() == value
+        assert warp(image, flow, "zeros")[0, 0, 1, 0].item() == 0  # the last row
+    still = warp(image, constant_flow(image, 0, 0), "zeros")
+    assert still.tolist() == [[[[10.0, 20.0, 0.0], [0.0, 0.0, 0.0]]]]
+
+
+def test_both_ways_agree_inside():
+    image = torch.rand(1, 3, 8, 9, generator=torch.Generator().manual_seed(3))
+    flow = constant_flow(image, 1.25, -0.75)
+    inner = (..., slice(1, 7), slice(0, 6))
+    assert torch.equal(warp(image, flow)[inner], warp(image, flow, "zeros")[inner])
+
+
 def test_agrees_with_grid_sample():
     generator = torch.Generator().manual_seed(0)
     image = torch.rand(2, 3, 9, 12, generator=generator, dtype=torch.float64)
@@ -52,6 +72,7 @@ def test_gradients():
     flow = torch.rand(1, 2, 4, 5, generator=generator, dtype=torch.float64) * 1.6 - 0.8
     flow.requires_grad_(True)
     assert torch.autograd.gradcheck(warp, (image, flow))
+    assert torch.autograd.gradcheck(lambda i, f: warp(i, f, "zeros"), (image, flow))
 
 
 def test_one_pixel_image():

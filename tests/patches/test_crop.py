@@ -91,17 +91,20 @@ def test_sosr_patches_are_crops_with_bicubic_lr(videos):
     assert "smaller than a patch of 32" in report["skipped"]["tiny/c"]
 
 
-def test_tosr_patches_hold_both_neighbourhoods(videos):
-    out, report = cut(videos, "tosr")
+@pytest.mark.parametrize("pair_lr", ["patch", "frame"])
+def test_tosr_patches_hold_both_neighbourhoods(videos, pair_lr):
+    """LR patches are of the HR patches, at any place, or cut from the LR frames, on their grid."""
+    out, report = cut(videos, "tosr", OPTIONS.model_copy(update={"pair_lr": pair_lr}))
     assert report["dropped_by_warp"] == 0
     with h5py.File(out) as file:
         group = file["train"]
         assert group["lr"].shape[1:] == (2, 7, 8, 8, 3)
+        places = set()
         for i in range(0, len(group["hr"]), 5):
             video = moving_video({"moving/a": 0, "moving/b": 1}[group["video"][i].decode()])
             low = imresize(video, HEIGHT // 4, WIDTH // 4)
             t, x, y = (int(group[name][i]) for name in ("frame", "x", "y"))
-            assert x % 4 == y % 4 == 0
+            places |= {x % 4, y % 4}
             np.testing.assert_array_equal(group["hr"][i], video[t : t + 2, y : y + 32, x : x + 32])
             for side in range(2):
                 for place in range(7):
@@ -109,8 +112,14 @@ def test_tosr_patches_hold_both_neighbourhoods(videos):
                     stored = group["lr"][i, side, place]
                     inside = 0 <= number < FRAMES
                     assert group["padded"][i, side, place] == (not inside)
-                    expected = low[number, y // 4 : y // 4 + 8, x // 4 : x // 4 + 8] if inside else stored * 0
+                    if not inside:
+                        expected = np.zeros((8, 8, 3))
+                    elif pair_lr == "frame":
+                        expected = low[number, y // 4 : y // 4 + 8, x // 4 : x // 4 + 8]
+                    else:
+                        expected = imresize(video[number, y : y + 32, x : x + 32], 8, 8)
                     np.testing.assert_array_equal(stored, expected)
+        assert places == ({0, 1, 2, 3} if pair_lr == "patch" else {0})
 
 
 @pytest.mark.parametrize(("kind", "reach"), [("sosr", 1), ("tosr", 4)])

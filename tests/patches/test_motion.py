@@ -1,9 +1,9 @@
-"""Candidate crops, motion scores and the warp check against plain loops."""
+"""Candidate crops, motion scores and the warp check against plain loops and values by hand."""
 
 import numpy as np
 import pytest
 
-from pipeline.patches.motion import box_sums, candidate_positions, top_motion, warp_helps, warped_frame
+from pipeline.patches.motion import box_sums, candidate_positions, top_motion, warp_helps, warped_patch
 
 pytestmark = pytest.mark.numeric
 
@@ -21,17 +21,28 @@ def test_candidates_lie_on_the_grid_and_in_the_frame(align):
             assert (abs(steps - stride) < align).all()
 
 
-def test_a_frame_of_one_patch_has_one_candidate():
-    positions = candidate_positions(48, 48, 48, [40, 30], 4, np.random.default_rng(0))
-    np.testing.assert_array_equal(positions, [[0, 0]])
-
-
-def test_offsets_differ_between_frames():
-    offsets = {
-        tuple(candidate_positions(200, 200, 48, [40, 30], 1, np.random.default_rng(seed))[0])
-        for seed in range(30)
+@pytest.mark.parametrize(
+    ("height", "width", "rows", "columns"),
+    [
+        (240, 320, 4, 5),  # 113 = 3 x 30 + 23 and 193 = 4 x 40 + 33 places
+        (128, 128, 1, 1),
+        (157, 167, 1, 1),  # one stride and nothing remains: the authors' offset would lie outside
+        (158, 168, 2, 2),
+    ],
+)
+def test_offsets_leave_room_for_the_whole_grid(height, width, rows, columns):
+    """The offset is drawn from what the strides leave over, so no offset costs a row or column of crops."""
+    found = [
+        candidate_positions(height, width, 128, [40, 30], 1, np.random.default_rng(seed))
+        for seed in range(200)
+    ]
+    assert {(len(set(p[:, 0])), len(set(p[:, 1])), len(p)) for p in found} == {
+        (rows, columns, rows * columns)
     }
-    assert len(offsets) > 20
+    for axis, places, stride in ((0, height - 127, 30), (1, width - 127, 40)):
+        offsets = {int(p[:, axis].min()) for p in found}
+        assert offsets <= set(range(places % stride or stride))
+        assert len(offsets) > 0.7 * (places % stride or stride)
 
 
 def test_box_sums_equal_sums_over_the_interior():
@@ -51,25 +62,48 @@ def test_top_motion_finds_the_moving_square_and_ignores_the_border():
     np.testing.assert_array_equal(chosen, [[16, 64], [0, 0]])
 
 
-def test_warped_frame_follows_the_flow():
-    rng = np.random.default_rng(2)
-    texture = rng.integers(0, 256, (40, 50, 3), dtype=np.uint8)
-    first, second = texture[:, :-3], texture[:, 3:]  # first(x + 3) = second(x): content moves left
-    flow = np.zeros((40, 47, 2), np.float32)
-    flow[..., 0] = -3
-    warped = warped_frame(second, flow)
-    np.testing.assert_allclose(warped[:, 3:], first[:, 3:], atol=1e-3)
-    np.testing.assert_allclose(warped[:, :3], np.repeat(second[:, :1], 3, axis=1), atol=1e-3)
+def grey(rows: list[list[int]]) -> np.ndarray:
+    return np.array(rows, np.uint8)[..., None].repeat(3, 2)
+
+
+def test_warped_patch_by_hand():
+    patch = grey([[10, 20, 30], [50, 60, 70], [90, 100, 110]])
+    flow = np.zeros((3, 3, 2), np.float16)
+    flow[0, 0] = [0.5, 0.25]  # 3.75 + 7.5 + 6.25 + 7.5, each rounded
+    flow[0, 1] = [-2, 0]  # outside
+    flow[1, 1] = [1, 1]  # the last pixel itself is inside
+    flow[1, 2] = [0.25, 0]  # outside
+    expected = grey([[26, 0, 30], [50, 110, 0], [90, 100, 110]])
+    np.testing.assert_array_equal(warped_patch(patch, flow, 0), expected)
+    np.testing.assert_array_equal(warped_patch(patch, flow, 1), expected[1:2, 1:2])
+
+
+def test_warped_patch_rounds_each_of_its_products():
+    """In MATLAB a share times an 8-bit number is an 8-bit number: four times 0.25 x 2 are 4; at most 255."""
+    flow = np.full((2, 2, 2), 0.5, np.float16)
+    assert warped_patch(np.full((2, 2, 3), 2, np.uint8), flow, 0)[0, 0].tolist() == [4, 4, 4]
+    assert warped_patch(np.full((2, 2, 3), 254, np.uint8), flow, 0)[0, 0].tolist() == [255, 255, 255]
 
 
 def test_warp_helps_only_where_the_flow_is_right():
-    rng = np.random.default_rng(3)
-    texture = rng.integers(0, 256, (40, 84, 3), dtype=np.uint8)
+    texture = grey([list(range(0, 220, 5))] * 40)  # a ramp, which moves by two pixels
     first, second = texture[:, 2:-2], texture[:, :-4]
-    flow = np.zeros((40, 80, 2), np.float16)
-    flow[:, :40, 0] = 2  # right on the left half
-    flow[:, 40:, 1] = 3  # wrong on the right half
-    helps = warp_helps(first, second, flow, np.array([[0, 0], [0, 40]]), 40, 6)
-    assert helps.tolist() == [True, False]
-    still = warp_helps(first, first, np.zeros_like(flow), np.array([[0, 0]]), 40, 6)
-    assert still.tolist() == [False]
+    right, wrong = (np.zeros((40, 40, 2), np.float16) for _ in range(2))
+    right[..., 0] = 2
+    wrong[..., 0] = -2
+    assert warp_helps(first, second, right, 6)
+    assert not warp_helps(first, second, wrong, 6)
+    assert not warp_helps(first, first, np.zeros_like(right), 6)  # warping brings it no nearer
+
+
+def test_the_border_does_not_count_and_what_lies_beyond_the_patch_is_black():
+    first = second = np.full((20, 20, 3), 200, np.uint8)
+    second = first.copy()
+    second[10, 10] = 190
+    flow = np.zeros((20, 20, 2), np.float16)
+    flow[10, 10] = [1, 0]  # the pixel beside is right
+    assert warp_helps(first, second, flow, 4)
+    flow[:4] = 9  # wrong, but in the border
+    assert warp_helps(first, second, flow, 4)
+    flow[8, 4] = [-5, 0]  # a place outside of the patch
+    assert not warp_helps(first, second, flow, 4)

@@ -163,12 +163,6 @@ def test_helpers_are_no_networks(raw, name):
         load_config(raw)
 
 
-def test_a_start_from_a_network_of_other_arguments_is_refused(raw):
-    raw["superres"]["models"]["esrgan"]["args"] = {"blocks": 2, "features": 8, "growth": 4}
-    with pytest.raises(ConfigError, match=r"models\.esrgan\.init: rrdb is rrdb with \{'blocks': 1"):
-        load_config(raw)
-
-
 @pytest.mark.slow
 def test_the_process_answers(raw, tmp_path, monkeypatch):
     """Whatever a user's module prints, and from wherever it was started."""

@@ -206,6 +206,33 @@ class Fails(Twice):
 """
 
 
+@pytest.mark.parametrize(
+    ("start", "args", "line"),
+    [
+        ({}, {}, None),
+        ({}, {"learned_expansion": True}, None),
+        ({"learned_expansion": True}, {}, r"own\.init: start is vsr_duf with .*'learned_expansion': True"),
+        ({"growth": 2}, {"learned_expansion": True}, r"own\.init: start is vsr_duf with .*'growth': 2"),
+    ],
+)
+def test_a_training_starts_from_a_network_that_fits(raw, start, args, line):
+    duf = {"depth": 16, "units": 1, "growth": 4, "features": 8, "head": 8}
+    training = STEPS | {"patches": "tosr"}
+    models = {
+        "start": {"network": "vsr_duf", "args": duf | start, "training": training},
+        "own": {"network": "vsr_duf", "args": duf | args, "init": "start", "training": training},
+    }
+    found = inspect(raw, {"superres.models": models, "patches.neighbours": 7})
+    assert len(found.problems) == (line is not None)
+    assert all(re.search(line, problem) for problem in found.problems), found.problems
+
+
+def test_another_network_is_no_start(raw):
+    own = {"network": "rrdb", "args": {"blocks": 1}, "init": "vdsr", "training": STEPS}
+    (problem,) = inspect(raw, {"superres.models.own": own}).problems
+    assert re.search(r"own\.init: vdsr is vdsr with .*but this is rrdb", problem)
+
+
 def test_all_problems_are_told_at_once(raw):
     found = inspect(
         raw,

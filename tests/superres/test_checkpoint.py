@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from pipeline.config import SRModel
-from pipeline.superres.checkpoint import CheckpointError, load_model, save_network
+from pipeline.superres.checkpoint import CheckpointError, load_model, load_start, save_network
 from pipeline.superres.networks import load_network
 from pipeline.weights import WeightsError
 
@@ -38,6 +38,45 @@ def test_another_architecture_is_refused(saved):
         load_model(SRModel(network="vdsr", args={"depth": 4, "features": 8}), path)
     with pytest.raises(CheckpointError, match=r"vdsr\.pt holds vdsr"):
         load_model(SRModel(network="rcan"), path)
+
+
+DUF = {"depth": 16, "units": 1, "growth": 4, "features": 8, "head": 8}
+LEARNED = {"learned_expansion": True}
+
+
+@pytest.mark.parametrize("published", [False, True])
+def test_tosr_starts_from_vsr_duf_with_plain_expansion_filters(tmp_path, published):
+    """All weights are those of the fixed filters' network, and so is what it makes, until it is trained."""
+    plain, tosr = SRModel(network="vsr_duf", args=DUF), SRModel(network="vsr_duf", args=DUF | LEARNED)
+    start, path = load_network("vsr_duf", DUF), tmp_path / "start.pt"
+    if published:
+        torch.save(start.state_dict(), path)
+    else:
+        save_network(path, start, plain, {})
+    torch.manual_seed(1)
+    network = load_network("vsr_duf", tosr.args)
+    load_start(network, tosr, path)
+    assert all(torch.equal(network.state_dict()[key], value) for key, value in start.state_dict().items())
+    lr = torch.rand(1, 7, 3, 6, 5)
+    with torch.no_grad():
+        torch.testing.assert_close(network.eval()(lr), start.eval()(lr))
+    network.train()(lr).sum().backward()
+    assert network.dynamic_filter.expansion_filter.grad.abs().sum() > 0
+
+
+def test_a_start_differs_in_what_it_may_alone(tmp_path):
+    args = [DUF, DUF | LEARNED, DUF | {"growth": 2}]
+    models = [SRModel(network="vsr_duf", args=each) for each in args]
+    networks = [load_network("vsr_duf", each) for each in args]
+    for number, (network, model) in enumerate(zip(networks, models, strict=True)):
+        save_network(tmp_path / f"{number}.pt", network, model, {})
+    load_start(networks[1], models[1], tmp_path / "1.pt")
+    with pytest.raises(CheckpointError, match=r"2\.pt holds vsr_duf with .*'growth': 2"):
+        load_start(networks[1], models[1], tmp_path / "2.pt")
+    with pytest.raises(CheckpointError, match=r"1\.pt does not fit vsr_duf.*expansion_filter"):
+        load_start(networks[0], models[0], tmp_path / "1.pt")
+    with pytest.raises(CheckpointError, match=r"0\.pt holds vsr_duf"):
+        load_model(models[1], tmp_path / "0.pt")  # whole weights are another matter
 
 
 def test_other_files_go_to_the_importer(tmp_path):

@@ -121,6 +121,15 @@ def test_discriminator_learns_through_both_means():
     assert torch.autograd.gradcheck(relativistic_discriminator_loss, (real, fake))
 
 
+def test_detached_means_carry_no_gradient():
+    """d/dr_i = (sigmoid(r_i - mean f) - 1) / 2B, and d/df_i = sigmoid(f_i - mean r) / 2B, with B = 2."""
+    real = torch.tensor([[2.0], [0.0]], requires_grad=True)
+    fake = torch.tensor([[-1.0], [2.0]], requires_grad=True)
+    relativistic_discriminator_loss(real, fake, detached_means=True).backward()
+    torch.testing.assert_close(real.grad.flatten(), (torch.sigmoid(torch.tensor([1.5, -0.5])) - 1) / 4)
+    torch.testing.assert_close(fake.grad.flatten(), torch.sigmoid(torch.tensor([-2.0, 1.0])) / 4)
+
+
 def test_standard_losses_by_hand():
     real, fake = torch.tensor([[2.0], [0.0]]), torch.tensor([[-1.0], [2.0]])
     assert standard_generator_loss(fake).item() == pytest.approx((bce(-1, True) + bce(2, True)) / 2)
@@ -135,18 +144,22 @@ def test_warp_loss_is_zero_for_frames_that_follow_the_flow():
     hr_t1 = hr_t.roll(2, 3)
     flow = torch.zeros(1, 2, 6, 8, dtype=torch.float64)
     flow[:, 0] = 2
-    assert warp_loss(hr_t, hr_t1, hr_t, flow).item() == pytest.approx(0, abs=1e-12)
-    assert warp_loss(hr_t, hr_t1, hr_t, -flow).item() > 1e-4
+    assert warp_loss(hr_t, hr_t1, hr_t, flow, outside="border").item() == pytest.approx(0, abs=1e-12)
+    assert warp_loss(hr_t, hr_t1, hr_t, -flow, outside="border").item() > 1e-4
 
 
-def test_warp_loss_terms_and_weights():
+@pytest.mark.parametrize(
+    ("outside", "warped"), [("border", [[0.6, 0.7, 0.7]] * 2), ("zeros", [[0.6, 0, 0], [0, 0, 0]])]
+)
+def test_warp_loss_terms_and_weights(outside, warped):
+    """The flow looks one pixel to the right; zeros reach to the last row and column themselves."""
     sr_t, sr_t1, hr_t = (image(*values) for values in ([0.1, 0.2, 0.3], [0.5, 0.6, 0.7], [0.0, 0.4, 0.9]))
-    flow = torch.zeros(1, 2, 1, 3)
-    flow[:, 0] = 1  # looks one pixel to the right; beyond the border the last pixel repeats
-    warped = [0.6, 0.7, 0.7]
-    to_sr = sum((w - s) ** 2 for w, s in zip(warped, [0.1, 0.2, 0.3], strict=True)) / 3
-    to_hr = sum((w - h) ** 2 for w, h in zip(warped, [0.0, 0.4, 0.9], strict=True)) / 3
-    loss = warp_loss(sr_t, sr_t1, hr_t, flow, a=2.0, b=0.5, kind="mse")
+    sr_t, sr_t1, hr_t = (each.expand(1, 1, 2, 3) for each in (sr_t, sr_t1, hr_t))
+    flow = torch.zeros(1, 2, 2, 3)
+    flow[:, 0] = 1
+    to_sr = sum((w - s) ** 2 for row in warped for w, s in zip(row, [0.1, 0.2, 0.3], strict=True)) / 6
+    to_hr = sum((w - h) ** 2 for row in warped for w, h in zip(row, [0.0, 0.4, 0.9], strict=True)) / 6
+    loss = warp_loss(sr_t, sr_t1, hr_t, flow, a=2.0, b=0.5, kind="mse", outside=outside)
     assert loss.item() == pytest.approx(2 * to_sr + 0.5 * to_hr, rel=1e-5)
 
 

@@ -22,6 +22,7 @@ from pipeline.config import (
     WarpLoss,
 )
 from pipeline.engine import EngineError
+from pipeline.files import seed_for
 from pipeline.patches.store import PatchWriter
 from pipeline.superres import batches
 from pipeline.superres.checkpoint import CheckpointError, load_model
@@ -240,6 +241,36 @@ def test_init_starts_from_the_weights_of_another_model(patches, tmp_path):
     other = SRModel(network="vdsr", args={"depth": 4}, training=SRTraining(**RECIPE))
     with pytest.raises(CheckpointError, match=r"expected vdsr with \{'depth': 4\}"):
         train(patches, tmp_path / "third", other, init=tmp_path / "first" / "out.pt")
+
+
+def test_batch_statistics_see_each_frame_of_a_pair_by_itself(patches, tmp_path):
+    """As in the authors' code: a step updates the running statistics twice, frame t first, then t + 1."""
+    model = MODELS["warp"]
+    recipe = model.training.model_copy(update={"iterations": 1, "batch_size": 8})
+    args = model.args | {"momentum": 0.25}
+    model = model.model_copy(update={"training": recipe, "args": args})
+    state = train(patches, tmp_path, model)
+    assert state["dense_block1.dense_blocks.0.0.num_batches_tracked"] == 2
+    # One step over all eight patches: by hand with the weights that it started from.
+    torch.manual_seed(seed_for(0, "train_sr", "m"))
+    network = load_network(model.network, args)
+    with h5py.File(patches / "tosr.h5") as file, torch.no_grad():
+        frames = torch.from_numpy(file["train/lr"][:]).permute(0, 1, 2, 5, 3, 4) / 255  # (8, 2, 7, 3, h, w)
+        means = [network.conv3d1(frames[:, side].transpose(1, 2)).mean((0, 2, 3, 4)) for side in (0, 1)]
+    # Without the bias of their start: weights 0.75 and 1, over 1.75.
+    expected = (0.75 * means[0] + means[1]) / 1.75
+    torch.testing.assert_close(state["dense_block1.dense_blocks.0.0.running_mean"], expected)
+
+
+@pytest.mark.numeric
+def test_the_expansion_filters_of_tosr_train_from_fixed_ones(patches, tmp_path):
+    start, tosr = MODELS["warp"], MODELS["warp"]
+    train(patches, tmp_path / "start", start, name="start")
+    tosr = tosr.model_copy(update={"args": tosr.args | {"learned_expansion": True}})
+    state = train(patches, tmp_path / "tosr", tosr, name="tosr", init=tmp_path / "start" / "out.pt")
+    plain = torch.eye(25).view(25, 1, 5, 5).repeat(3, 1, 1, 1)
+    moved = (state["dynamic_filter.expansion_filter"] - plain).abs().max()
+    assert 0 < moved < 0.1
 
 
 @pytest.mark.numeric

@@ -141,6 +141,20 @@ def test_hr_and_lr_show_the_same_place_in_every_batch(tmp_path):
         assert (means - batch.lr[:, 0, 0])[..., 2:-2, 2:-2].abs().max() < 1.01 / 255
 
 
+@pytest.mark.parametrize(
+    ("augment", "turned"), [(None, {"sosr", "tosr"}), (True, {"sosr", "tosr", "siamese"}), (False, set())]
+)
+def test_patches_are_turned_as_the_recipe_says(tmp_path, augment, turned):
+    """By default all but the pairs of a warp loss, as ESRGAN does and ToSR's authors do not."""
+    for name, training in {"sosr": SOSR, "tosr": TOSR, "siamese": SIAMESE}.items():
+        training = training.model_copy(update={"augment": augment})
+        patches = PatchFile(write_patches(tmp_path / name, training.patches), "train", training, 1)
+        batch = training_batch(patches, training, 0, 0)
+        drawn = draw_indices(len(patches), training.batch_size, 0, 0)
+        plain = [torch.from_numpy(patches.sample(int(i))[0]).movedim(-1, -3) / 255 for i in drawn]
+        assert torch.equal(batch.hr, torch.stack(plain)) == (name not in turned), name
+
+
 def test_a_batch_depends_on_seed_and_step_alone(tmp_path):
     path = write_patches(tmp_path / "tosr.h5", "tosr")
     patches = PatchFile(path, "train", SIAMESE, 7)

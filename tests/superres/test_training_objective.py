@@ -44,17 +44,22 @@ def pair(sides: int) -> tuple[torch.Tensor, Batch]:
     return sr.requires_grad_(), Batch(torch.rand(3, sides, 1, 3, 8, 8), hr, flow)
 
 
-def test_a_siamese_pair_adds_both_pixel_terms_and_both_warp_terms():
+@pytest.mark.parametrize("outside", ["zeros", "border"])
+def test_a_siamese_pair_adds_both_pixel_terms_and_both_warp_terms(outside):
     sr, batch = pair(2)
-    terms = objective(pixel=PixelLoss(kind="huber"), warp=WarpLoss(sr=0.5, hr=2.0)).generator_terms(sr, batch)
+    warp = WarpLoss(sr=0.5, hr=2.0, outside=outside)
+    terms = objective(pixel=PixelLoss(kind="huber"), warp=warp).generator_terms(sr, batch)
 
     def distance(a, b):
         return huber_loss(a, b, delta=0.01)
 
     expected = distance(sr[:, 0], batch.hr[:, 0]) + distance(sr[:, 1], batch.hr[:, 1])
     torch.testing.assert_close(terms["pixel"], expected)
-    columns = (torch.arange(32) + 2).clamp(max=31)  # W(SR)(x) = SR(x + 2), border replicated
+    columns = (torch.arange(32) + 2).clamp(max=31)  # W(SR)(x) = SR(x + 2)
     warped = sr[:, 1][..., columns]
+    if outside == "zeros":
+        inside = (torch.arange(32) < 29)[None, :] & (torch.arange(32) < 31)[:, None]
+        warped = warped * inside
     expected = 0.5 * distance(warped, sr[:, 0]) + 2 * distance(warped, batch.hr[:, 0])
     torch.testing.assert_close(terms["warp"], expected)
 
@@ -88,6 +93,18 @@ def test_generator_and_discriminator_leave_each_other_alone():
     assert sr.grad is None
     assert losses[-1] < losses[0]
     assert any(not torch.equal(a, b) for a, b in zip(before, discriminator.parameters(), strict=True))
+
+
+def test_detached_means_train_another_discriminator():
+    sr, batch = pair(1)
+    found = []
+    for detached in (False, True):
+        adversarial = AdversarialLoss(args=DISCRIMINATOR, detached_means=detached)
+        gan = objective(pixel=None, adversarial=adversarial)
+        losses = [gan.train_discriminator(sr.detach(), batch)["adversarial/discriminator"] for _ in range(2)]
+        found.append([loss.item() for loss in losses])
+    assert found[0][0] == found[1][0]  # the values are the same, the gradients are not
+    assert found[0][1] != found[1][1]
 
 
 def test_the_state_of_the_discriminator_comes_back():

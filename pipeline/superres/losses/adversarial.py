@@ -33,15 +33,20 @@ def relativistic_generator_loss(real: Tensor, fake: Tensor) -> Tensor:
     return (_bce(real - fake.mean(), False) + _bce(fake - real.mean(), True)) / 2
 
 
-def relativistic_discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
+def relativistic_discriminator_loss(real: Tensor, fake: Tensor, detached_means: bool = False) -> Tensor:
     """Relativistic average loss of the discriminator, from logits (B, 1) of HR and of detached SR.
 
-    [BCE(real - mean(fake), 1) + BCE(fake - mean(real), 0)] / 2; both means carry gradient. The caller
-    detaches SR itself, not its logits.
+    [BCE(real - mean(fake), 1) + BCE(fake - mean(real), 0)] / 2; both means carry gradient, unless they are
+    detached. The caller detaches SR itself, not its logits.
 
-    Source: Wang et al. 2018 (ESRGAN), section 3.2, halved as in its release.
+    Source: Wang et al. 2018 (ESRGAN), section 3.2, halved as in its release. Today's BasicSR detaches the
+    means.
     """
-    return (_bce(real - fake.mean(), True) + _bce(fake - real.mean(), False)) / 2
+    if detached_means:
+        real_mean, fake_mean = real.mean().detach(), fake.mean().detach()
+    else:
+        real_mean, fake_mean = real.mean(), fake.mean()
+    return (_bce(real - fake_mean, True) + _bce(fake - real_mean, False)) / 2
 
 
 def standard_generator_loss(fake: Tensor) -> Tensor:
@@ -108,8 +113,10 @@ class Term:
         """One step of the discriminator on the same images, ``sr`` detached; its loss."""
         self.discriminator.requires_grad_(True)
         real, fake = self.pair(batch.hr.flatten(0, 1), sr.flatten(0, 1))
-        form = relativistic_discriminator_loss if self.relativistic else standard_discriminator_loss
-        loss = form(real, fake)
+        if self.relativistic:
+            loss = relativistic_discriminator_loss(real, fake, self.settings.detached_means)
+        else:
+            loss = standard_discriminator_loss(real, fake)
         self.optimiser.zero_grad(set_to_none=True)
         self.fabric.backward(loss)
         self.optimiser.step()

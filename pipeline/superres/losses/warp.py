@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from pipeline.config import Compute, FeatureNetwork, PixelLoss, SRTraining
-from pipeline.flow.warp import warp
+from pipeline.flow.warp import Outside, warp
 from pipeline.superres.batches import Batch
 from pipeline.superres.losses.pixel import Distance, pixel_loss
 
@@ -19,6 +19,7 @@ def warp_loss(
     b: float = 1.0,
     kind: Distance = "huber",
     delta: float = 0.01,
+    outside: Outside = "zeros",
 ) -> Tensor:
     """ToSR's temporal terms a * d(SR_t, W(SR_t+1, F)) + b * d(HR_t, W(SR_t+1, F)).
 
@@ -31,10 +32,11 @@ def warp_loss(
         b: weight of the term against HR_t.
         kind: penalty d.
         delta: Huber's threshold.
+        outside: what the warp gives outside of the frame (``pipeline.flow.warp``).
 
-    Source: the paper, section 3.2.2; docs/facts.md, section 4 (authors' code: Huber 0.01, weights 1).
+    Source: the paper, section 3.2.2; docs/facts.md, section 4 (authors' code: Huber 0.01, weights 1, zeros).
     """
-    warped = warp(sr_t1, flow)
+    warped = warp(sr_t1, flow, outside)
     return a * pixel_loss(warped, sr_t, kind, delta) + b * pixel_loss(warped, hr_t, kind, delta)
 
 
@@ -53,4 +55,5 @@ class Term:
         return warp_loss(
             *[sr[:, 0], sr[:, 1], batch.hr[:, 0], batch.flow],
             *[self.settings.sr, self.settings.hr, self.penalty.kind, self.penalty.delta],
+            outside=self.settings.outside,
         )

@@ -2,7 +2,8 @@
 
 An SR network has ``frames`` (LR frames that it sees: 1, 3 or 7), ``temporal_padding`` ("zero" or
 "replicate": what the caller puts beyond a clip's ends), and ``forward(lr)`` from (B, frames, 3, h, w)
-RGB in [0, 1] to (B, 3, 4h, 4w) RGB, not clipped.
+RGB in [0, 1] to (B, 3, 4h, 4w) RGB, not clipped. It may have ``start_args``: names of arguments that add
+parameters, which its constructor starts; a training with them may start from a model without them (`init`).
 """
 
 from __future__ import annotations

@@ -163,6 +163,7 @@ class VSRDUF(nn.Module):
 
     frames = 7
     temporal_padding: Literal["zero", "replicate"] = "zero"
+    start_args = ("learned_expansion",)
 
     def __init__(
         self,
