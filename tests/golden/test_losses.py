@@ -1,6 +1,4 @@
-"""Losses and the warp against published implementations (README.md beside this), with gradients.
-
-"""
+"""Losses and the warp against published implementations (README.md beside this), with gradients."""
 
 from __future__ import annotations
 
