@@ -107,7 +107,7 @@ rule list_videos:
             CONFIG.training_videos.root, made_folder("training_videos", "videos")
         ),
         files=lambda w: inventory("training_videos"),
-        videos=as_json(CONFIG.training_videos, "size", "max_frames", "shards"),
+        videos=as_json(CONFIG.training_videos, "listed", "size", "max_frames", "shards"),
         code=fingerprint("pipeline.data.listing"),
     shell:
         "python -m pipeline list-videos --videos {params.videos:q} --root {input:q}{params.root:q}"
