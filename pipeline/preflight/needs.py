@@ -15,7 +15,8 @@ from pipeline.weights.location import in_package
 SOURCES = {
     r"training_videos\.root": (
         "the natural videos: the paper's 134, named in pipeline/data/cdvl134.csv, from www.cdvl.org (free "
-        "account) and https://media.xiph.org/video/derf; or any varied set, with training_videos.listed: null"
+        "account), some also at https://media.xiph.org/video/derf; or any varied set, with "
+        "training_videos.listed: null"
     ),
     r"ucf101 root": "UCF101.rar from https://www.crcv.ucf.edu/data/UCF101.php, as it comes or unpacked",
     r"ucf101 splits": (
