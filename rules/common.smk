@@ -219,7 +219,7 @@ def inventory(name):
     if PLANNING and not all(root.is_dir() for root in roots.values()):
         return "missing"
     if name not in CONFIG.datasets:
-        return videos_inventory(data.root, CONTENTS) if roots else ""
+        return videos_inventory(data.root, CONTENTS, data.listed) if roots else ""
     if len(roots) == 2:
         return clips_inventory(data, data.root, data.splits, CONTENTS)
     return " ".join(files_inventory(root, CONTENTS) for root in roots.values())

@@ -101,7 +101,7 @@ rule list_videos:
     params:
         root=FILES.below("training_videos", "videos"),
         files=lambda w: inventory("training_videos"),
-        videos=as_json(CONFIG.training_videos, "size", "max_frames", "shards"),
+        videos=as_json(CONFIG.training_videos, "listed", "size", "max_frames", "shards"),
         code=fingerprint("pipeline.data.listing"),
     shell:
         "python -m pipeline list-videos --videos {params.videos:q} --root {input:q}{params.root:q}"

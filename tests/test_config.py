@@ -95,6 +95,9 @@ def test_demo_is_valid_and_its_data_lie_under_its_output(raw):
         ("methods.vdsr_warp", {"model": "rcan"}, ["methods.vdsr_warp", "tables.table3", "rename"]),
         ("report.baseline", "hr", ["report.baseline", "'hr'", "bicubic"]),
         ("quality.datasets", ["ucf"], ["quality.datasets", "'ucf'", "ucf_demo"]),
+        ("training_videos.size", [320], ["training_videos.size", "[320]", "by_height", "[320, 240]"]),
+        ("training_videos.size", "area", ["training_videos.size", "'area'", "by_height", "[320, 240]"]),
+        ("training_videos.listed", "cdvl", ["training_videos.listed", "'cdvl'", "'cdvl134'"]),
         ("quality.channel", "luma", ["quality.channel", "'y' or 'rgb'"]),
     ],
 )

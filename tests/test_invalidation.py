@@ -235,6 +235,8 @@ CODE = {
 }
 
 CONFIG = {
+    "training_videos.size": ("by_height", {"list_videos"} | TRAINING_FRAMES),
+    "training_videos.listed": ("cdvl134", {"list_videos"} | TRAINING_FRAMES),
     "report.caption": ("Another sentence.", REPORT),
     # Figure 8 then mixes in what VDSR enlarged.
     "report.baseline": (

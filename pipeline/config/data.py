@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from pipeline.config.section import Pair, PositiveInt, Section
 
@@ -59,9 +59,25 @@ class TrainingVideos(Section):
     """The natural videos that SR networks are trained on (CDVL-134 in the paper)."""
 
     root: Path | None = Field(None, description="folder of videos, or an archive of them; null: the demo's")
-    size: Pair = Field(
-        [320, 240],
-        description="width and height in pixels whose area each video is resized to, keeping its aspect",
+    listed: Literal["cdvl134"] | None = Field(
+        None,
+        description="the list whose videos alone are used: `cdvl134`, the paper's; null: all below the root",
+    )
+    size: Literal["by_height"] | Pair = Field(
+        "by_height",
+        description="what videos are resized to, keeping their aspect: `by_height`, the authors' rule, to "
+        "240 to 288 lines by their format (1080p to 480x270, 720p to 427x240, VGA to 320x240); or a width "
+        "and a height in pixels, to their area",
     )
     max_frames: PositiveInt | None = Field(None, description="read at most so many; null: all")
     shards: PositiveInt = Field(1, description="jobs the videos are divided into")
+
+    @field_validator("size", mode="wrap")
+    @classmethod
+    def _check_size(cls, value: Any, check: Any) -> Any:
+        # One message in place of one for each of the two types.
+        try:
+            return check(value)
+        except ValidationError as error:
+            expected = "by_height, or a width and a height in pixels such as [320, 240]"
+            raise ValueError(f"expected {expected}") from error

@@ -1,27 +1,39 @@
-"""Reader of plain folders of videos, such as CDVL's: every video file below the root."""
+"""Reader of plain folders of videos, such as CDVL's: every video file below the root, or those of a list."""
 
 from __future__ import annotations
 
 import os
 from collections import Counter
 from pathlib import Path
+from typing import Literal
 
+from pipeline.data.cdvl134 import find_cdvl134
 from pipeline.data.manifest import DataError
 from pipeline.data.names import NOT_UTF8, composed, is_utf8, is_video, shown, stem
 from pipeline.data.walk import walk
 
 
-def find_videos(root: Path) -> tuple[list[tuple[str, Path]], list[tuple[str, str]]]:
-    """Videos below a folder, sorted by their path.
+def find_videos(
+    root: Path, listed: Literal["cdvl134"] | None = None
+) -> tuple[list[tuple[str, Path]], list[tuple[str, str]]]:
+    """Videos below a folder, sorted by their path; those of a list in its order.
+
+    Args:
+        root: the folder.
+        listed: the list whose videos are taken; None: all videos.
 
     Returns:
         (identifier, path) of each video, and (file, reason) of each file that is none. Identifiers
         are paths without extension, their folders joined by "__"; the extension stays where two
-        videos would get the same one, and a number follows it where that is not enough.
+        videos would get the same one, and a number follows it where that is not enough. Those of a
+        list are its names without ending.
 
     Raises:
-        DataError: the root is not a folder.
+        DataError: the root is not a folder, or holds no video of the list.
     """
+    if listed:
+        listing = find_cdvl134(root)
+        return [(found.entry.id, found.path) for found in listing.candidates], listing.left_out
     if not root.is_dir():
         raise DataError(f"{root}: no such folder; expected the training videos in it")
     found = walk(root)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Literal
 
 from pipeline.config import Dataset
 from pipeline.content import Contents
@@ -39,9 +40,9 @@ def clips_inventory(dataset: Dataset, root: Path, splits: Path, contents: Conten
     return _hash([listing.classes, *clips, *listing.left_out])
 
 
-def videos_inventory(root: Path, contents: Contents) -> str:
-    """Hash of what ``list_videos`` reads; raises as ``clips_inventory``."""
-    videos, others = find_videos(root)
+def videos_inventory(root: Path, contents: Contents, listed: Literal["cdvl134"] | None = None) -> str:
+    """Hash of what ``list_videos`` reads, all videos or a list's; raises as ``clips_inventory``."""
+    videos, others = find_videos(root, listed)
     hashes = contents.hashes(path for _, path in videos)
     return _hash([*((name, _relative(path, root), hashes[path]) for name, path in videos), *others])
 

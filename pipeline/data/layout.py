@@ -19,7 +19,7 @@ class Entry:
     """A clip that the official lists name.
 
     Attributes:
-        class_name: its class.
+        class_name: its class; "" where there are none.
         split: its split; None where the lists name the clip but use it for neither training nor test.
         name: its file's name as the list writes it, with or without an ending.
         place: the list and the line, for messages.
@@ -32,8 +32,8 @@ class Entry:
 
     @property
     def id(self) -> str:
-        """ "Class/name" without the ending."""
-        return f"{self.class_name}/{stem(self.name)}"
+        """ "Class/name" without the ending; the name alone where there are no classes."""
+        return "/".join(filter(None, (self.class_name, stem(self.name))))
 
     def __str__(self) -> str:
         return f"{shown(self.id)} ({self.split or 'unused'}: {self.place})"

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import csv
-import math
 import sys
 from collections import Counter
 from pathlib import Path
 
 from pipeline import config
 from pipeline.content import content_hash
-from pipeline.data import folder
+from pipeline.data import cdvl134, folder
 from pipeline.data.losses import count_losses
 from pipeline.data.manifest import Clip, DataError, assign_shards, write_manifest
 from pipeline.data.readers import READERS
+from pipeline.data.sizes import fit
 from pipeline.files import atomic_path
 from pipeline.video.frames import VideoError, read_frames
 
@@ -87,20 +87,21 @@ def list_clips(
 def list_videos(
     videos: config.TrainingVideos, root: Path, out: Path, left_out: Path, notes: Path | None = None
 ) -> list[Clip]:
-    """Write the manifest of the training videos; heights and widths are those after resizing.
+    """Write the manifest of the training videos; heights and widths are those after resizing and cropping.
 
     Args:
-        videos: target size, limit of frames, shards.
+        videos: list, target size, limit of frames, shards.
         root: folder of the videos.
         out: manifest (CSV).
         left_out: CSV with the columns clip and reason.
-        notes: CSV with the columns clip and note: what ffmpeg complained about in clips that are fine.
+        notes: CSV with the columns clip and note: what ffmpeg complained about in clips that are fine,
+            and what differs from the list.
 
     Raises:
-        DataError: no video is left.
+        DataError: no video is left, or none of the list is there.
         pipeline.video.process.FfmpegError: ffmpeg was killed or could not work; no clip is left out for it.
     """
-    found, skipped = folder.find_videos(root)
+    found, skipped = folder.find_videos(root, videos.listed)
     clips, noted = [], []
     for name, path in found:
         measured = _measure(path, videos.max_frames, name, noted)
@@ -108,30 +109,17 @@ def list_videos(
             skipped.append((name, measured))
             continue
         frames, height, width = measured
-        height, width = fit_area(height, width, videos.size)
+        height, width = (side // config.SCALE * config.SCALE for side in fit(height, width, videos.size))
         clips.append(Clip(name, str(path), "", 0, "train", frames, height, width, 0, content_hash(path)))
     clips = _shard(clips, videos.shards)
+    if videos.listed:
+        noted += cdvl134.differences(clips, videos)
     _report("training videos", clips, skipped, left_out)
     _write_notes(notes, noted)
     if not clips:
         raise DataError(f"{root}: no readable video; the reasons stand above")
     write_manifest(out, clips)
     return clips
-
-
-def fit_area(height: int, width: int, size: list[int]) -> tuple[int, int]:
-    """Height and width of about the area of ``size`` with the same aspect, multiples of 4.
-
-    Smaller videos keep their size (cropped to multiples of 4): enlarging would add no detail to
-    learn from.
-
-    Source: paper section 4.1 ("about 320x240", keeping the aspect ratio).
-    """
-    scale = math.sqrt(size[0] * size[1] / (height * width))
-    if scale >= 1:
-        return height // config.SCALE * config.SCALE, width // config.SCALE * config.SCALE
-    step = config.SCALE
-    return max(1, round(height * scale / step)) * step, max(1, round(width * scale / step)) * step
 
 
 def _measure(

@@ -207,10 +207,13 @@ def _check_root(root: Path, lists: Lists, files: list[_File], taken: dict[Key, E
     if used and not taken:
         names = [file.relative for file in files] or sorted(path.name for path in root.iterdir())
         some = ", ".join(map(shown, names[:3])) + (", ..." if len(names) > 3 else "")
-        what = f"{len(files)} video files" if files else "no video file of these classes"
+        none, wanted = "no video file", "these files"
+        if lists.known:
+            none, wanted = f"{none} of these classes", "the class folders"
+        what = f"{len(files)} video files" if files else none
         raise DataError(
             f"{root}: no listed clip is there; found {what} ({some or 'the folder is empty'}), expected "
-            f"{shown(used[0].id)}.avi and {len(used) - 1} more; give the folder that holds the class folders"
+            f"{shown(used[0].id)}.avi and {len(used) - 1} more; give the folder that holds {wanted}"
         )
     found = {entry.class_name for entry in taken.values()}
     here = root.resolve()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from pipeline.config import SCALE
 from pipeline.content import content_hash
 from pipeline.data.manifest import Clip, DataError, Split, read_manifest, select
+from pipeline.data.sizes import fit
 from pipeline.video.frames import read_frames
 from pipeline.video.resize import imresize
 from pipeline.video.store import ShardWriter
@@ -39,14 +41,21 @@ def prepare_clips(manifest: Path, split: Split, shard: int, hr: Path, lr: Path) 
 
 
 def prepare_videos(
-    manifest: Path, shard: int, size: list[int], max_frames: int | None, hr: Path, lr: Path
+    manifest: Path,
+    shard: int,
+    size: Literal["by_height"] | list[int],
+    max_frames: int | None,
+    hr: Path,
+    lr: Path,
 ) -> None:
     """Write the frames of a shard's training videos, resized by bicubic interpolation, and their LR.
+
+    After resizing, HR frames are cropped at the right and bottom to multiples of 4.
 
     Args:
         manifest: the training videos' manifest, made with the same size and limit.
         shard: number of the shard.
-        size: width and height whose area the videos are resized to (pipeline.data.listing.fit_area).
+        size: what the videos are resized to (pipeline.data.sizes.fit).
         max_frames: frames read of each video; None: all.
         hr: HR store, RGB uint8.
         lr: LR store, RGB uint8.
@@ -60,9 +69,8 @@ def prepare_videos(
     """
 
     def resize(frame: np.ndarray, clip: Clip) -> np.ndarray:
-        if frame.shape[0] * frame.shape[1] <= size[0] * size[1]:
-            return _crop(frame, clip)
-        return imresize(frame, clip.height, clip.width)
+        target = fit(*frame.shape[:2], size)
+        return _crop(frame if target == frame.shape[:2] else imresize(frame, *target), clip)
 
     _prepare(select(read_manifest(manifest), "train", shard), resize, max_frames, hr, lr)
 

@@ -6,9 +6,11 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.config import Config, Dataset
+from pipeline.config import Config, Dataset, TrainingVideos
+from pipeline.data.cdvl134 import UNLISTED, differences, find_cdvl134, missing, read_cdvl134
 from pipeline.data.folder import find_videos
-from pipeline.data.manifest import Split, read_manifest
+from pipeline.data.layout import Listing
+from pipeline.data.manifest import Clip, Split, read_manifest
 from pipeline.data.members import is_archive
 from pipeline.data.readers import READERS
 
@@ -33,11 +35,11 @@ PUBLISHED = {
 }
 """docs/facts.md, section 1; HMDB51's width as the paper's introduction has it. Heights are 240."""
 
-PUBLISHED_VIDEOS = 134
-"""Videos of CDVL-134 (paper, section 4.1)."""
+VIDEO_FRAMES, VIDEO_PIXELS = 300, 480 * 270
+"""Assumed of a training video of no list before it is decoded: ten seconds of 1080p, resized by height."""
 
-VIDEO_FRAMES = 300
-"""Frames assumed of a training video before it is decoded: ten seconds."""
+NAMED = 5
+"""Videos that a message names, unless all are asked for."""
 
 
 @dataclass(frozen=True)
@@ -121,26 +123,66 @@ def _found_clips(config: Config, name: str, dataset: Dataset) -> tuple[dict[Spli
     return found, _with(f"{listing.files:,} video files, {_splits(found)} of {seen} classes", wrong)
 
 
-def count_videos(config: Config) -> Clips:
-    """The training videos; their frames are known after list_videos has run."""
+def count_videos(config: Config, named: int | None = NAMED) -> Clips:
+    """The training videos: from their manifest, else their files, else the paper's list.
+
+    Their frames are known after list_videos has run; before it, those of the list's videos are the list's.
+
+    Args:
+        config: the configuration.
+        named: how many missing, unlisted or differing videos the message names; None: all.
+
+    Raises:
+        DataError: the manifest is malformed, or no video of the list is there.
+    """
     videos = config.training_videos
-    manifest = config.output / "data" / "training_videos" / "manifest.csv"
     root = content(config, "training_videos", "videos", videos.root)
-    if manifest.is_file():
-        listed = read_manifest(manifest)
-        lengths = Counter(clip.frames for clip in listed)
-        pixels = sum(clip.height * clip.width for clip in listed) / max(len(listed), 1)
-        told = f"{len(listed)} videos, {sum(clip.frames for clip in listed):,} frames in {manifest}"
-        return Clips({"train": lengths, "test": Counter()}, pixels, told)
-    if root is not None and root.is_dir():
-        count = len(find_videos(root)[0])
-        told = f"{count} videos; the paper has {PUBLISHED_VIDEOS}"
+    root = root if root and root.is_dir() else None
+    listing = find_cdvl134(root) if videos.listed and root else None
+    manifest = config.output / "data" / "training_videos" / "manifest.csv"
+    clips = read_manifest(manifest) if manifest.is_file() else []
+    if clips:
+        frames = [clip.frames for clip in clips]
+        pixels = sum(clip.height * clip.width for clip in clips) / len(clips)
+        found = f"{len(clips)} videos, {sum(frames):,} frames in {manifest}"
     else:
-        count = PUBLISHED_VIDEOS
-        told = f"no videos yet; the paper has {count}"
-    length = min(VIDEO_FRAMES, videos.max_frames or VIDEO_FRAMES)
-    pixels = float(videos.size[0] * videos.size[1])
-    return Clips({"train": Counter({length: count}), "test": Counter()}, pixels, told)
+        frames, pixels, found = _expect_videos(root, listing)
+        frames = [min(length, videos.max_frames or length) for length in frames]
+        pixels = pixels if videos.size == "by_height" else float(videos.size[0] * videos.size[1])
+    wrong = _unlike_the_list(videos, listing, clips, named) if videos.listed else []
+    return Clips({"train": Counter(frames), "test": Counter()}, pixels, _with(found, wrong))
+
+
+def _expect_videos(root: Path | None, listing: Listing | None) -> tuple[list[int], float, str]:
+    """Frames of videos that were not decoded yet, pixels of a mean frame, and what was found."""
+    rows = read_cdvl134()
+    published = f"the paper has {len(rows)}"
+    if root and not listing:
+        count = len(find_videos(root)[0])
+        return [VIDEO_FRAMES] * count, float(VIDEO_PIXELS), f"{count} videos; {published}"
+    found = f"no videos yet; {published}"
+    if listing:
+        there = [rows[candidate.entry.id] for candidate in listing.candidates]
+        found = f"{len(there)} of the paper's {len(rows)} videos"
+    else:
+        there = list(rows.values())
+    frames = [row.frames for row in there]
+    pixels = sum(row.frames * row.height * row.width for row in there) / sum(frames)
+    return frames, pixels, f"{found}; {sum(frames):,} frames by its list"
+
+
+def _unlike_the_list(
+    videos: TrainingVideos, listing: Listing | None, clips: list[Clip], named: int | None
+) -> list[str]:
+    """How many videos, and which, are missing, not of the list, or of other frames and sizes than it has."""
+    kinds = {"not as listed": [f"{n} ({what})" for n, what in differences(clips, videos)]}
+    if listing:
+        kinds |= {
+            "missing": missing(listing),
+            "not of the list, and not used": [n for n, why in listing.left_out if why == UNLISTED],
+        }
+    more = {kind: ", ..." if named and len(names) > named else "" for kind, names in kinds.items()}
+    return [f"{len(n)} {kind}: {', '.join(n[:named])}{more[kind]}" for kind, n in kinds.items() if n]
 
 
 def _splits(clips: dict[Split, int]) -> str:

@@ -14,8 +14,9 @@ from pipeline.weights.location import in_package
 
 SOURCES = {
     r"training_videos\.root": (
-        "the natural videos: the paper chose 134 of the Consumer Digital Video Library (www.cdvl.org, free "
-        "account), 480x360 to 1920x1080; their list was not published, any varied set serves"
+        "the natural videos: the paper's 134, named in pipeline/data/cdvl134.csv, from www.cdvl.org (free "
+        "account), some also at https://media.xiph.org/video/derf; or any varied set, with "
+        "training_videos.listed: null"
     ),
     r"ucf101 root": "UCF101.rar from https://www.crcv.ucf.edu/data/UCF101.php, as it comes or unpacked",
     r"ucf101 splits": (

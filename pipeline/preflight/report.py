@@ -12,7 +12,7 @@ from pipeline.config_file import load_config
 from pipeline.config_text import read_config
 from pipeline.errors import PipelineError
 from pipeline.preflight.cost import Estimate, Work
-from pipeline.preflight.counts import count_clips, count_videos
+from pipeline.preflight.counts import NAMED, count_clips, count_videos
 from pipeline.preflight.inspection import Inspector
 from pipeline.preflight.needs import Need, find_needs
 from pipeline.preflight.throughput import GPU_TFLOPS, measured_on, read_measured
@@ -26,7 +26,11 @@ class PreflightError(PipelineError):
 
 
 def preflight(
-    config: Path, data_root: Path | None = None, output: Path | None = None, measure: bool = False
+    config: Path,
+    data_root: Path | None = None,
+    output: Path | None = None,
+    measure: bool = False,
+    name_all: bool = False,
 ) -> None:
     """Tell what a run of a configuration needs, what is there, where to get the rest, and what it takes.
 
@@ -38,6 +42,7 @@ def preflight(
         output: folder of results, in place of the file's.
         measure: first time the run's networks on this machine, with random weights; the hours of every later
             report stand on that (OUTPUT/throughput.csv).
+        name_all: name every training video that is missing, unlisted or not as listed, not the first few.
 
     Raises:
         ConfigError, ConfigTextError: the configuration cannot be used.
@@ -56,7 +61,7 @@ def preflight(
         from pipeline.preflight.measure import measure_operations
 
         measure_operations(checked)
-    report = check(checked)
+    report = check(checked, name_all)
     print(report or "preflight: generated data; nothing is needed", end="" if report else "\n")
     print("".join(f"  {note}\n" for note in inspect.notes), end="")
     sys.stdout.flush()
@@ -64,8 +69,12 @@ def preflight(
         raise PreflightError(f"{len(lacking)} of the data and weights are missing; the report names them")
 
 
-def check(config: Config) -> str:
+def check(config: Config, name_all: bool = False) -> str:
     """The report, or nothing for a demo, which needs nothing.
+
+    Args:
+        config: the configuration.
+        name_all: as ``preflight`` has it.
 
     Raises:
         DataError: a split list or a manifest is malformed.
@@ -75,7 +84,7 @@ def check(config: Config) -> str:
         return ""
     needs = find_needs(config)
     clips = {name: count_clips(config, name) for name in config.datasets}
-    videos = count_videos(config)
+    videos = count_videos(config, None if name_all else NAMED)
     estimate = Estimate(config, clips, videos, read_measured(config))
     work = estimate.work()
     lines = ["preflight:"]

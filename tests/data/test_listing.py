@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pipeline import config
-from pipeline.data.listing import fit_area, list_clips, list_videos
+from pipeline.data.listing import list_clips, list_videos
 from pipeline.data.manifest import DataError, read_manifest, select
 from pipeline.video.frames import write_video
 
@@ -118,14 +118,6 @@ def test_training_videos(tmp_path):
     (tmp_path / "in" / "a.avi").unlink()
     with pytest.raises(DataError, match="no readable video"):
         list_videos(videos, tmp_path / "in", tmp_path / "v.csv", tmp_path / "left_out.csv")
-
-
-@pytest.mark.parametrize(
-    ("height", "width", "expected"),
-    [(480, 640, (240, 320)), (720, 1280, (208, 368)), (1080, 1920, (208, 368)), (121, 163, (120, 160))],
-)
-def test_fit_area(height, width, expected):
-    assert fit_area(height, width, [320, 240]) == expected
 
 
 @pytest.mark.slow

@@ -48,6 +48,20 @@ def test_a_changed_file_is_named(tmp_path, video, frames, height, found):
     assert not (tmp_path / "lr.h5").exists()
 
 
+def test_training_videos_are_resized_by_height_and_then_cropped(tmp_path):
+    content = np.random.default_rng(0).integers(0, 256, (2, 412, 720, 3), dtype=np.uint8)
+    write_video(tmp_path / "in" / "a.mkv", content, 25, vcodec="ffv1", pix_fmt="gbrp")
+    videos = config.TrainingVideos()
+    (clip,) = list_videos(videos, tmp_path / "in", tmp_path / "v.csv", tmp_path / "left_out.csv")
+    # 412 / 2 = 206 is below 240: 240 lines, 720 * 240 / 412 = 419.4 columns, cut to 416.
+    assert (clip.height, clip.width) == (240, 416)
+    prepare_videos(tmp_path / "v.csv", 0, videos.size, None, tmp_path / "hr.h5", tmp_path / "lr.h5")
+    with ShardReader(tmp_path / "hr.h5") as hr, ShardReader(tmp_path / "lr.h5") as lr:
+        frames = hr.read("a", range(2))
+        np.testing.assert_array_equal(frames, imresize(content, 240, 419)[:, :, :416])
+        np.testing.assert_array_equal(lr.read("a", range(2)), imresize(frames, 60, 104))
+
+
 @pytest.mark.parametrize("size", [[32, 20], [320, 240]])
 def test_training_videos_are_resized(tmp_path, video, size):
     manifest = tmp_path / "v.csv"

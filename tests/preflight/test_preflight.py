@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from pipeline.cli import main
 from pipeline.config import SRModel
 from pipeline.config_file import load_config
 from pipeline.data.manifest import DataError
@@ -153,6 +154,70 @@ def test_links_and_names_of_all_kinds_are_counted(raw, small):
     assert "6 video files" in clips.told
     # The class folder and the folder that it is linked to hold the same two videos.
     assert count_videos(config).clips("train") == 4
+
+
+@pytest.fixture
+def videos(raw, tmp_path) -> Path:
+    """Two of the paper's videos, one of them in capitals, and one that is not of its list."""
+    folder = tmp_path / "data" / "CDVL-134"
+    touch(*(folder / name for name in ("akiyo_cif.y4m", "xiph/FOREMAN_CIF.avi", "mine.mp4")))
+    return folder
+
+
+def test_the_papers_videos_are_counted_against_its_list(raw, videos):
+    told = count_videos(load(raw)).told
+    assert told.startswith("2 of the paper's 134 videos; 600 frames by its list. BUT: ")
+    missing = ["720p50_mobcal_ter.avi", "720p50_parkrun_ter.avi", "720p50_shields_ter.avi"]
+    missing += ["720p5994_stockholm_ter.avi", "Bennet-Watt_CPSPIR003_original.avi"]
+    assert f"132 missing: {', '.join(missing)}, ...; 1 not of the list, and not used: mine.mp4" in told
+
+
+def test_every_missing_video_is_named_on_demand(raw, videos, tmp_path, capsys):
+    config = tmp_path / "paper.yaml"
+    config.write_text(yaml.safe_dump(raw))
+    for arguments in ([], ["--name-all"]):
+        main(["preflight", "--config", str(config), *arguments])
+        words = capsys.readouterr().out
+        assert "132 missing: 720p50_mobcal_ter.avi" in words
+        assert ("waterfall_cif.avi" in words) == bool(arguments)
+
+
+def test_what_the_manifest_has_is_held_against_the_list(raw, videos, tmp_path):
+    """akiyo_cif is as listed, foreman_cif too short and cropped."""
+    config = load(raw)
+    manifest = config.output / "data" / "training_videos" / "manifest.csv"
+    manifest.parent.mkdir(parents=True)
+    manifest.write_text(
+        "id,path,class_name,label,split,frames,height,width,shard\n"
+        "akiyo_cif,a.y4m,,0,train,300,288,352,0\nforeman_cif,f.avi,,0,train,290,240,352,0\n"
+    )
+    told = count_videos(config).told
+    assert "2 videos, 590 frames in" in told
+    assert "2 not as listed: foreman_cif (290 frames; the list has 300), foreman_cif (352x240 pixels" in told
+    raw["training_videos"]["max_frames"] = 290
+    raw["training_videos"]["size"] = [320, 240]
+    assert "akiyo_cif (300 frames; the list has 290)" in count_videos(load(raw)).told
+    assert "foreman" not in count_videos(load(raw)).told
+
+
+def test_a_folder_without_the_papers_videos_stops_before_the_first_job(raw, videos):
+    touch(videos.parent / "other" / "mine.mp4")
+    raw["training_videos"]["root"] = "other"
+    with pytest.raises(DataError, match=r"found 1 video files .mine\.mp4.*training_videos.listed to null"):
+        check(load(raw))
+    raw["training_videos"]["listed"] = None
+    assert "1 videos; the paper has 134" in check(load(raw))
+
+
+def test_the_papers_list_gives_frames_and_sizes_before_there_are_videos(raw):
+    """82,705 frames of 110,649 pixels on average."""
+    found = count_videos(load(raw))
+    assert found.told == "no videos yet; the paper has 134; 82,705 frames by its list"
+    assert (found.clips("train"), found.frames("train")) == (134, 82_705)
+    assert found.pixels == pytest.approx(110_649.4)
+    raw["training_videos"] |= {"max_frames": 40, "size": [320, 240]}
+    found = count_videos(load(raw))
+    assert (found.frames("train"), found.pixels) == (134 * 40, 320 * 240)
 
 
 def test_lists_alone_are_enough_to_count(raw, small):

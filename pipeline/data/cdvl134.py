@@ -1,0 +1,91 @@
+"""CDVL-134, the paper's training videos, by the names, lengths and sizes of its authors' own lists.
+
+``cdvl134.csv`` names the files as the authors had them, with their frames, and their heights and widths
+after the authors' resizing (pipeline.data.sizes.fit_height).
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from pipeline.config import SCALE, TrainingVideos
+from pipeline.data.layout import Entry, Listing, Lists
+from pipeline.data.manifest import Clip, DataError
+from pipeline.data.match import match_files
+from pipeline.data.names import stem
+
+TABLE = Path(__file__).parent / "cdvl134.csv"
+
+UNLISTED = "not one of CDVL-134's videos"
+"""Reason for a video that the paper's list does not name."""
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A video of the list: its file's name, its frames, its size in pixels after the authors' resizing."""
+
+    file: str
+    frames: int
+    height: int
+    width: int
+
+
+@cache
+def read_cdvl134() -> dict[str, Listed]:
+    """The 134 videos by their names without ending, in the list's order."""
+    with TABLE.open(encoding="utf-8", newline="") as file:
+        rows = [
+            Listed(row["video"], *(int(row[key]) for key in ("frames", "height", "width")))
+            for row in csv.DictReader(file)
+        ]
+    return {stem(row.file): row for row in rows}
+
+
+def find_cdvl134(root: Path) -> Listing:
+    """The listed videos below a folder, matched by name as all listed clips are (pipeline.data.match).
+
+    Raises:
+        DataError: the root is not a folder, or holds none of them.
+    """
+    if not root.is_dir():
+        raise DataError(f"{root}: no such folder; expected the training videos in it")
+    entries = [
+        Entry("", "train", row.file, f"{TABLE.name}, line {line}")
+        for line, row in enumerate(read_cdvl134().values(), start=2)
+    ]
+    try:
+        return match_files(root, Lists([], [], entries, []), UNLISTED)
+    except DataError as error:
+        raise DataError(f"{error}, or set training_videos.listed to null to train on any videos") from error
+
+
+def missing(listing: Listing) -> list[str]:
+    """Files of the list that are not there, or cannot be read."""
+    there = {candidate.entry.id for candidate in listing.candidates}
+    return [row.file for name, row in read_cdvl134().items() if name not in there]
+
+
+def differences(clips: Iterable[Clip], videos: TrainingVideos) -> list[tuple[str, str]]:
+    """What is not as the list has it: (video, frames and size that were found and that are listed).
+
+    Args:
+        clips: videos as their manifest has them, cropped to multiples of 4; unlisted ones are passed over.
+        videos: how they were made; sizes are compared where videos are resized by height, as the authors did.
+    """
+    found = []
+    for clip in clips:
+        row = read_cdvl134().get(clip.id)
+        if row is None:
+            continue
+        frames = min(row.frames, videos.max_frames or row.frames)
+        height, width = row.height // SCALE * SCALE, row.width // SCALE * SCALE
+        if clip.frames != frames:
+            found.append((clip.id, f"{clip.frames} frames; the list has {frames}"))
+        if videos.size == "by_height" and (clip.height, clip.width) != (height, width):
+            size = f"{clip.width}x{clip.height} pixels after resizing"
+            found.append((clip.id, f"{size}; the list's video has {width}x{height}"))
+    return found
