@@ -1,6 +1,12 @@
 """Fixtures that all tests share."""
 
 import os
+
+# One core a process, as in jobs (pipeline/__main__.py): the threads of several processes would wait for each
+# other. Libraries read this when they are loaded.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import shutil
 from collections.abc import Callable
 from pathlib import Path
