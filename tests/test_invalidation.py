@@ -27,6 +27,7 @@ FOLLOWERS = {
 AGGREGATE = {"aggregate"}
 PICTURED = {"bicubic", "sosr", "tosr", "hr"}
 MIXED = "tsn-mixed100"
+PAIRED = ["sosr", "tosr"]
 
 
 def job(rule: str, **wildcards: str) -> str:
@@ -61,7 +62,7 @@ def scores(*methods: str, datasets=DATASETS, recognizers=tuple(STREAMS)) -> set[
         found |= {
             job("score_pair", dataset=d, pair=f"{a}+{b}", recognizer="st_resnet")
             for d in datasets
-            for a, b in permutations(["vdsr", "sosr", "tosr"], 2)
+            for a, b in permutations(PAIRED, 2)
             if {a, b} & set(methods) and (a, b) != ("sosr", "tosr")
         }
     if found:
@@ -245,12 +246,12 @@ CONFIG = {
     "tables.figure8.rows": (["hr", "sosr"], {MIXTURES, score_hmdb("sosr", MIXED)}),
     # Pairs with HR are scored, the others stay.
     "tables.pairings.joint": (
-        ["vdsr", "sosr", "tosr", "hr"],
+        [*PAIRED, "hr"],
         {"tabulate_pairings"}
         | {
             job("score_pair", dataset=d, pair=pair, recognizer="st_resnet")
             for d in DATASETS
-            for row in ("vdsr", "sosr", "tosr")
+            for row in PAIRED
             for pair in (f"{row}+hr", f"hr+{row}")
         },
     ),
