@@ -3,8 +3,9 @@
 Snakemake does not see changes in imported modules. Each rule therefore carries, among its params,
 the fingerprint of the modules that its stage can reach: the syntax trees of the stage's module and
 of everything it imports inside the package, at any depth. Comments, formatting, docstrings and messages
-do not count (behaviour.py). Modules that are chosen by the configuration (networks, losses, flow engines)
-are loaded by name, so the import statements do not lead to them; the rule names those that it uses.
+do not count (behaviour.py), and each source is parsed once (module_facts.py). Modules that are chosen by
+the configuration (networks, losses, flow engines) are loaded by name, so the import statements do not lead
+to them; the rule names those that it uses.
 
 A name that a package only passes on (``from pipeline.config import SCALE``) leads to the module that
 defines it, not to the whole package.
@@ -12,7 +13,6 @@ defines it, not to the whole package.
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import importlib.util
 import re
@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from pipeline.behaviour import behaviour
+from pipeline.module_facts import Facts, Name, read_facts
 
 PACKAGE = "pipeline"
 COMPILED = ".cpp"
@@ -40,7 +40,7 @@ def fingerprint(*modules: str) -> str:
     """
     digest = hashlib.sha256()
     for name in sorted(reached(*modules)):
-        digest.update(f"{name} {_digest(name)}\n".encode())
+        digest.update(f"{name} {_facts(name).digest}\n".encode())
     return digest.hexdigest()[:16]
 
 
@@ -73,20 +73,13 @@ def _source(name: str) -> Path | None:
 
 
 @cache
-def _tree(name: str) -> ast.Module:
+def _facts(name: str) -> Facts:
     path = _source(name)
     if path is None:
         raise ModuleNotFoundError(f"no source of module {name}")
-    return behaviour(path.read_text(encoding="utf-8"), name.split(".")[0], str(path))
-
-
-@cache
-def _digest(name: str) -> str:
-    digest = hashlib.sha256(ast.dump(_tree(name)).encode())
-    compiled = _source(name).with_suffix(COMPILED)
-    if compiled.is_file():
-        digest.update(_compiled_code(compiled).encode())
-    return digest.hexdigest()
+    compiled = path.with_suffix(COMPILED)
+    code = _compiled_code(compiled) if compiled.is_file() else ""
+    return read_facts(path.read_text(encoding="utf-8"), code, name.split(".")[0], str(path))
 
 
 def _compiled_code(path: Path) -> str:
@@ -108,51 +101,28 @@ def _imports(name: str) -> tuple[str, ...]:
 
 def _candidates(name: str) -> Iterator[str]:
     """Modules of its own top-level package that the import statements of a module may mean."""
-    tree, top = _tree(name), name.split(".")[0]
-    for node in _statements(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names if alias.name.split(".")[0] == top)
-        elif isinstance(node, ast.ImportFrom) and (base := _base(name, node)).split(".")[0] == top:
-            for alias in node.names:
-                module = f"{base}.{alias.name}"
-                if not _source(module):
-                    yield _definer(base, alias.name)
-                elif attributes := _attributes(tree, alias.asname or alias.name):
-                    # `from pipeline import config` and then only `config.SCALE`.
-                    yield from (_definer(module, attribute) for attribute in attributes)
-                else:
-                    yield module
+    facts, top = _facts(name), name.split(".")[0]
+    yield from (module for module in facts.modules if module.split(".")[0] == top)
+    for taken in facts.names:
+        if (base := _base(name, taken)).split(".")[0] == top:
+            module = f"{base}.{taken.name}"
+            if not _source(module):
+                yield _definer(base, taken.name)
+            elif taken.attributes:
+                # `from pipeline import config` and then only `config.SCALE`.
+                yield from (_definer(module, attribute) for attribute in taken.attributes)
+            else:
+                yield module
 
 
-def _statements(tree: ast.Module) -> Iterator[ast.AST]:
-    """All nodes but what only a type checker reads."""
-    pending: list[ast.AST] = [tree]
-    while pending:
-        node = pending.pop()
-        if not (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)):
-            yield node
-            pending += ast.iter_child_nodes(node)
-
-
-def _base(name: str, node: ast.ImportFrom) -> str:
+def _base(name: str, taken: Name) -> str:
     """The module that a from-import names, relative ones resolved."""
-    base = node.module or ""
-    if node.level:
+    base = taken.module
+    if taken.level:
         is_package = _source(name).name == "__init__.py"
-        parents = name.split(".")[: len(name.split(".")) - node.level + is_package]
+        parents = name.split(".")[: len(name.split(".")) - taken.level + is_package]
         base = ".".join([*parents, base] if base else parents)
     return base
-
-
-def _attributes(tree: ast.Module, module: str) -> set[str]:
-    """Names that are taken from an imported module; none where it is used in any other way."""
-    uses = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id == module]
-    taken = [
-        node.attr
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == module
-    ]
-    return set(taken) if len(taken) == len(uses) else set()
 
 
 def _definer(module: str, name: str) -> str:
@@ -161,8 +131,7 @@ def _definer(module: str, name: str) -> str:
     if path is not None and path.name == "__init__.py":
         if _source(f"{module}.{name}"):
             return f"{module}.{name}"
-        for node in _tree(module).body:
-            if isinstance(node, ast.ImportFrom) and name in [a.asname or a.name for a in node.names]:
-                original = next(a.name for a in node.names if (a.asname or a.name) == name)
-                return _definer(_base(module, node), original)
+        for taken in _facts(module).passed:
+            if taken.bound == name:
+                return _definer(_base(module, taken), taken.name)
     return module

@@ -1,26 +1,54 @@
 """Fixtures that all tests share."""
 
+import os
+
+# One core a process, as in jobs (pipeline/__main__.py): the threads of several processes would wait for each
+# other. Libraries read this when they are loaded.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from workflow import Project
 
 ROOT = Path(__file__).parent.parent
 
-SHARED = ("micro_table", "slurm_environment")
-"""Fixtures of a run and of a cluster that many tests look at: each one's tests stay in one process."""
-
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With several processes (`pytest -n 2 --dist loadgroup`) nothing shared is made twice.
+    """Slow tests first, so that with several processes (`pytest -n 2 --dist loadgroup`) all end together.
 
-    First of all such hooks, because xdist's reads the marks.
+    A cluster's tests stay in one process. First of all such hooks, because xdist's reads the marks.
     """
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
     for item in items:
-        for name in SHARED:
-            if name in getattr(item, "fixturenames", ()):
-                item.add_marker(pytest.mark.xdist_group(name))
+        if "slurm_environment" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("slurm"))
+
+
+@pytest.fixture(scope="session")
+def once(tmp_path_factory) -> Callable[[str, Callable[[Path], object]], Path]:
+    """Make a folder once for all processes of a test run; the others wait for the one that makes it."""
+    base = tmp_path_factory.getbasetemp()
+    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+    def folder(name: str, make: Callable[[Path], object]) -> Path:
+        made = base / "shared" / name
+        made.parent.mkdir(exist_ok=True)
+        with FileLock(made.with_suffix(".lock")):
+            if not made.exists():
+                try:
+                    make(made)
+                except BaseException:
+                    shutil.rmtree(made, ignore_errors=True)
+                    raise
+        return made
+
+    return folder
 
 
 @pytest.fixture(scope="session")
@@ -39,9 +67,9 @@ def real_data() -> Path:
 
 
 @pytest.fixture(scope="session")
-def micro_project(root, tmp_path_factory) -> Project:
+def micro_project(root, once) -> Project:
     """A copy of the project that the micro runs share; tests do not change it."""
-    return Project.copy(root, tmp_path_factory.mktemp("project"))
+    return Project(once("project", lambda folder: Project.copy(root, folder)))
 
 
 @pytest.fixture(scope="session")
@@ -70,14 +98,16 @@ def micro_run(micro_project, micro_arguments):
 
 
 @pytest.fixture(scope="session")
-def micro_table(micro_run, tmp_path_factory) -> Path:
-    """The table of one micro run on two cores; tests read what lies beside it, and change nothing."""
-    return micro_run(tmp_path_factory.mktemp("micro"), "--cores", "2")
+def micro_table(micro_project, micro_arguments, once) -> Path:
+    """The table of one micro run on two cores, with the other tables; tests change nothing beside it."""
+
+    def run(output: Path) -> None:
+        micro_project.snakemake("--cores", "2", *micro_arguments(output), "tables")
+
+    return once("micro", run) / "table4.csv"
 
 
 @pytest.fixture(scope="session")
-def micro_tables(micro_project, micro_table) -> Path:
-    """The folder of the other tables, made on top of the micro run."""
-    config = ["--configfile", "tests/micro/config.yaml", "--config", f"output={micro_table.parent}"]
-    micro_project.snakemake("--cores", "2", *config, "--", "tables")
+def micro_tables(micro_table) -> Path:
+    """The folder of the other tables."""
     return micro_table.parent / "tables"

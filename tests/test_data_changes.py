@@ -19,7 +19,7 @@ from workflow import Project
 from pipeline.superres.networks import load_network
 from pipeline.video.frames import write_video
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("data_changes")]
 
 STREAM = {"iterations": 1}
 PIXEL = {"kind": "mse", "flow_weight": "squared_magnitude"}

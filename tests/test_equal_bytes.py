@@ -49,6 +49,7 @@ def twice(tmp_path_factory) -> tuple[Path, Path]:
     return first, second
 
 
+@pytest.mark.xdist_group("equal_bytes")
 @pytest.mark.parametrize("name", WRITERS)
 def test_time_and_name_leave_no_trace(twice, name):
     first, second = twice

@@ -32,7 +32,7 @@ def package(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "PACKAGE", "pipeline")
 
     def take(name: str = "toy.stage") -> str:
-        for function in (module._source, module._tree, module._digest, module._imports):
+        for function in (module._source, module._facts, module._imports):
             function.cache_clear()
         for loaded in [m for m in sys.modules if m.split(".")[0] == "toy"]:
             del sys.modules[loaded]
@@ -172,7 +172,7 @@ def fingerprints_with(monkeypatch, folder: Path, changes: dict[str, tuple[str, s
         return {stage: module.fingerprint(stage) for stage in stages}
 
     def forget() -> None:
-        for function in (module._source, module._tree, module._digest, module._imports):
+        for function in (module._source, module._facts, module._imports):
             function.cache_clear()
 
     stages = {name.partition(":")[0] for name in STAGES.values()} - {"pipeline.preflight.report"}

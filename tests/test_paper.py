@@ -159,6 +159,7 @@ def unpacked(root, project, tmp_path_factory):
     return arguments, project.folder / manifest
 
 
+@pytest.mark.xdist_group("archives")
 def test_archives_are_unpacked_and_listed(unpacked, project):
     lines = unpacked[1].read_text().splitlines()[1:]
     assert [line.split(",")[0] for line in lines] == [
@@ -169,6 +170,7 @@ def test_archives_are_unpacked_and_listed(unpacked, project):
     assert project.planned(*unpacked[0]) == set()
 
 
+@pytest.mark.xdist_group("archives")
 def test_changed_unpacking_unpacks_and_lists_again(unpacked, project):
     module = project.folder / "pipeline/data/archive.py"
     before = module.read_text()

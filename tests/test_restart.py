@@ -78,8 +78,8 @@ def jobs(tmp_path: Path) -> list[str]:
     return path.read_text().splitlines() if path.exists() else []
 
 
-def until_trains(run: subprocess.Popen[str], tmp_path: Path) -> None:
-    while not jobs(tmp_path):
+def until_trains(run: subprocess.Popen[str], tmp_path: Path, trainings: int = 1) -> None:
+    while len(jobs(tmp_path)) < trainings:
         assert run.poll() is None, run.communicate()
         time.sleep(0.1)
 
@@ -132,13 +132,14 @@ def test_after_a_lost_terminal_the_same_command_goes_on(start, tmp_path):
     assert jobs(tmp_path) == ["starts", "goes on"]
 
 
-@pytest.mark.parametrize("end", ["well", "error", signal.SIGINT, signal.SIGTERM])
-def test_every_end_lets_the_next_run_in(start, tmp_path, end):
-    run = start("a", "--cores", "1", hold=1, **({"FAIL": "1"} if end == "error" else {}))
-    until_trains(run, tmp_path)
-    assert len(left(tmp_path)) == 2
-    if isinstance(end, signal.Signals):
-        os.killpg(run.pid, end)
-    status, said = finished(run)
-    assert (status == 0) == (end == "well"), said
-    assert left(tmp_path) == []
+def test_every_end_lets_the_next_run_in(start, tmp_path):
+    for trainings, end in enumerate(["error", signal.SIGINT, signal.SIGTERM, "well"], 1):
+        run = start("a", "--cores", "1", hold=1, **({"FAIL": "1"} if end == "error" else {}))
+        until_trains(run, tmp_path, trainings)
+        assert len(left(tmp_path)) == 2
+        if isinstance(end, signal.Signals):
+            os.killpg(run.pid, end)
+        status, said = finished(run)
+        assert (status == 0) == (end == "well"), said
+        assert "goes on after an interrupted run" not in said
+        assert left(tmp_path) == []

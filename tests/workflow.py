@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
+import snakemake_server
 import yaml
 
 PARTS = ["Snakefile", "rules", "pipeline", "config.yaml", "config", "envs", "profiles", "tests/micro"]
@@ -34,9 +35,13 @@ class Project:
         return cls(folder)
 
     def snakemake(self, *arguments: str, check: bool = True, **options) -> subprocess.CompletedProcess[str]:
-        """Run Snakemake in the copy; an error shows what it printed."""
-        command = [sys.executable, "-m", "snakemake", *map(str, arguments)]
-        result = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, **options)
+        """Run Snakemake in the copy, with options of subprocess.run; an error shows what it printed."""
+        words = [str(argument) for argument in arguments]
+        if options:
+            command = [sys.executable, "-m", "snakemake", *words]
+            result = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, **options)
+        else:
+            result = snakemake_server.snakemake(self.folder, words)
         if check and result.returncode:
             logs = re.findall(r"log: (\S+)", result.stdout + result.stderr)
             tails = [f"--- {p}\n{_tail(self.folder / p)}" for p in dict.fromkeys(logs)][-5:]

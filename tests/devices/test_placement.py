@@ -8,6 +8,8 @@ import pytest
 
 from tests.networks import SMALL
 
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("placement")]
+
 
 @pytest.fixture(scope="module")
 def outcome(root) -> dict[str, str | None]:
@@ -18,14 +20,12 @@ def outcome(root) -> dict[str, str | None]:
     return json.loads(done.stdout)
 
 
-@pytest.mark.slow
 def test_everything_stays_on_the_device_and_no_value_is_waited_for(outcome):
     assert {f"sr/{name}" for name in SMALL} <= outcome.keys()
     found = {name: error for name, error in outcome.items() if not name.startswith("broken/")}
     assert {name: error for name, error in found.items() if error} == {}
 
 
-@pytest.mark.slow
 def test_a_filter_left_behind_and_a_value_read_are_found(outcome):
     assert "takes tensors on cpu and pretend:0" in outcome["broken/left_behind"]
     assert "local_scalar_dense" in outcome["broken/reads_a_value"]

@@ -23,6 +23,15 @@ HERE = Path(__file__).parent
 NODES = ("c1", "c2", "g1")
 COMMANDS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "scancel", "sinfo", "setpriv")
 START_SECONDS = 60
+# The plugin waits longer after each answer without news, for jobs of hours; this one asks every two seconds.
+EAGER = """import asyncio
+from snakemake.cli import main
+from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
+RemoteExecutor.sleep = lambda self: asyncio.sleep(2)
+main()
+"""
+SNAKEMAKE = [sys.executable, "-c", EAGER]
+"""Snakemake for jobs of seconds; its arguments follow."""
 _CONTROLLERS: list[subprocess.Popen] = []
 """Those that without_controller started; they end with the cluster."""
 

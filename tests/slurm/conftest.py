@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import yaml
-from slurm.cluster import cluster, missing_commands
+from slurm.cluster import SNAKEMAKE, cluster, missing_commands
+from snakemake_server import snakemake
 from workflow import Project
 
 HERE = Path(__file__).parent
@@ -68,8 +68,7 @@ def profile(root: Path, tmp_path: Path) -> Path:
     """profiles/slurm with the partition of the cluster's GPUs, and made for jobs of seconds."""
     settings = yaml.safe_load((root / "profiles/slurm/config.yaml").read_text())
     settings["set-resources"]["train_sr"]["slurm_partition"] = "gpu"
-    # Such a job takes 7 to 10 s; after a poll without news the plugin waits 10 s longer than before.
-    settings |= {"jobs": 4, "slurm-init-seconds-before-status-checks": 12, "latency-wait": 10}
+    settings |= {"jobs": 4, "latency-wait": 10}
     folder = tmp_path / "profile"
     folder.mkdir()
     (folder / "config.yaml").write_text(yaml.safe_dump(settings))
@@ -91,11 +90,17 @@ def train(root: Path, tmp_path: Path, monkeypatch) -> Callable[..., subprocess.P
         monkeypatch.setenv("HOLD", str(hold))
         config = yaml.safe_load((root / "config.yaml").read_text()) | {"compute": {"device": device}}
         (install / "config.yaml").write_text(yaml.safe_dump(config))
-        command = [sys.executable, "-m", "snakemake", "--snakefile", str(install / "Snakefile")]
-        options = {"cwd": tmp_path, "text": True, "stderr": subprocess.STDOUT}
+        where = ["--snakefile", str(install / "Snakefile")]
         # Only the trainings are of interest: what they need is made here first.
-        subprocess.run([*command, "--cores", "4", "--", "results/patches/sosr.h5"], check=True, **options)
+        made = snakemake(tmp_path, [*where, "--cores", "4", "--", "results/patches/sosr.h5"])
+        assert made.returncode == 0, made.stderr
         targets = [f"results/superres/models/{model}.pt" for model in models]
-        return subprocess.Popen([*command, *flags, "--", *targets], stdout=subprocess.PIPE, **options)
+        return subprocess.Popen(
+            [*SNAKEMAKE, *where, *flags, "--", *targets],
+            cwd=tmp_path,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
 
     return run

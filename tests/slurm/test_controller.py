@@ -5,14 +5,18 @@ from __future__ import annotations
 import os
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 from slurm.cluster import without_controller
 from slurm.test_slurm import wait_for
 
 AWAY = "{}: error: Unable to contact slurm controller (connect failure)"
 LOST = "sbatch: error: Batch job submission failed: Socket timed out on send/recv operation"
+AWAY_SECONDS = 12
+"""The controller's absence after somebody asked for it: several tries."""
 SBATCH = ["sbatch", "--parsable", "--job-name", "run", "--comment", "rule_a", "--wrap=true"]
 
 
@@ -91,21 +95,26 @@ def test_a_refused_job_is_refused_at_once(command):
 
 @pytest.mark.slurm
 @pytest.mark.slow
-def test_a_run_outlasts_the_controller(slurm, slurm_environment, profile, train, tmp_path):
+def test_a_run_outlasts_the_controller(slurm, slurm_environment, profile, train, tmp_path, monkeypatch):
     """Away while jobs are submitted, and again while they end: each runs once, and the run ends well."""
+    monkeypatch.setenv("RECOSR_SLURM_PAUSE", "1")
     environment = os.environ | slurm_environment
     started = tmp_path / "jobs"
     run = None
     try:
         with without_controller(environment):
             run = train("cpu", ["vdsr", "rcan"], "--profile", str(profile), hold=20)
-            time.sleep(30)
+            wait_for(lambda: asks(run, "sbatch"))
+            time.sleep(AWAY_SECONDS)
+            assert asks(run, "sbatch")
             assert not started.exists()
         wait_for(
             lambda: (started.exists() and len(started.read_text().split()) == 2) or run.poll() is not None
         )
         with without_controller(environment):
-            time.sleep(30)
+            wait_for(lambda: asks(run, "squeue"))
+            time.sleep(AWAY_SECONDS)
+            assert asks(run, "squeue")
         output, _ = run.communicate(timeout=300)
     finally:
         if run:
@@ -113,3 +122,12 @@ def test_a_run_outlasts_the_controller(slurm, slurm_environment, profile, train,
     assert run.returncode == 0, output
     assert len(started.read_text().split()) == 2
     assert (tmp_path / "results/superres/models/vdsr.pt").exists()
+
+
+def asks(run: subprocess.Popen[str], command: str) -> bool:
+    """Whether a run waits for the answer of one of SLURM's commands."""
+    for child in psutil.Process(run.pid).children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            if any(Path(word).name == command for word in child.cmdline()[:2]):
+                return True
+    return False

@@ -5,19 +5,19 @@ from __future__ import annotations
 import re
 import shlex
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from workflow import cut
+from slurm.cluster import SNAKEMAKE
+from workflow import cut, same_cells
 
 from pipeline.provenance import read_runs
 
 pytestmark = [pytest.mark.slurm, pytest.mark.slow]
 
-ROWS = ("bicubic", "vdsr", "hr")
+ROWS = ("vdsr", "hr")
 
 
 def squeue(*arguments: str) -> list[str]:
@@ -58,16 +58,16 @@ def jobs_of(rule: str, columns: str) -> list[str]:
 
 @pytest.fixture
 def small_config(micro_project, tmp_path) -> Path:
-    """The micro experiment's first data set and first recogniser, and three of its rows."""
+    """The micro experiment's first data set and first recogniser, and two of its rows."""
     config = micro_project.folder / "tests/micro/config.yaml"
     return cut(config, tmp_path / "small.yaml", "ucf_demo", ["tsn"], list(ROWS))
 
 
-def test_same_table_as_a_local_run(slurm, profile, small_config, micro_project, tmp_path):
+def test_same_table_as_a_local_run(slurm, profile, small_config, micro_project, micro_table, tmp_path):
     """Every rule runs on the cluster, from nothing to the table; its training is killed once on the way."""
     results = tmp_path / "results"
     arguments = ["--profile", profile, "--configfile", small_config, "--config", f"output={results}"]
-    command = [sys.executable, "-m", "snakemake", *map(str, arguments), "--", f"{results}/table4.csv"]
+    command = [*SNAKEMAKE, *map(str, arguments), "--", f"{results}/table4.csv"]
     log = tmp_path / "snakemake.log"
     with log.open("w") as output:
         run = subprocess.Popen(command, cwd=micro_project.folder, stdout=output, stderr=subprocess.STDOUT)
@@ -80,10 +80,7 @@ def test_same_table_as_a_local_run(slurm, profile, small_config, micro_project, 
     finally:
         run.kill()
     assert jobs_of("train_sr", "%T %m")[-2:] == ["CANCELLED 16000M", "COMPLETED 32000M"]
-    local = tmp_path / "local" / "table4.csv"
-    arguments = ["--configfile", small_config, "--config", f"output={local.parent}", "--", local]
-    micro_project.snakemake("--cores", "2", *arguments)
-    assert (results / "table4.csv").read_bytes() == local.read_bytes()
+    same_cells(results / "table4.csv", micro_table)
     # Only jobs describe their machines, so the record's folder has reached them through SLURM.
     assert read_runs(results)[-1]["environments"]
 
