@@ -12,7 +12,9 @@ from pipeline.experiment import Experiment, Given
 @pytest.fixture
 def raw(root: Path) -> dict:
     """The micro configuration: all tables, both protocols, one shard a split."""
-    return yaml.safe_load((root / "tests/micro/config.yaml").read_text()) | {"output": "out"}
+    raw = yaml.safe_load((root / "tests/micro/config.yaml").read_text()) | {"output": "out"}
+    raw["tables"]["pairings"] = {"joint": ["vdsr", "sosr", "tosr"]}
+    return raw
 
 
 def experiment(raw: dict) -> Experiment:
