@@ -1,6 +1,7 @@
-"""A table of one's own: one file in a folder of one's own, and an entry of the configuration."""
+"""A table of one's own, as docs/tables.md shows it: one file, and an entry of the configuration."""
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -14,45 +15,17 @@ from pipeline.experiment import Experiment
 from pipeline.report.request import Tabulate
 from pipeline.report.tabulate import tabulate
 
-FILE = '''
-"""How many clips each row recognises."""
 
-import pandas as pd
-from pydantic import Field
-
-from pipeline.config.tables import Table
-from pipeline.report.rows import columns
-from pipeline.report.tabulate import Made
-from pipeline.request import Request
-
-
-class Counts(Table):
-    """Clips that are recognised, a line for each row."""
-
-    class Settings(Request):
-        seed: int = Field(description="read from the configuration, for the test")
-
-    stream: str = Field(description="stream that is counted")
-
-    def problems(self, key, config):
-        if self.stream not in ("spatial", "temporal"):
-            yield f"{key}.stream: {self.stream!r} is neither spatial nor temporal"
-
-    def make(self, data):
-        lines = [
-            {"row": data.names.methods[name], "right": data.rows.of(*column, name, self.stream).correct.sum()}
-            for column in columns(data.request)
-            for name, row in data.rows.methods.items()
-            if row.model
-        ]
-        return Made(f"Counts with seed {data.settings.seed}", pd.DataFrame(lines))
-'''
+@pytest.fixture
+def file(root: Path) -> str:
+    """The file that docs/tables.md shows."""
+    return re.search(r"```python\n(.*?)```", (root / "docs/tables.md").read_text(), re.S)[1]
 
 
 @pytest.fixture
-def raw(root: Path, tmp_path, monkeypatch) -> dict:
+def raw(root: Path, file, tmp_path, monkeypatch) -> dict:
     """The micro configuration with a table of the file."""
-    (tmp_path / "counts_of_mine.py").write_text(FILE)
+    (tmp_path / "counts_of_mine.py").write_text(file)
     monkeypatch.syspath_prepend(tmp_path)
     raw = yaml.safe_load((root / "tests/micro/config.yaml").read_text())
     entry = {"table": "counts_of_mine:Counts", "stream": "spatial", "recognizers": ["tsn"]}
@@ -104,9 +77,9 @@ def test_mistakes_are_told_before_the_first_job(raw, entry, message):
 
 
 @pytest.mark.slow
-def test_snakemake_plans_it(raw, root, tmp_path):
+def test_snakemake_plans_it(raw, file, root, tmp_path):
     project = Project.copy(root, tmp_path / "project")
-    (project.folder / "counts_of_mine.py").write_text(FILE)
+    (project.folder / "counts_of_mine.py").write_text(file)
     (project.folder / "own.yaml").write_text(yaml.safe_dump(raw, sort_keys=False))
     planned = project.planned("--configfile", "own.yaml", "--", "results/tables/counts.csv")
     assert "tabulate table=counts" in planned
