@@ -19,8 +19,8 @@ from pipeline.data.plan import ClipPlan, read_plan, write_plan
 from pipeline.errors import DamagedError, PipelineError
 from pipeline.hdf5 import open_hdf5, reading
 from pipeline.patches.store import PARTS, PatchWriter
-from pipeline.report.quality import COLUMNS
 from pipeline.report.scores import read_scores
+from pipeline.report.tables.quality import COLUMNS
 from pipeline.superres.batches import PatchFile
 from pipeline.superres.checkpoint import load_model, save_network
 from pipeline.superres.networks import load_network

@@ -10,11 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from tabulating import TSN, table_4
 from workflow import Project
 
-from pipeline.config import TSN, Method
-from pipeline.report import mixtures
+from pipeline.config import Method
 from pipeline.report.rows import Names, markdown_table, write_markdown
+from pipeline.report.tables.mixtures import Mixtures
 
 SIGNS = [
     *["{word}", "{}", "{{x}}", "{input.scores}", "{wildcards.method!r:>9}", "}{", "%s", "\\u007b \\n"],
@@ -131,8 +132,9 @@ def test_a_caption_of_several_lines_is_one_sentence(tmp_path):
 
 
 def test_names_are_one_line():
-    names = Names({"a": Method(label=TEXT, model="a")}, {"d": {"label": TEXT}}, {"r": TSN(label=TEXT)})
-    assert names.column("d", "r", "spatial") == f"{SHOWN} {SHOWN} spatial"
+    request = table_4({"a": Method(label=TEXT, model="a")}, TSN.model_copy(update={"label": TEXT}))
+    assert Names(request).methods == {"a": SHOWN}
+    assert Names(request).column("set", "tsn", "spatial") == f"Set {SHOWN} spatial"
 
 
 @pytest.mark.parametrize("text", ["$HOME and $PATH", "$\\frac{", "a_$x^$"])
@@ -143,5 +145,5 @@ def test_figures_draw_dollar_signs(tmp_path, text):
         for stream in ("spatial", "temporal", "fusion")
         for r in (0.0, 1.0)
     ]
-    mixtures._draw(pd.DataFrame(cells), tmp_path / "f.png")
+    Mixtures(table="mixtures").draw(pd.DataFrame(cells), tmp_path / "f.png")
     assert plt.imread(tmp_path / "f.png").ndim == 3
