@@ -57,11 +57,8 @@ class Request(BaseModel):
         return request
 
     def text(self) -> str:
-        """JSON with its keys in order, for one argument of a rule.
-
-        Braces inside strings are escaped, because Snakemake takes them for wildcards.
-        """
-        return _escape_braces(json.dumps(self.model_dump(mode="json"), sort_keys=True))
+        """JSON with its keys in order, for one argument of a rule."""
+        return escape_braces(json.dumps(self.model_dump(mode="json"), sort_keys=True))
 
 
 def _missing(whole: Any, given: Any, place: str = "") -> list[str]:
@@ -77,7 +74,8 @@ def _missing(whole: Any, given: Any, place: str = "") -> list[str]:
     return []
 
 
-def _escape_braces(text: str) -> str:
+def escape_braces(text: str) -> str:
+    """JSON without braces inside its strings, because Snakemake takes them for wildcards."""
     return re.sub(
         r'"(?:[^"\\]|\\.)*"',
         lambda string: string[0].replace("{", r"\u007b").replace("}", r"\u007d"),

@@ -19,6 +19,7 @@ from pipeline.experiment import Experiment, Given
 from pipeline.fingerprint import fingerprint
 from pipeline.preflight.inspection import Inspector
 from pipeline.preflight.report import check
+from pipeline.request import escape_braces
 
 # A dry run plans without data and weights and says what is missing; any other run stops before its first job.
 PLANNING = workflow.output_settings.dryrun
@@ -145,13 +146,8 @@ wildcard_constraints:
 
 
 def as_text(value, **options):
-    """JSON for one argument. Snakemake fills in {word} in params, so braces inside strings are escaped."""
-    text = json.dumps(value, **options)
-    return re.sub(
-        r'"(?:[^"\\]|\\.)*"',
-        lambda string: string[0].replace("{", r"\u007b").replace("}", r"\u007d"),
-        text,
-    )
+    """JSON for one argument."""
+    return escape_braces(json.dumps(value, **options))
 
 
 def as_json(section, *keys, **changes):

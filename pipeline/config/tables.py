@@ -108,6 +108,11 @@ class Table(Columns):
         raise NotImplementedError
 
 
+def mixture_name(recognizer: str, ratio: float) -> str:
+    """Name of a recogniser that was trained with a share of LR; without any it is the plain one."""
+    return f"{recognizer}-mixed{100 * ratio:g}" if ratio else recognizer
+
+
 def _with_kinds(value: Any) -> Any:
     """Entries with their kind where the name says it, and those that always stand there."""
     if not isinstance(value, dict | None):

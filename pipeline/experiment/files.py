@@ -64,7 +64,8 @@ class Files:
     def patches(self, model: str) -> str:
         """Patches that a model learns from."""
         training = self.config.superres.models[model].training
-        return f"{self.out}/patches/{training.patches if training else ''}.h5"
+        assert training is not None
+        return f"{self.out}/patches/{training.patches}.h5"
 
     def model_weights(self, model: str) -> list[str]:
         """Weights of a model: published, trained here, or none for a network without parameters."""

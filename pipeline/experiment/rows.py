@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from pipeline.config import Columns, Config, Method, Recognizer, Table
-from pipeline.experiment.names import mixture_name
+from pipeline.config.tables import mixture_name
 
 TWO_STREAMS = ("spatial", "temporal")
 

@@ -54,6 +54,12 @@ class Aggregate(Columns):
     baseline: str = Field(description="row that others are compared with")
 
 
+class Intervals(Request):
+    """Settings of tables whose accuracies have intervals."""
+
+    confidence: float = Field(description="level of the intervals; 1 - confidence is that of tests")
+
+
 class Tabulate(Columns):
     """Make one of the tables beside Table 4."""
 

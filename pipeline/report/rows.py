@@ -11,12 +11,12 @@ import lazy_loader
 from pipeline.files import atomic_path
 from pipeline.report.accuracy import fuse
 from pipeline.report.request import Columns
+from pipeline.report.scores import Scores, ScoresError, StreamScores, read_scores
 
 if TYPE_CHECKING:
     import pandas as pd
 else:
     pd = lazy_loader.load("pandas")
-from pipeline.report.scores import Scores, ScoresError, StreamScores, read_scores
 
 
 class Rows:

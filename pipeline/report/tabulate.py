@@ -11,12 +11,12 @@ import lazy_loader
 
 from pipeline.files import atomic_path
 from pipeline.report.request import DrawTable, Tabulate
+from pipeline.report.rows import Names, Rows, write_markdown
 
 if TYPE_CHECKING:
     import pandas as pd
 else:
     pd = lazy_loader.load("pandas")
-from pipeline.report.rows import Names, Rows, write_markdown
 
 
 @dataclass(frozen=True)

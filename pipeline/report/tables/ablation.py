@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import lazy_loader
 from pydantic import Field
@@ -15,10 +15,10 @@ from pipeline.config.section import Stream
 from pipeline.config.tables import ModelRow, Table
 from pipeline.report.accuracy import measure
 from pipeline.report.published import published_ablation
+from pipeline.report.request import Intervals
 from pipeline.report.rows import columns, markdown_table
 from pipeline.report.significance import holm, mcnemar
 from pipeline.report.tabulate import Made, TableData
-from pipeline.request import Request
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,11 +32,7 @@ else:
 class Ablation(Table):
     """Tables 2 and 3: one stream's accuracy for the same network under several losses."""
 
-    class Settings(Request):
-        """What else the table reads."""
-
-        confidence: float = Field(description="level of the intervals")
-
+    Settings: ClassVar = Intervals
     stream: Stream = Field(description="stream that is scored")
     rows: list[ModelRow] = Field(min_length=1, description="rows in order")
 

@@ -11,13 +11,12 @@ from pydantic import Field, field_validator
 
 from pipeline.config.report import Method
 from pipeline.config.section import Name
-from pipeline.config.tables import Table, unknown_rows
-from pipeline.experiment.names import mixture_name
+from pipeline.config.tables import Table, mixture_name, unknown_rows
 from pipeline.report.accuracy import measure
+from pipeline.report.request import Intervals
 from pipeline.report.rows import columns, markdown_table
 from pipeline.report.scores import STREAMS
 from pipeline.report.tabulate import Made, TableData
-from pipeline.request import Request
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,11 +31,7 @@ else:
 class Mixtures(Table):
     """Figure 8: recognisers trained on mixtures of HR clips and enlarged LR clips."""
 
-    class Settings(Request):
-        """What else the table reads."""
-
-        confidence: float = Field(description="level of the intervals")
-
+    Settings: ClassVar = Intervals
     figure: ClassVar[bool] = True
     ratios: list[Annotated[float, Field(ge=0, le=1)]] = Field(
         [0.0, 0.25, 0.5, 0.75, 1.0],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import permutations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import lazy_loader
 from pydantic import Field
@@ -13,10 +13,10 @@ from pipeline.config.report import Method
 from pipeline.config.section import Name
 from pipeline.config.tables import Table
 from pipeline.report.accuracy import fuse, measure
+from pipeline.report.request import Intervals
 from pipeline.report.rows import Rows as ScoredRows
 from pipeline.report.rows import columns, markdown_table
 from pipeline.report.tabulate import Made, TableData
-from pipeline.request import Request
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,11 +35,7 @@ class Pairings(Table):
     streams at once and scores each pair anew: those of ``joint``, and each row with itself.
     """
 
-    class Settings(Request):
-        """What else the table reads."""
-
-        confidence: float = Field(description="level of the intervals")
-
+    Settings: ClassVar = Intervals
     joint: list[Name] | None = Field(
         None,
         description="rows whose pairs ST-ResNet's joint network scores, each in a pass over the clips; "

@@ -10,11 +10,11 @@ from pydantic import Field
 
 from pipeline.config.tables import Table
 from pipeline.files import seed_for
+from pipeline.report.request import Intervals
 from pipeline.report.rows import columns, markdown_table
 from pipeline.report.scores import STREAMS
 from pipeline.report.significance import compare, correctness, intervals
 from pipeline.report.tabulate import Made, TableData
-from pipeline.request import Request
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,10 +25,9 @@ else:
 class Significance(Table):
     """Tests of every difference between two rows of Table 4, column by column."""
 
-    class Settings(Request):
+    class Settings(Intervals):
         """What else the table reads."""
 
-        confidence: float = Field(description="level of the intervals and tests")
         resamples: int = Field(description="bootstrap resamples of clips for each difference")
         seed: int = Field(description="of the resamples")
 
