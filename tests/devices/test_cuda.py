@@ -36,7 +36,7 @@ def test_networks_and_their_gradients_have_the_cpus_numbers(name):
             sr = network(lr.to(place))
             if name != "bicubic":
                 sr.square().sum().backward()
-            found.append([sr.detach().cpu(), *(p.grad.cpu() for p in network.parameters())])
+            found.append([sr.detach().cpu(), *(p.grad.cpu().clone() for p in network.parameters())])
     for cpu, gpu in zip(*found, strict=True):
         torch.testing.assert_close(gpu, cpu, rtol=1e-3, atol=1e-4 * float(cpu.abs().max()))
 

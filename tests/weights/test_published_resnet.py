@@ -39,7 +39,7 @@ def parameters(channels: int, temporal: bool, seed: int) -> dict[str, np.ndarray
     for stage, depth in enumerate(DEPTHS):
         width = WIDTH * 2**stage
         for unit in range(depth):
-            name = f"{stage + 2}{'abc'[unit]}_branch"
+            name = f"{stage + 2}{'abcdef'[unit]}_branch"
             time = 3 if temporal and unit == 1 else 1
             if unit == 0:
                 conv(f"res{name}1", f"bn{name}1", 1, n, 4 * width)
