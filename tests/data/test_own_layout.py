@@ -1,5 +1,6 @@
-"""A layout of one's own: one file in a folder of one's own, and an entry of the configuration."""
+"""A layout of one's own, as docs/data.md shows it: one file, and an entry of the configuration."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -16,42 +17,20 @@ from pipeline.preflight.counts import count_clips
 from pipeline.preflight.needs import find_needs
 from pipeline.video.frames import write_video
 
-FILE = '''
-"""Lists of lines "split class name"."""
-
-from pathlib import Path
-from typing import ClassVar
-
-from pydantic import Field
-
-from pipeline.config.data import Dataset
-from pipeline.data.entries import Entry, Lists, choose_classes, take_once
-
-
-class Lines(Dataset):
-    """One list for all clips."""
-
-    sources: ClassVar = {"root": "the videos from example.org"}
-    list: str = Field(description="name of the list")
-
-    def read_lists(self, splits: Path) -> Lists:
-        path = splits / self.list
-        rows = [line.split() for line in path.read_text().splitlines()]
-        known = sorted({name for _, name, _ in rows})
-        entries = [
-            Entry(name, split, clip, f"{path.name}, line {n}")
-            for n, (split, name, clip) in enumerate(rows, 1)
-        ]
-        return take_once(splits, known, choose_classes(known, self.classes), entries)
-'''
 
 ROWS = ["train run a", "train sit b", "test run c", "test sit d"]
 
 
 @pytest.fixture
-def raw(root: Path, tmp_path, monkeypatch) -> dict:
+def file(root: Path) -> str:
+    """The file that docs/data.md shows."""
+    return re.search(r"```python\n(.*?)```", (root / "docs/data.md").read_text(), re.S)[1]
+
+
+@pytest.fixture
+def raw(root: Path, file, tmp_path, monkeypatch) -> dict:
     """The micro configuration on clips in the file's layout."""
-    (tmp_path / "lines_of_mine.py").write_text(FILE)
+    (tmp_path / "lines_of_mine.py").write_text(file)
     monkeypatch.syspath_prepend(tmp_path)
     for row in ROWS:
         _, name, clip = row.split()
@@ -105,9 +84,9 @@ def test_mistakes_are_told_before_the_first_job(raw, entry, message):
 
 
 @pytest.mark.slow
-def test_snakemake_makes_its_manifest(raw, root, tmp_path):
+def test_snakemake_makes_its_manifest(raw, file, root, tmp_path):
     project = Project.copy(root, tmp_path / "project")
-    (project.folder / "lines_of_mine.py").write_text(FILE)
+    (project.folder / "lines_of_mine.py").write_text(file)
     (project.folder / "own.yaml").write_text(yaml.safe_dump(raw, sort_keys=False))
     project.snakemake("--cores", "1", "--configfile", "own.yaml", "--", "results/data/mine/manifest.csv")
     assert len((project.folder / "results/data/mine/manifest.csv").read_text().splitlines()) == 5
