@@ -17,7 +17,6 @@ from pipeline.preflight.counts import count_clips
 from pipeline.preflight.needs import find_needs
 from pipeline.video.frames import write_video
 
-
 ROWS = ["train run a", "train sit b", "test run c", "test sit d"]
 
 
