@@ -32,6 +32,7 @@ from pipeline.config import TVL1, Compute, Config
 from pipeline.config_file import load_config
 from pipeline.data.manifest import Clip, write_manifest
 from pipeline.data.prepare import prepare_clips
+from pipeline.data.request import PrepareClips
 from pipeline.flow.quantise import quantise
 from pipeline.flow.tvl1 import tvl1
 from pipeline.hdf5 import open_file
@@ -80,7 +81,7 @@ def video_rows(videos: list[Path], config: Config) -> Iterator[Row]:
         manifest, hr, lr, flow = (Path(folder, name) for name in ("m.csv", "hr.h5", "lr.h5", "flow.h5"))
         write_manifest(manifest, clips)
         start = clock()
-        prepare_clips(manifest, "train", 0, hr, lr)
+        prepare_clips(PrepareClips(split="train", shard=0), manifest, hr, lr)
         yield "prepare", "320x240 frame", "", (clock() - start) / frames, ""
         yield "store/frames", "byte of RGB", "", round(stored(hr), 3), ""
         yield "flow", "340x256 pair", "", time_flow(videos, config.flow.tvl1, flow), ""

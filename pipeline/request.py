@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 from pydantic_core import PydanticUndefined
+
+S = TypeVar("S", bound=BaseModel)
 
 
 class Request(BaseModel):
@@ -59,6 +61,11 @@ class Request(BaseModel):
     def text(self) -> str:
         """JSON with its keys in order, for one argument of a rule."""
         return escape_braces(json.dumps(self.model_dump(mode="json"), sort_keys=True))
+
+
+def part(section: BaseModel, kind: type[S]) -> S:
+    """A part of a section, such as the device of ``compute``: of the class that the section inherits."""
+    return kind.model_validate({name: getattr(section, name) for name in kind.model_fields})
 
 
 def _missing(whole: Any, given: Any, place: str = "") -> list[str]:

@@ -11,15 +11,10 @@ rule generate_demo:
     conda:
         ENVIRONMENT
     params:
-        kind=lambda w: (
-            CONFIG.datasets[w.name].layout if w.name in CONFIG.datasets else "cdvl"
-        ),
-        demo=lambda w: as_json(CONFIG.demo),
-        seed=CONFIG.seed,
+        request=asks(EXPERIMENT.requests.generate_demo),
         code=fingerprint("pipeline.data.demo.generate"),
     shell:
-        "python -m pipeline generate-demo --kind {params.kind} --demo {params.demo:q}"
-        " --seed {params.seed} --folder {output:q} 2> {log:q}"
+        "python -m pipeline generate-demo --request {params.request:q} --folder {output:q} 2> {log:q}"
 
 
 rule unpack_archive:
@@ -58,12 +53,10 @@ rule list_clips:
         root=lambda w: FILES.below(w.dataset, "videos"),
         splits=lambda w: FILES.below(w.dataset, "splits"),
         files=lambda w: inventory(w.dataset),
-        dataset=lambda w: as_json(
-            CONFIG.datasets[w.dataset], "layout", "split", "classes", "shards"
-        ),
-        code=fingerprint("pipeline.data.listing"),
+        request=asks(EXPERIMENT.requests.list_clips),
+        code=lambda w: fingerprint(*CODE.list_clips(w.dataset)),
     shell:
-        "python -m pipeline list-clips --dataset {params.dataset:q} --root {input.root:q}{params.root:q}"
+        "python -m pipeline list-clips --request {params.request:q} --root {input.root:q}{params.root:q}"
         " --splits {input.splits:q}{params.splits:q} --out {output.manifest:q} --left-out {output.left_out:q}"
         " --notes {output.notes:q} 2> {log:q}"
 
@@ -81,10 +74,11 @@ rule prepare_clips:
     conda:
         ENVIRONMENT
     params:
+        request=asks(EXPERIMENT.requests.prepare_clips),
         code=fingerprint("pipeline.data.prepare"),
     shell:
-        "python -m pipeline prepare-clips --manifest {input.manifest:q} --split {wildcards.split}"
-        " --shard {wildcards.shard} --hr {output.hr:q} --lr {output.lr:q} 2> {log:q}"
+        "python -m pipeline prepare-clips --request {params.request:q} --manifest {input.manifest:q}"
+        " --hr {output.hr:q} --lr {output.lr:q} 2> {log:q}"
 
 
 rule list_videos:
@@ -101,10 +95,10 @@ rule list_videos:
     params:
         root=FILES.below("training_videos", "videos"),
         files=lambda w: inventory("training_videos"),
-        videos=as_json(CONFIG.training_videos, "listed", "size", "max_frames", "shards"),
+        request=EXPERIMENT.requests.list_videos().text(),
         code=fingerprint("pipeline.data.listing"),
     shell:
-        "python -m pipeline list-videos --videos {params.videos:q} --root {input:q}{params.root:q}"
+        "python -m pipeline list-videos --request {params.request:q} --root {input:q}{params.root:q}"
         " --out {output.manifest:q} --left-out {output.left_out:q}"
         " --notes {output.notes:q} 2> {log:q}"
 
@@ -122,9 +116,8 @@ rule prepare_videos:
     conda:
         ENVIRONMENT
     params:
-        size=json.dumps(CONFIG.training_videos.size),
-        max_frames=json.dumps(CONFIG.training_videos.max_frames),
+        request=asks(EXPERIMENT.requests.prepare_videos),
         code=fingerprint("pipeline.data.prepare"),
     shell:
-        "python -m pipeline prepare-videos --manifest {input.manifest:q} --shard {wildcards.shard}"
-        " --size {params.size:q} --max-frames {params.max_frames} --hr {output.hr:q} --lr {output.lr:q} 2> {log:q}"
+        "python -m pipeline prepare-videos --request {params.request:q} --manifest {input.manifest:q}"
+        " --hr {output.hr:q} --lr {output.lr:q} 2> {log:q}"

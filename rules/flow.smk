@@ -14,16 +14,11 @@ rule extract_flow:
     conda:
         ENVIRONMENT
     params:
-        tvl1=as_json(CONFIG.flow.tvl1),
-        bound=CONFIG.flow.bound,
-        size=json.dumps(CONFIG.recognition.frame_size),
-        split="{split}",
-        shard="{shard}",
+        request=asks(EXPERIMENT.requests.extract_flow),
         code=fingerprint("pipeline.flow.extract"),
     shell:
-        "python -m pipeline extract-flow --frames {input.frames:q} --manifest {input.manifest:q}"
-        " --split {params.split} --shard {params.shard} --plan {input.plan:q} --tvl1 {params.tvl1:q}"
-        " --bound {params.bound} --frame-size {params.size:q} --out {output:q} 2> {log:q}"
+        "python -m pipeline extract-flow --request {params.request:q} --frames {input.frames:q}"
+        " --manifest {input.manifest:q} --plan {input.plan:q} --out {output:q} 2> {log:q}"
 
 
 rule extract_training_flow:
@@ -43,21 +38,9 @@ rule extract_training_flow:
         gpu=lambda w: GPUS if w.engine == "flownet2" else 0,
         gpu_turn=lambda w: GPUS if w.engine == "flownet2" else 0,
     params:
-        engine="{engine}",
-        gap="{gap}",
-        shard="{shard}",
-        flow=lambda w: as_json(CONFIG.flow, w.engine),
-        patches=as_json(CONFIG.patches, "frames_per_video", "margin"),
-        seed=CONFIG.seed,
+        request=asks(EXPERIMENT.requests.extract_training_flow),
         content=lambda w: content_of(FILES.flow_weights(w.engine)),
-        compute=lambda w: (
-            as_json(CONFIG.compute, "device", "threads")
-            if w.engine == "flownet2"
-            else "{}"
-        ),
         code=lambda w: fingerprint(*CODE.training_flow(w.engine)),
     shell:
-        "python -m pipeline extract-training-flow --frames {input.frames:q} --manifest {input.manifest:q}"
-        " --shard {params.shard} --engine {params.engine} --gap {params.gap} --flow {params.flow:q}"
-        " --patches {params.patches:q} --seed {params.seed} --compute {params.compute:q}"
-        " --out {output:q} 2> {log:q}"
+        "python -m pipeline extract-training-flow --request {params.request:q} --frames {input.frames:q}"
+        " --manifest {input.manifest:q} --weights {input.weights:q} --out {output:q} 2> {log:q}"

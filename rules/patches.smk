@@ -16,19 +16,9 @@ rule crop_patches:
     conda:
         ENVIRONMENT
     params:
-        kind="{kind}",
-        patches=lambda w: as_json(
-            CONFIG.patches,
-            *["size", "crops", "grid", "border", "validation_fraction"],
-            *(
-                ["neighbours", "pair_gap", "pair_lr", "warp_check"]
-                if w.kind == "tosr"
-                else []
-            ),
-        ),
-        seed=CONFIG.seed,
+        request=asks(EXPERIMENT.requests.crop_patches),
         code=fingerprint("pipeline.patches.crop"),
     shell:
-        "python -m pipeline crop-patches --kind {params.kind} --manifest {input.manifest:q}"
-        " --hr {input.hr:q} --lr {input.lr:q} --flow {input.flow:q} --patches {params.patches:q}"
-        " --seed {params.seed} --out {output.patches:q} --report {output.counts:q} 2> {log:q}"
+        "python -m pipeline crop-patches --request {params.request:q} --manifest {input.manifest:q}"
+        " --hr {input.hr:q} --lr {input.lr:q} --flow {input.flow:q} --out {output.patches:q}"
+        " --report {output.counts:q} 2> {log:q}"

@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.cli import STAGES, main
+from pipeline.config import Demo
+from pipeline.data.request import GenerateDemo
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -65,11 +67,11 @@ def test_every_stage_is_called_by_a_rule(root):
 
 def test_a_wrong_value_names_argument_and_key(capsys, tmp_path):
     with pytest.raises(SystemExit) as exit_:
-        main(["extract-flow", "--tvl1", '{"tua": 0.25}', "--frames", str(tmp_path)])
+        main(["extract-flow", "--request", '{"tvl1": {"tua": 0.25}}', "--frames", str(tmp_path)])
     assert exit_.value.code == 2
     told = capsys.readouterr().err
-    assert "--tvl1" in told
-    assert "tua" in told
+    assert "--request" in told
+    assert "tvl1.tua" in told
 
 
 def test_a_stages_own_error_is_one_readable_line(capsys, tmp_path):
@@ -101,11 +103,11 @@ def test_empty_optional_inputs_are_none(monkeypatch):
     assert seen == {"weights": None, "files": [], "plan": {}, "name": "n"}
 
 
-DEMO = '{"height": 240, "frames": 200, "train_clips": 9, "test_clips": 9, "videos": 9, "video_frames": 200}'
+DEMO = GenerateDemo.of(Demo(height=240, frames=200, videos=9, video_frames=200), kind="cdvl", seed=0)
 
 
 def test_a_stage_that_slurm_ends_removes_what_is_unfinished(root, tmp_path):
-    arguments = ["generate-demo", "--kind", "cdvl", "--demo", DEMO, "--seed", "0", "--folder"]
+    arguments = ["generate-demo", "--request", DEMO.text(), "--folder"]
     command = [sys.executable, "-m", "pipeline", *arguments, str(tmp_path / "out" / "demo")]
     with subprocess.Popen(command, cwd=root, stderr=subprocess.PIPE, text=True) as process:
         while not list(tmp_path.glob("out/.demo.*")) and process.poll() is None:

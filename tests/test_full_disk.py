@@ -187,7 +187,8 @@ def test_a_stage_ends_with_status_1_and_a_line_in_its_log(root, disk, tmp_path):
     write_movie(tmp_path / "noise.avi")
     manifest = tmp_path / "manifest.csv"
     write_manifest(manifest, [Clip("a/b", str(tmp_path / "noise.avi"), "a", 0, "train", 60, 96, 128, 0)])
-    arguments = ["prepare-clips", "--manifest", str(manifest), "--split", "train", "--shard", "0"]
+    request = '{"split": "train", "shard": 0}'
+    arguments = ["prepare-clips", "--request", request, "--manifest", str(manifest)]
     arguments += ["--hr", f"{disk}/hr.h5", "--lr", f"{disk}/lr.h5"]
     done = run(root, disk / "log", *arguments)
     assert done.returncode == 1

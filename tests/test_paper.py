@@ -14,8 +14,9 @@ import yaml
 from snakemake.utils import update_config
 from workflow import Project
 
+from pipeline.config.data import Dataset
 from pipeline.config_file import load_config
-from pipeline.data.readers import READERS
+from pipeline.plugins import find
 from pipeline.preflight.cost import Estimate
 from pipeline.preflight.counts import count_clips, count_videos
 from pipeline.video.frames import write_video
@@ -43,7 +44,7 @@ def plan(project: Project, config: Path | str, *options: str):
 
 def empty_videos(lists: Path, name: str, folder: Path) -> None:
     """An empty file for every clip that the official lists name, as the data set has them."""
-    for entry in READERS[name].read_lists(lists, 1, None).entries:
+    for entry in find(Dataset, name)(layout=name).read_lists(lists).entries:
         path = folder / f"{entry.id}.avi"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()

@@ -1,6 +1,5 @@
 """The built wheel in an environment of its own, called from a folder outside of the checkout."""
 
-import json
 import os
 import shutil
 import subprocess
@@ -11,6 +10,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+
+from pipeline.config import Demo
+from pipeline.data.layouts.ucf101 import UCF101
+from pipeline.data.request import GenerateDemo, ListClips
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("wheel")]
 
@@ -93,12 +96,14 @@ def test_it_computes_a_flow(python, tmp_path, monkeypatch):
 
 
 def test_it_runs_stages(python, tmp_path):
-    demo = {"height": 48, "frames": 7, "train_clips": 1, "test_clips": 1, "videos": 1, "video_frames": 7}
+    demo = Demo(height=48, frames=7, train_clips=1, test_clips=1, videos=1, video_frames=7)
+    demo = GenerateDemo.of(demo, kind="ucf101", seed=0).text()
     stage = [python, "-m", "pipeline"]
-    generate = ["generate-demo", "--kind", "ucf101", "--demo", json.dumps(demo), "--seed", "0"]
+    generate = ["generate-demo", "--request", demo]
     run([*stage, *generate, "--folder", "demo"], cwd=tmp_path)
     listing = ["--root", "demo/videos", "--splits", "demo/splits", "--out", "m.csv", "--left-out", "l.csv"]
-    run([*stage, "list-clips", "--dataset", '{"layout": "ucf101"}', *listing], cwd=tmp_path)
+    request = ListClips(name="demo", dataset=UCF101(layout="ucf101")).text()
+    run([*stage, "list-clips", "--request", request, *listing], cwd=tmp_path)
     assert set(pd.read_csv(tmp_path / "m.csv")["split"]) == {"train", "test"}
 
 

@@ -12,7 +12,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from pipeline.config.compute import Compute
+from pipeline.config.compute import Compute, Inference
 from pipeline.config.data import Dataset, Demo, Shards, TrainingVideos
 from pipeline.config.flow import TVL1, Flow, FlowNet2
 from pipeline.config.patches import Patches
@@ -46,6 +46,7 @@ from pipeline.config.superres import (
     WarpLoss,
 )
 from pipeline.config.tables import Columns, Table, Tables
+from pipeline.plugins import named
 
 __all__ = [
     "SCALE",
@@ -63,6 +64,7 @@ __all__ = [
     "FeatureNetwork",
     "Flow",
     "FlowNet2",
+    "Inference",
     "JointStage1",
     "JointStage2",
     "JointTraining",
@@ -101,7 +103,9 @@ class Config(Section):
     training_videos: TrainingVideos = Field(
         default_factory=TrainingVideos, description="videos that SR networks learn from"
     )
-    datasets: dict[Name, Dataset] = Field(description="action data sets", min_length=1)
+    datasets: dict[Name, Annotated[Dataset, *named(Dataset, "layout")]] = Field(
+        description="action data sets", min_length=1
+    )
     flow: Flow = Field(default_factory=Flow, description="optical flow")
     patches: Patches = Field(default_factory=Patches, description="training patches")
     superres: SuperRes = Field(description="super-resolution")

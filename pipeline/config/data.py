@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from pipeline.config.section import Pair, PositiveInt, Section
+
+if TYPE_CHECKING:
+    from pipeline.data.entries import Listing, Lists
 
 
 class Demo(Section):
@@ -28,11 +32,36 @@ class Shards(Section):
     test: PositiveInt = Field(1, description="shards of the test split")
 
 
+@dataclass(frozen=True)
+class Counts:
+    """What a data set is published with: ``train`` and ``test`` are split 1's clips, ``frames`` and ``width``
+    means over clips; heights are 240.
+    """
+
+    clips: int
+    classes: int
+    train: int
+    test: int
+    frames: int
+    width: int
+
+
 class Dataset(Section):
-    """An action data set with official train and test lists."""
+    """An action data set with train and test lists. What differs between layouts is its subclasses' own.
+
+    Attributes:
+        counts: what is published of it; None: nothing is.
+        sources: where to get ``root`` and ``splits``.
+        typical: frames and width in pixels that are assumed of a clip before any is decoded.
+    """
+
+    HOME: ClassVar = "pipeline.data.layouts"
+    counts: ClassVar[Counts | None] = None
+    sources: ClassVar[dict[str, str]] = {}
+    typical: ClassVar[tuple[int, int]] = (150, 320)
 
     label: str = Field("", description="name in tables and figures; empty: its key")
-    layout: Literal["ucf101", "hmdb51"] = Field(description="layout of folders and split lists")
+    layout: str = Field(description="folders and lists: a file in data/layouts, or package.module:Class")
     root: Path | None = Field(
         None, description="folder of the class folders, or the published archive; null: the demo's"
     )
@@ -54,15 +83,29 @@ class Dataset(Section):
             )
         return self
 
+    def read_lists(self, splits: Path) -> Lists:
+        """What the lists below ``splits`` name: classes in the order of their labels, and clips.
 
-class TrainingVideos(Section):
-    """The natural videos that SR networks are trained on (CDVL-134 in the paper)."""
+        Raises:
+            DataError: a list is missing or malformed, a class is unknown, or a clip has two uses.
+        """
+        raise NotImplementedError
 
-    root: Path | None = Field(None, description="folder of videos, or an archive of them; null: the demo's")
-    listed: Literal["cdvl134"] | None = Field(
-        None,
-        description="the list whose videos alone are used: `cdvl134`, the paper's; null: all below the root",
-    )
+    def find_clips(self, root: Path, splits: Path) -> Listing:
+        """Match the listed clips with the files below ``root``; raises DataError as ``read_lists``."""
+        # Here, because the configuration stands below the rooms that read it.
+        from pipeline.data.match import match_files
+
+        return match_files(root, self.read_lists(splits), f"not in the lists of split {self.split}")
+
+    def listed(self) -> Self:
+        """The section as the listing reads it: without paths, which are arguments of their own, and names."""
+        return self.model_copy(update={"root": None, "splits": None, "label": "", "published": None})
+
+
+class VideoSize(Section):
+    """How much of the training videos is taken."""
+
     size: Literal["by_height"] | Pair = Field(
         "by_height",
         description="what videos are resized to, keeping their aspect: `by_height`, the authors' rule, to "
@@ -70,7 +113,6 @@ class TrainingVideos(Section):
         "and a height in pixels, to their area",
     )
     max_frames: PositiveInt | None = Field(None, description="read at most so many; null: all")
-    shards: PositiveInt = Field(1, description="jobs the videos are divided into")
 
     @field_validator("size", mode="wrap")
     @classmethod
@@ -81,3 +123,19 @@ class TrainingVideos(Section):
         except ValidationError as error:
             expected = "by_height, or a width and a height in pixels such as [320, 240]"
             raise ValueError(f"expected {expected}") from error
+
+
+class ListedVideos(VideoSize):
+    """Which videos there are, for their listing."""
+
+    listed: Literal["cdvl134"] | None = Field(
+        None,
+        description="the list whose videos alone are used: `cdvl134`, the paper's; null: all below the root",
+    )
+    shards: PositiveInt = Field(1, description="jobs the videos are divided into")
+
+
+class TrainingVideos(ListedVideos):
+    """The natural videos that SR networks are trained on (CDVL-134 in the paper)."""
+
+    root: Path | None = Field(None, description="folder of videos, or an archive of them; null: the demo's")

@@ -25,12 +25,17 @@ class TVL1(Section):
     median: Literal[1, 3, 5] = Field(5, description="median filter width in pixels; 1: none")
 
 
-class FlowNet2(Section):
-    """FlowNet2 (Ilg et al. 2017), or a part of it that was published as a network of its own."""
+class FlowNetwork(Section):
+    """Which network of FlowNet2 computes."""
 
     network: Literal["flownet2", "flownet2_c", "flownet2_s", "flownet2_sd", "flownet2_cs", "flownet2_css"] = (
         Field("flownet2", description="the whole stack (paper), one network, or the first of the stack")
     )
+
+
+class FlowNet2(FlowNetwork):
+    """FlowNet2 (Ilg et al. 2017), or a part of it that was published as a network of its own."""
+
     weights: Path | None = Field(None, description="its published or imported checkpoint")
 
 

@@ -9,17 +9,30 @@ from pydantic import Field, model_validator
 from pipeline.config.section import SCALE, Pair, PositiveInt, Section
 
 
-class Patches(Section):
-    """Top-motion training patches (section 4.1; authors' code)."""
+class DrawnFrames(Section):
+    """Frames of a training video that patches are cut from."""
+
+    frames_per_video: PositiveInt = Field(120, description="frames drawn from each video")
+    margin: Annotated[int, Field(ge=0)] = Field(5, description="frames at a video's ends that are not drawn")
+
+
+class Crops(Section):
+    """Patches of a frame."""
 
     size: PositiveInt = Field(128, description="side of an HR patch in pixels, a multiple of 4")
-    frames_per_video: PositiveInt = Field(120, description="frames drawn from each video")
     crops: PositiveInt = Field(10, description="crops kept per frame, those with most motion")
     grid: Pair = Field([40, 30], description="stride of candidate crops in x and y")
     border: Annotated[int, Field(ge=0)] = Field(
         10, description="pixels at a crop's border left out of motion score and warp check"
     )
-    margin: Annotated[int, Field(ge=0)] = Field(5, description="frames at a video's ends that are not drawn")
+    validation_fraction: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.07, description="last part of each video, kept for validation"
+    )
+
+
+class Pairs(Section):
+    """Pairs of frames with their neighbourhoods, for video networks."""
+
     neighbours: PositiveInt = Field(7, description="LR frames around each HR frame, odd")
     pair_gap: Literal[1, 2] = Field(1, description="frames between a pair (authors' code: 2)")
     pair_lr: Literal["patch", "frame"] = Field(
@@ -27,11 +40,13 @@ class Patches(Section):
         description="LR of a pair: bicubic of the HR patches (authors' code), or cut from the LR frames",
     )
     warp_check: bool = Field(True, description="keep a pair only if warping raises its PSNR")
+
+
+class Patches(DrawnFrames, Crops, Pairs):
+    """Top-motion training patches (section 4.1; authors' code)."""
+
     spatial_flow: Literal["flownet2", "tvl1"] = Field(
         "flownet2", description="flow of the weight maps (paper: FlowNet2; TV-L1 slightly worse)"
-    )
-    validation_fraction: Annotated[float, Field(gt=0, lt=1)] = Field(
-        0.07, description="last part of each video, kept for validation"
     )
 
     @model_validator(mode="after")

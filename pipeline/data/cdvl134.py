@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from pipeline.config import SCALE, TrainingVideos
-from pipeline.data.layout import Entry, Listing, Lists
+from pipeline.config import SCALE
+from pipeline.config.data import VideoSize
+from pipeline.data.entries import Entry, Listing, Lists
 from pipeline.data.manifest import Clip, DataError
 from pipeline.data.match import match_files
 from pipeline.data.names import stem
@@ -69,7 +70,7 @@ def missing(listing: Listing) -> list[str]:
     return [row.file for name, row in read_cdvl134().items() if name not in there]
 
 
-def differences(clips: Iterable[Clip], videos: TrainingVideos) -> list[tuple[str, str]]:
+def differences(clips: Iterable[Clip], videos: VideoSize) -> list[tuple[str, str]]:
     """What is not as the list has it: (video, frames and size that were found and that are listed).
 
     Args:

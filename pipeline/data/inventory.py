@@ -14,7 +14,6 @@ from typing import Literal
 from pipeline.config import Dataset
 from pipeline.content import Contents
 from pipeline.data.folder import find_videos
-from pipeline.data.readers import READERS
 from pipeline.data.walk import walk
 
 
@@ -31,7 +30,7 @@ def clips_inventory(dataset: Dataset, root: Path, splits: Path, contents: Conten
         DataError: the lists or folders are not as the layout says.
         ContentError: a file cannot be read.
     """
-    listing = READERS[dataset.layout].find_clips(root, splits, dataset.split, dataset.classes)
+    listing = dataset.find_clips(root, splits)
     hashes = contents.hashes(candidate.path for candidate in listing.candidates)
     clips = [
         (c.entry.id, c.entry.class_name, str(c.entry.split), _relative(c.path, root), hashes[c.path])

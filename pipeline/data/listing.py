@@ -12,7 +12,7 @@ from pipeline.content import content_hash
 from pipeline.data import cdvl134, folder
 from pipeline.data.losses import count_losses
 from pipeline.data.manifest import Clip, DataError, assign_shards, write_manifest
-from pipeline.data.readers import READERS
+from pipeline.data.request import ListClips, ListVideos
 from pipeline.data.sizes import fit
 from pipeline.files import atomic_path
 from pipeline.video.frames import VideoError, read_frames
@@ -22,7 +22,7 @@ NAMED = 10
 
 
 def list_clips(
-    dataset: config.Dataset,
+    request: ListClips,
     root: Path,
     splits: Path,
     out: Path,
@@ -35,7 +35,7 @@ def list_clips(
     Labels follow the data set's own order of classes, numbered from 0 within the subset.
 
     Args:
-        dataset: layout, split, subset of classes, shards.
+        request: the data set's layout, split, subset of classes, shards.
         root: folder of the class folders.
         splits: folder of the official lists.
         out: manifest (CSV).
@@ -47,7 +47,8 @@ def list_clips(
             the layout says.
         pipeline.video.process.FfmpegError: ffmpeg was killed or could not work; no clip is left out for it.
     """
-    listing = READERS[dataset.layout].find_clips(root, splits, dataset.split, dataset.classes)
+    dataset = request.dataset
+    listing = dataset.find_clips(root, splits)
     labels = {name: label for label, name in enumerate(listing.classes)}
     clips, skipped, noted = [], list(listing.left_out), []
     for candidate in listing.candidates:
@@ -76,7 +77,7 @@ def list_clips(
         for split, shards in (("train", dataset.shards.train), ("test", dataset.shards.test))
         for clip in _shard([clip for clip in clips if clip.split == split], shards)
     ]
-    name = dataset.label or out.parent.name
+    name = request.name
     _report(name, clips, skipped, left_out)
     _write_notes(notes, noted)
     _check_classes(name, listing.classes, clips, root)
@@ -85,12 +86,12 @@ def list_clips(
 
 
 def list_videos(
-    videos: config.TrainingVideos, root: Path, out: Path, left_out: Path, notes: Path | None = None
+    request: ListVideos, root: Path, out: Path, left_out: Path, notes: Path | None = None
 ) -> list[Clip]:
     """Write the manifest of the training videos; heights and widths are those after resizing and cropping.
 
     Args:
-        videos: list, target size, limit of frames, shards.
+        request: list, target size, limit of frames, shards.
         root: folder of the videos.
         out: manifest (CSV).
         left_out: CSV with the columns clip and reason.
@@ -101,19 +102,19 @@ def list_videos(
         DataError: no video is left, or none of the list is there.
         pipeline.video.process.FfmpegError: ffmpeg was killed or could not work; no clip is left out for it.
     """
-    found, skipped = folder.find_videos(root, videos.listed)
+    found, skipped = folder.find_videos(root, request.listed)
     clips, noted = [], []
     for name, path in found:
-        measured = _measure(path, videos.max_frames, name, noted)
+        measured = _measure(path, request.max_frames, name, noted)
         if isinstance(measured, str):
             skipped.append((name, measured))
             continue
         frames, height, width = measured
-        height, width = (side // config.SCALE * config.SCALE for side in fit(height, width, videos.size))
+        height, width = (side // config.SCALE * config.SCALE for side in fit(height, width, request.size))
         clips.append(Clip(name, str(path), "", 0, "train", frames, height, width, 0, content_hash(path)))
-    clips = _shard(clips, videos.shards)
-    if videos.listed:
-        noted += cdvl134.differences(clips, videos)
+    clips = _shard(clips, request.shards)
+    if request.listed:
+        noted += cdvl134.differences(clips, request)
     _report("training videos", clips, skipped, left_out)
     _write_notes(notes, noted)
     if not clips:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from pipeline.data.layout import NAMED, Candidate, Entry, Listing, Lists, class_finder, conflict
+from pipeline.data.entries import NAMED, Candidate, Entry, Listing, Lists, class_finder, conflict
 from pipeline.data.manifest import DataError
 from pipeline.data.names import NOT_UTF8, bare, composed, folded, is_utf8, is_video, shown, stem
 from pipeline.data.walk import walk, without_links

@@ -4,29 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
 from pipeline.config import SCALE
 from pipeline.content import content_hash
-from pipeline.data.manifest import Clip, DataError, Split, read_manifest, select
+from pipeline.data.manifest import Clip, DataError, read_manifest, select
+from pipeline.data.request import PrepareClips, PrepareVideos
 from pipeline.data.sizes import fit
 from pipeline.video.frames import read_frames
 from pipeline.video.resize import imresize
 from pipeline.video.store import ShardWriter
 
 
-def prepare_clips(manifest: Path, split: Split, shard: int, hr: Path, lr: Path) -> None:
+def prepare_clips(request: PrepareClips, manifest: Path, hr: Path, lr: Path) -> None:
     """Write all frames of a shard's action clips, at full resolution and at a quarter of it.
 
     HR frames are the file's, cropped at the right and bottom to multiples of 4; LR frames are
     imresize(HR, 1/4). Memory holds one frame.
 
     Args:
+        request: split and shard.
         manifest: the data set's manifest.
-        split: "train" or "test".
-        shard: number of the shard.
         hr: HR store, RGB uint8.
         lr: LR store, RGB uint8.
 
@@ -37,26 +36,17 @@ def prepare_clips(manifest: Path, split: Split, shard: int, hr: Path, lr: Path) 
 
     Source: paper section 4.1; docs/facts.md, section 1.
     """
-    _prepare(select(read_manifest(manifest), split, shard), _crop, None, hr, lr)
+    _prepare(select(read_manifest(manifest), request.split, request.shard), _crop, None, hr, lr)
 
 
-def prepare_videos(
-    manifest: Path,
-    shard: int,
-    size: Literal["by_height"] | list[int],
-    max_frames: int | None,
-    hr: Path,
-    lr: Path,
-) -> None:
+def prepare_videos(request: PrepareVideos, manifest: Path, hr: Path, lr: Path) -> None:
     """Write the frames of a shard's training videos, resized by bicubic interpolation, and their LR.
 
     After resizing, HR frames are cropped at the right and bottom to multiples of 4.
 
     Args:
+        request: shard, size that videos are resized to (pipeline.data.sizes.fit), limit of frames.
         manifest: the training videos' manifest, made with the same size and limit.
-        shard: number of the shard.
-        size: what the videos are resized to (pipeline.data.sizes.fit).
-        max_frames: frames read of each video; None: all.
         hr: HR store, RGB uint8.
         lr: LR store, RGB uint8.
 
@@ -69,10 +59,10 @@ def prepare_videos(
     """
 
     def resize(frame: np.ndarray, clip: Clip) -> np.ndarray:
-        target = fit(*frame.shape[:2], size)
+        target = fit(*frame.shape[:2], request.size)
         return _crop(frame if target == frame.shape[:2] else imresize(frame, *target), clip)
 
-    _prepare(select(read_manifest(manifest), "train", shard), resize, max_frames, hr, lr)
+    _prepare(select(read_manifest(manifest), "train", request.shard), resize, request.max_frames, hr, lr)
 
 
 def _crop(frame: np.ndarray, clip: Clip) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pipeline.config import Config, Table
+from pipeline.config import Config, Dataset, Table
 from pipeline.experiment.files import Files, Given
 from pipeline.experiment.rows import Rows
 from pipeline.plugins import module_of
@@ -18,6 +18,10 @@ class Code:
 
     def __init__(self, config: Config, rows: Rows, files: Files) -> None:
         self.config, self.rows, self.files = config, rows, files
+
+    def list_clips(self, dataset: str) -> list[str]:
+        """Of a listing: the reader of its layout."""
+        return ["pipeline.data.listing", module_of(Dataset, self.config.datasets[dataset].layout)]
 
     def training_flow(self, engine: str) -> list[str]:
         """Of the flow of training videos."""

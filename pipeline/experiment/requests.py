@@ -6,6 +6,12 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pipeline.config import Method
+from pipeline.config.compute import Device
+from pipeline.config.flow import FlowNetwork
+from pipeline.config.patches import Pairs
+from pipeline.data.request import GenerateDemo, ListClips, ListVideos, PrepareClips, PrepareVideos
+from pipeline.flow.request import ExtractFlow, ExtractTrainingFlow
+from pipeline.patches.request import CropPatches
 from pipeline.quality.request import MeasureQuality
 from pipeline.report.request import (
     Aggregate,
@@ -15,6 +21,7 @@ from pipeline.report.request import (
     RowEntry,
     Tabulate,
 )
+from pipeline.request import part
 
 if TYPE_CHECKING:
     from pipeline.experiment import Experiment
@@ -25,6 +32,51 @@ class Requests:
 
     def __init__(self, experiment: Experiment) -> None:
         self.experiment, self.config, self.rows = experiment, experiment.config, experiment.rows
+
+    def generate_demo(self, name: str) -> GenerateDemo:
+        """A data set of the demo, or its training videos."""
+        datasets = self.config.datasets
+        kind = datasets[name].layout if name in datasets else "cdvl"
+        return GenerateDemo.of(self.config.demo, self.config, kind=kind)
+
+    def list_clips(self, dataset: str) -> ListClips:
+        """Manifest of a data set."""
+        return ListClips(name=dataset, dataset=self.config.datasets[dataset].listed())
+
+    def list_videos(self) -> ListVideos:
+        """Manifest of the training videos."""
+        return ListVideos.of(self.config.training_videos)
+
+    def prepare_clips(self, dataset: str, split: str, shard: str) -> PrepareClips:
+        """Frames of a shard of clips, HR and LR."""
+        return PrepareClips(split=split, shard=int(shard))
+
+    def prepare_videos(self, shard: str) -> PrepareVideos:
+        """Frames of a shard of training videos, HR and LR."""
+        return PrepareVideos.of(self.config.training_videos, shard=int(shard))
+
+    def extract_flow(self, dataset: str, source: str, split: str, shard: str) -> ExtractFlow:
+        """Flow of a shard of clips."""
+        return ExtractFlow.of(self.config.flow, self.config.recognition, split=split, shard=int(shard))
+
+    def extract_training_flow(self, engine: str, gap: str, shard: str) -> ExtractTrainingFlow:
+        """Flow of a shard of training videos."""
+        config, neural = self.config, engine == "flownet2"
+        return ExtractTrainingFlow.of(
+            config.patches,
+            config,
+            engine=engine,
+            gap=int(gap),
+            shard=int(shard),
+            tvl1=None if neural else config.flow.tvl1,
+            flownet2=part(config.flow.flownet2, FlowNetwork) if neural else None,
+            compute=part(config.compute, Device) if neural else None,
+        )
+
+    def crop_patches(self, kind: str) -> CropPatches:
+        """Patches of one kind."""
+        pairs = part(self.config.patches, Pairs) if kind == "tosr" else None
+        return CropPatches.of(self.config.patches, self.config, kind=kind, pairs=pairs)
 
     def measure_quality(self, dataset: str, model: str, shard: str) -> MeasureQuality:
         """Quality of a model's frames of a shard."""

@@ -4,30 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal
 
 import cv2
 import numpy as np
 
-from pipeline.config import TVL1
 from pipeline.data.manifest import read_manifest, select
 from pipeline.data.plan import read_plan
 from pipeline.flow.pairs import Engine, FlowError, pair_flows
 from pipeline.flow.quantise import quantise
+from pipeline.flow.request import ExtractFlow
 from pipeline.flow.tvl1 import tvl1 as tvl1_flow
 from pipeline.video.resize import resize_frames
 from pipeline.video.store import ShardReader, ShardWriter
 
 
 def extract_flow(
+    request: ExtractFlow,
     frames: Path,
     manifest: Path,
-    split: Literal["train", "test"],
-    shard: int,
     plan: Path | None,
-    tvl1: TVL1,
-    bound: float,
-    frame_size: list[int],
     out: Path,
 ) -> None:
     """Write the quantised TV-L1 flow of a shard's clips, at the size that recognisers read.
@@ -36,14 +31,10 @@ def extract_flow(
     one by one, so memory does not grow with a clip's length. Source: section 4.3; docs/facts.md, section 6.
 
     Args:
+        request: split and shard, TV-L1's schedule, the bound in pixels, width and height.
         frames: frame store of the shard, RGB.
         manifest: the data set's clips.
-        split: whose clips.
-        shard: the job of this split.
         plan: which fields are read of each clip; None: all fields are made.
-        tvl1: the schedule of TV-L1.
-        bound: pixels that are clipped to.
-        frame_size: width and height.
         out: flow store, (h, w, 2) uint8 with the field's number as index.
 
     Raises:
@@ -51,15 +42,15 @@ def extract_flow(
         StoreError: the frame store lacks a clip or a frame.
     """
     cv2.setNumThreads(1)  # jobs are what runs in parallel
-    width, height = frame_size
+    width, height = request.frame_size
     fields_of = read_plan(plan) if plan else None
 
     def grey(frame: np.ndarray) -> np.ndarray:
         return cv2.cvtColor(resize_frames(frame[None], width, height)[0], cv2.COLOR_RGB2GRAY)
 
-    engine = Engine(grey, lambda first, second: tvl1_flow(first, second, tvl1))
+    engine = Engine(grey, lambda first, second: tvl1_flow(first, second, request.tvl1))
     with ShardReader(frames) as reader, ShardWriter(out) as writer:
-        for clip in select(read_manifest(manifest), split, shard):
+        for clip in select(read_manifest(manifest), request.split, request.shard):
             if fields_of is not None and clip.id not in fields_of:
                 raise FlowError(f"{plan}: no clip {clip.id}, but {manifest} has it; make the plan again")
             fields = list(range(max(clip.frames - 1, 1))) if fields_of is None else fields_of[clip.id].fields
@@ -72,5 +63,5 @@ def extract_flow(
                 found: Iterable[np.ndarray] = [np.zeros((height, width, 2), np.float32)]
             else:
                 found = pair_flows(reader, clip.id, fields, 1, engine)
-            levels = (quantise(field, bound) for field in found)
-            writer.add(clip.id, levels, index=fields, bound=bound)
+            levels = (quantise(field, request.bound) for field in found)
+            writer.add(clip.id, levels, index=fields, bound=request.bound)

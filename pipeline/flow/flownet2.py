@@ -25,6 +25,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -38,6 +39,9 @@ from pipeline.flow.pairs import Engine
 from pipeline.flow.warp import warp
 from pipeline.torch_settings import torch_settings
 from pipeline.weights.checkpoint import load_weights
+
+if TYPE_CHECKING:
+    from pipeline.flow.request import ExtractTrainingFlow
 
 DIV_FLOW = 20.0
 MULTIPLE = 64
@@ -191,15 +195,15 @@ def flownet2_flow(model: nn.Module, frame0: np.ndarray, frame1: np.ndarray) -> n
 
 
 @contextmanager
-def load_engine(settings: config.FlowNet2, compute: config.Compute) -> Iterator[Engine]:
-    """FlowNet2, or a part of it, on colour frames, with the weights of the config; always in float32."""
-    if settings.weights is None:
+def load_engine(request: ExtractTrainingFlow, weights: Path | None) -> Iterator[Engine]:
+    """FlowNet2, or a part of it, on colour frames; always in float32."""
+    if weights is None:
         raise FileNotFoundError(
             "patches.spatial_flow is flownet2, but flow.flownet2.weights is not set; give the published "
             "checkpoint (FlowNet2_checkpoint.pth.tar), or set patches.spatial_flow to tvl1"
         )
-    with torch_settings(compute.model_copy(update={"precision": "float32"})) as device:
-        model = load_flownet2(settings.weights, settings.network).to(device)
+    with torch_settings(config.Inference(**dict(request.compute), precision="float32")) as device:
+        model = load_flownet2(weights, request.flownet2.network).to(device)
         yield Engine(lambda frame: frame, lambda first, second: flownet2_flow(model, first, second))
 
 

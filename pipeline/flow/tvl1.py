@@ -7,13 +7,17 @@ import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
-from pipeline.config import TVL1, Compute
+from pipeline.config import TVL1
 from pipeline.flow.compiler import load_library
 from pipeline.flow.pairs import Engine
+
+if TYPE_CHECKING:
+    from pipeline.flow.request import ExtractTrainingFlow
 
 SOURCE = Path(__file__).with_name("tvl1.cpp")
 
@@ -81,10 +85,10 @@ def tvl1(frame0: np.ndarray, frame1: np.ndarray, params: TVL1) -> np.ndarray:
 
 
 @contextmanager
-def load_engine(settings: TVL1, compute: Compute) -> Iterator[Engine]:
+def load_engine(request: ExtractTrainingFlow, weights: Path | None) -> Iterator[Engine]:
     """TV-L1 on grey frames; always on the CPU, on one thread."""
 
     def grey(frame: np.ndarray) -> np.ndarray:
         return cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
 
-    yield Engine(grey, lambda first, second: tvl1(first, second, settings))
+    yield Engine(grey, lambda first, second: tvl1(first, second, request.tvl1))

@@ -5,20 +5,20 @@ from __future__ import annotations
 import json
 from collections import Counter
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
-from pipeline.config import SCALE, Patches
+from pipeline.config import SCALE
+from pipeline.config.patches import Pairs
 from pipeline.data.manifest import Clip, read_manifest, select
 from pipeline.errors import PipelineError
 from pipeline.files import atomic_path, seed_for
-from pipeline.patches.motion import candidate_positions, position_step, top_motion, warp_helps
+from pipeline.patches.motion import candidate_positions, top_motion, warp_helps
+from pipeline.patches.request import CropPatches
 from pipeline.patches.store import PARTS, PatchWriter
 from pipeline.video.resize import imresize
 from pipeline.video.store import ShardReader
 
-Kind = Literal["sosr", "tosr"]
 COUNTS = ("drawn", "between", "candidates", "dropped_by_warp", *PARTS)
 
 
@@ -27,13 +27,11 @@ class PatchError(PipelineError, ValueError):
 
 
 def crop_patches(
-    kind: Kind,
+    request: CropPatches,
     manifest: Path,
     hr: list[Path],
     lr: list[Path],
     flow: list[Path],
-    patches: Patches,
-    seed: int,
     out: Path,
     report: Path,
 ) -> None:
@@ -53,10 +51,11 @@ def crop_patches(
     """
     videos, skipped, engines = {}, {}, set()
     clips = select(read_manifest(manifest), "train")
-    with PatchWriter(out, kind, patches.size, patches.neighbours) as writer:
+    kind, neighbours = request.kind, request.pairs.neighbours if request.pairs else 1
+    with PatchWriter(out, kind, request.size, neighbours) as writer:
         for clip in clips:
-            if min(clip.height, clip.width) < patches.size:
-                skipped[clip.id] = f"{clip.width}x{clip.height} is smaller than a patch of {patches.size}"
+            if min(clip.height, clip.width) < request.size:
+                skipped[clip.id] = f"{clip.width}x{clip.height} is smaller than a patch of {request.size}"
                 continue
             with (
                 ShardReader(hr[clip.shard]) as hr_store,
@@ -66,8 +65,8 @@ def crop_patches(
                 if clip.id not in flow_store.clips or not len(flow_store.index(clip.id)):
                     skipped[clip.id] = f"no frame drawn (it has {clip.frames})"
                     continue
-                video = _Video(clip, hr_store, lr_store, flow_store, patches, seed)
-                videos[clip.id] = video.cut(kind, writer)
+                video = _Video(clip, hr_store, lr_store, flow_store, request)
+                videos[clip.id] = video.cut(writer)
                 engines.add(str(flow_store.attrs(clip.id)["engine"]))
         totals = {name: sum(counts[name] for counts in videos.values()) for name in COUNTS}
         for name, reason in skipped.items():
@@ -77,8 +76,9 @@ def crop_patches(
                 f"no {kind} training patch from the {len(clips)} videos of {manifest}: {totals}, left out: "
                 f"{skipped or 'none'}; smaller patches.size, more frames or warp_check: false may help"
             )
-        made = {"kind": kind, "flow": "+".join(sorted(engines)), "pair_gap": patches.pair_gap, **totals}
-        writer.finish(size=patches.size, neighbours=patches.neighbours, **made)
+        gap = {"pair_gap": request.pairs.pair_gap} if request.pairs else {}
+        made = {"kind": kind, "flow": "+".join(sorted(engines)), **gap, **totals}
+        writer.finish(size=request.size, neighbours=neighbours, **made)
     summary = {**made, "skipped": skipped, "videos": videos}
     with atomic_path(report) as temporary:
         temporary.write_text(json.dumps(summary, indent=1) + "\n")
@@ -93,70 +93,73 @@ class _Video:
         hr: ShardReader,
         lr: ShardReader,
         flow: ShardReader,
-        patches: Patches,
-        seed: int,
+        request: CropPatches,
     ) -> None:
-        self.clip, self.hr, self.lr, self.flow, self.patches, self.seed = clip, hr, lr, flow, patches, seed
+        self.clip, self.hr, self.lr, self.flow, self.request = clip, hr, lr, flow, request
 
-    def cut(self, kind: Kind, writer: PatchWriter) -> dict[str, int]:
+    def cut(self, writer: PatchWriter) -> dict[str, int]:
         """Write the patches of all drawn frames and count them."""
         counts = Counter(dict.fromkeys(COUNTS, 0))
         drawn = sorted(int(frame) for frame in self.flow.index(self.clip.id))
-        held_out = min(len(drawn) - 1, max(1, round(self.patches.validation_fraction * len(drawn))))
+        held_out = min(len(drawn) - 1, max(1, round(self.request.validation_fraction * len(drawn))))
         boundary = drawn[len(drawn) - held_out] if held_out else self.clip.frames
-        reach = self._gap(kind) + (self.patches.neighbours // 2 if kind == "tosr" else 0)
+        pairs = self.request.pairs
+        reach = self._gap() + (pairs.neighbours // 2 if pairs else 0)
         for frame in drawn:
             counts["drawn"] += 1
             if frame < boundary <= frame + reach:
                 counts["between"] += 1
                 continue
             part = "train" if frame < boundary else "validation"
-            samples = self._samples(kind, frame, counts)
+            samples = self._samples(frame, counts)
             writer.append(part, samples)
             counts[part] += len(samples)
         return dict(counts)
 
-    def _gap(self, kind: Kind) -> int:
+    def _gap(self) -> int:
         """Frames that the stored flow spans; a ToSR pair must be as far apart."""
-        gap = int(self.flow.attrs(self.clip.id)["gap"])
-        if kind == "tosr" and gap != self.patches.pair_gap:
+        gap, pairs = int(self.flow.attrs(self.clip.id)["gap"]), self.request.pairs
+        if pairs and gap != pairs.pair_gap:
             raise PatchError(
                 f"{self.clip.id}: its flow spans {gap} frames, but patches.pair_gap is "
-                f"{self.patches.pair_gap}; extract the training flow again"
+                f"{pairs.pair_gap}; extract the training flow again"
             )
         return gap
 
-    def _samples(self, kind: Kind, frame: int, counts: Counter) -> list[dict]:
+    def _samples(self, frame: int, counts: Counter) -> list[dict]:
         """The patches of one drawn frame."""
-        options, clip = self.patches, self.clip
-        size = options.size
-        rng = np.random.default_rng(seed_for(self.seed, "patches", kind, clip.id, str(frame)))
+        request, pairs, clip = self.request, self.request.pairs, self.clip
+        size = request.size
+        rng = np.random.default_rng(seed_for(request.seed, "patches", request.kind, clip.id, str(frame)))
         flow = self.flow.read(clip.id, [frame])[0]  # (h, w, 2)
         if flow.shape[:2] != (clip.height, clip.width):
             raise PatchError(
                 f"{clip.id}: flow is {flow.shape[1]}x{flow.shape[0]}, expected {clip.width}x{clip.height}; "
                 f"extract the training flow again"
             )
-        step = position_step(kind, options.pair_lr)
-        candidates = candidate_positions(clip.height, clip.width, size, options.grid, step, rng)
-        positions = top_motion(flow, candidates, size, options.border, options.crops)
+        # LR patches that are cut from LR frames need HR positions that are multiples of the scale.
+        step = SCALE if pairs and pairs.pair_lr == "frame" else 1
+        candidates = candidate_positions(clip.height, clip.width, size, request.grid, step, rng)
+        positions = top_motion(flow, candidates, size, request.border, request.crops)
         counts["candidates"] += len(candidates)
-        samples, radius = [], options.neighbours // 2
-        if kind == "sosr":
+        samples = []
+        if pairs is None:
             images = self.hr.read(clip.id, [frame])[0]  # (h, w, 3)
         else:
-            whole = options.pair_lr == "patch"
-            window, around, padded = self._neighbourhoods(self.hr if whole else self.lr, frame)
-            centres = [frame, frame + options.pair_gap]
-            images = window[around[:, radius]] if whole else self.hr.read(clip.id, centres)  # (2, h, w, 3)
+            whole = pairs.pair_lr == "patch"
+            window, around, padded = self._neighbourhoods(pairs, self.hr if whole else self.lr, frame)
+            centres = [frame, frame + pairs.pair_gap]
+            images = (
+                window[around[:, pairs.neighbours // 2]] if whole else self.hr.read(clip.id, centres)
+            )  # (2, h, w, 3)
         for y, x in positions.tolist():
             place = (slice(y, y + size), slice(x, x + size))
             patch, fields = images[..., *place, :], flow[place]
-            if kind == "tosr" and options.warp_check and not warp_helps(*patch, fields, options.border):
+            if pairs and pairs.warp_check and not warp_helps(*patch, fields, request.border):
                 counts["dropped_by_warp"] += 1
                 continue
             sample = {"hr": patch, "flow": fields, "video": clip.id, "frame": frame, "x": x, "y": y}
-            if kind == "sosr":
+            if pairs is None:
                 sample["lr"] = _shrunk(patch)
             else:
                 small = (slice(y // SCALE, (y + size) // SCALE), slice(x // SCALE, (x + size) // SCALE))
@@ -166,12 +169,14 @@ class _Video:
             samples.append(sample)
         return samples
 
-    def _neighbourhoods(self, store: ShardReader, frame: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _neighbourhoods(
+        self, pairs: Pairs, store: ShardReader, frame: int
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The frames around a pair, once each (n, h, w, 3); for both neighbourhoods (2, neighbours) the place
         of each frame among them, and whether it is zero because the video has none there.
         """
-        radius = self.patches.neighbours // 2
-        numbers = np.add.outer([frame, frame + self.patches.pair_gap], np.arange(-radius, radius + 1))
+        radius = pairs.neighbours // 2
+        numbers = np.add.outer([frame, frame + pairs.pair_gap], np.arange(-radius, radius + 1))
         padded = (numbers < 0) | (numbers >= self.clip.frames)
         first, last = numbers[~padded].min(), numbers[~padded].max()
         window = store.read(self.clip.id, list(range(first, last + 1)))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.config import SCALE
-
 
 def candidate_positions(
     height: int, width: int, size: int, grid: list[int], align: int, rng: np.random.Generator
@@ -89,12 +87,3 @@ def warp_helps(first: np.ndarray, second: np.ndarray, flow: np.ndarray, border: 
     before = np.square(second[inner] - reference).sum()
     after = np.square(warped_patch(second, flow, border) - reference).sum()
     return bool(after < before)
-
-
-def position_step(kind: str, pair_lr: str) -> int:
-    """The multiple in pixels that positions of a kind of patch lie on.
-
-    LR patches that are cut from LR frames need HR positions that are multiples of the scale; those that are
-    made from HR patches may lie anywhere.
-    """
-    return SCALE if kind == "tosr" and pair_lr == "frame" else 1

@@ -8,32 +8,13 @@ from pathlib import Path
 
 from pipeline.config import Config, Dataset, TrainingVideos
 from pipeline.data.cdvl134 import UNLISTED, differences, find_cdvl134, missing, read_cdvl134
+from pipeline.data.entries import Listing
 from pipeline.data.folder import find_videos
-from pipeline.data.layout import Listing
 from pipeline.data.manifest import Clip, Split, read_manifest
 from pipeline.data.members import is_archive
-from pipeline.data.readers import READERS
 
 SPLITS: tuple[Split, Split] = ("train", "test")
 
-
-@dataclass(frozen=True)
-class Published:
-    """What is published: ``frames`` and ``width`` are means, ``train`` and ``test`` are split 1's."""
-
-    clips: int
-    classes: int
-    train: int
-    test: int
-    frames: int
-    width: int
-
-
-PUBLISHED = {
-    "ucf101": Published(13_320, 101, 9_537, 3_783, 186, 320),
-    "hmdb51": Published(6_766, 51, 3_570, 1_530, 95, 340),
-}
-"""docs/facts.md, section 1; HMDB51's width as the paper's introduction has it. Heights are 240."""
 
 VIDEO_FRAMES, VIDEO_PIXELS = 300, 480 * 270
 """Assumed of a training video of no list before it is decoded: ten seconds of 1080p, resized by height."""
@@ -75,12 +56,13 @@ def count_clips(config: Config, name: str) -> Clips:
         DataError: a list or the manifest is malformed, a clip is in both lists, or no listed clip is there.
     """
     dataset = config.datasets[name]
-    published = PUBLISHED[dataset.layout]
     clips, found = _found_clips(config, name, dataset)
-    lengths = {split: Counter({published.frames: clips[split]}) for split in SPLITS}
-    pixels = 240.0 * published.width
+    counts = dataset.counts
+    length, width = (counts.frames, counts.width) if counts else dataset.typical
+    lengths = {split: Counter({length: clips[split]}) for split in SPLITS}
+    pixels = 240.0 * width
     manifest = config.output / "data" / name / "manifest.csv"
-    frames = f"about {sum(clips.values()) * published.frames:,} frames ({published.frames} a clip assumed)"
+    frames = f"about {sum(clips.values()) * length:,} frames ({length} a clip assumed)"
     if manifest.is_file():
         listed = read_manifest(manifest)
         lengths = {split: Counter(clip.frames for clip in listed if clip.split == split) for split in SPLITS}
@@ -92,19 +74,20 @@ def count_clips(config: Config, name: str) -> Clips:
 
 def _found_clips(config: Config, name: str, dataset: Dataset) -> tuple[dict[Split, int], str]:
     """Clips of each split, and what was found of how much."""
-    published = PUBLISHED[dataset.layout]
-    reader = READERS[dataset.layout]
+    published = dataset.counts
     splits = content(config, name, "splits", dataset.splits)
     root = content(config, name, "videos", dataset.root)
     if splits is None or not splits.exists():
+        if published is None:
+            return {"train": 0, "test": 0}, "no lists yet, and nothing is published of this layout"
         share = len(dataset.classes) / published.classes if dataset.classes else 1
         clips = {"train": round(share * published.train), "test": round(share * published.test)}
         return clips, f"no lists yet; as published {_splits(clips)}"
-    lists = reader.read_lists(splits, dataset.split, dataset.classes)
+    lists = dataset.read_lists(splits)
     classes = lists.classes
     listed = {split: sum(entry.split == split for entry in lists.entries) for split in SPLITS}
     wrong = [f"{len(lists.repeated):,} lines of the lists repeat a clip"] if lists.repeated else []
-    if dataset.classes is None:
+    if published and dataset.classes is None:
         wrong += _differ("classes", len(classes), published.classes)
         if dataset.split == 1:
             for split in SPLITS:
@@ -112,9 +95,9 @@ def _found_clips(config: Config, name: str, dataset: Dataset) -> tuple[dict[Spli
     if root is None or not root.exists():
         told = f"no videos yet; the lists name {_splits(listed)} of {len(classes)} classes"
         return listed, _with(told, wrong)
-    listing = reader.find_clips(root, splits, dataset.split, dataset.classes)
+    listing = dataset.find_clips(root, splits)
     found = {split: sum(c.entry.split == split for c in listing.candidates) for split in SPLITS}
-    if dataset.classes is None:
+    if published and dataset.classes is None:
         wrong += _differ("video files", listing.files, published.clips)
     for split in SPLITS:
         wrong += _differ(f"{split} clips", found[split], listed[split], "listed")

@@ -18,19 +18,6 @@ SOURCES = {
         "account), some also at https://media.xiph.org/video/derf; or any varied set, with "
         "training_videos.listed: null"
     ),
-    r"ucf101 root": "UCF101.rar from https://www.crcv.ucf.edu/data/UCF101.php, as it comes or unpacked",
-    r"ucf101 splits": (
-        "UCF101TrainTestSplits-RecognitionTask.zip from https://www.crcv.ucf.edu/data/UCF101.php, as it "
-        "comes or unpacked"
-    ),
-    r"hmdb51 root": (
-        "hmdb51_org.rar from https://serre-lab.clps.brown.edu/resource/"
-        "hmdb-a-large-human-motion-database/, as it comes or unpacked"
-    ),
-    r"hmdb51 splits": (
-        "test_train_splits.rar from https://serre-lab.clps.brown.edu/resource/"
-        "hmdb-a-large-human-motion-database/, as it comes or unpacked"
-    ),
     r"flow\.flownet2\.weights": (
         "FlowNet2_checkpoint.pth.tar, linked from the README of https://github.com/NVIDIA/flownet2-pytorch"
     ),
@@ -49,7 +36,8 @@ SOURCES = {
     r"superres\.models\..*\.weights": "the checkpoint that the network's authors published",
     r"recognition\.recognizers\..*\.weights\..*": "the checkpoint that the recogniser's authors published",
 }
-"""Where things come from; the pattern is matched against a need's key, or its kind and field."""
+"""Where things come from; the pattern is matched against a need's key, or its kind and field. Layouts of data
+sets have their own ``sources``."""
 
 
 @dataclass(frozen=True)
@@ -86,14 +74,14 @@ def find_needs(config: Config) -> list[Need]:
             needs.append(_need("training_videos.root", None))
         for name, dataset in config.datasets.items():
             needs += [
-                _need(f"datasets.{name}.{field}", None, f"{dataset.layout} {field}")
+                Need(f"datasets.{name}.{field}", None, dataset.sources.get(field, ""))
                 for field in ("root", "splits")
                 if not getattr(dataset, field)
             ]
     generated = (config.output / "demo").resolve()
     for key, path in _paths("", config.model_dump(exclude={"output"})):
         if not (config.demo and path.resolve().is_relative_to(generated)):
-            needs.append(_need(key, path, _kind(config, key)))
+            needs.append(_data_need(config, key, path) or _need(key, path))
     for name, recognizer in config.recognition.recognizers.items():
         if (weights := recognizer.initial_weights) and not in_package(weights):
             key = f"recognition.recognizers.{name}.initial_weights"
@@ -106,13 +94,13 @@ def _need(key: str, path: Path | None, kind: str = "") -> Need:
     return Need(key, path, next(found, ""))
 
 
-def _kind(config: Config, key: str) -> str:
-    """For a data set's paths its layout and the field: its name is the user's choice."""
+def _data_need(config: Config, key: str, path: Path) -> Need | None:
+    """A path of a data set, whose layout knows where it comes from; None for other paths."""
     section, _, rest = key.partition(".")
     if section != "datasets":
-        return ""
-    name, field = rest.split(".")
-    return f"{config.datasets[name].layout} {field}"
+        return None
+    name, field = rest.split(".", 1)
+    return Need(key, path, config.datasets[name].sources.get(field, ""))
 
 
 def _paths(key: str, value: Any) -> Iterator[tuple[str, Path]]:

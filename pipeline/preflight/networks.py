@@ -23,10 +23,9 @@ from torch import Tensor, nn
 from pipeline.config import SCALE, AdversarialLoss, Config, SRModel
 from pipeline.config.recognition import Recognizer
 from pipeline.data.manifest import DataError
-from pipeline.data.readers import READERS
 from pipeline.errors import PipelineError
 from pipeline.flow.flownet2 import NETWORKS as FLOW_NETWORKS
-from pipeline.preflight.counts import PUBLISHED, content
+from pipeline.preflight.counts import content
 from pipeline.recognition import models as recognition
 from pipeline.recognition import networks as backbones
 from pipeline.recognition.weights import load_initial
@@ -267,12 +266,12 @@ def class_count(config: Config, dataset: str) -> int | None:
     splits = content(config, dataset, "splits", data.splits)
     if splits is not None and splits.is_dir():
         try:
-            return len(READERS[data.layout].read_lists(splits, data.split, data.classes).classes)
+            return len(data.read_lists(splits).classes)
         except DataError:
             return None  # told by whoever reads the lists
     if data.classes:
         return len(data.classes)
-    return None if config.demo else PUBLISHED[data.layout].classes
+    return None if config.demo or data.counts is None else data.counts.classes
 
 
 def resolve_quietly(weights: str) -> Path | None:

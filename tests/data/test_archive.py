@@ -14,8 +14,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from layouts import hmdb51
 
-from pipeline.data import archive, hmdb51, members
+from pipeline.data import archive, members
 from pipeline.data.archive import safe_path, unpack_archive
 from pipeline.data.members import ArchiveError, is_archive
 

@@ -5,13 +5,13 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from layouts import list_videos
 
 from pipeline import config
 from pipeline.content import Contents
 from pipeline.data.cdvl134 import find_cdvl134, missing, read_cdvl134
 from pipeline.data.folder import find_videos
 from pipeline.data.inventory import videos_inventory
-from pipeline.data.listing import list_videos
 from pipeline.data.manifest import DataError
 from pipeline.video.frames import write_video
 

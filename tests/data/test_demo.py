@@ -5,6 +5,8 @@ import importlib.util
 import cv2
 import numpy as np
 import pytest
+from layouts import dataset as dataset_in
+from layouts import list_clips, list_videos
 
 from pipeline import config
 from pipeline.data.demo.actions import HMDB_ACTIONS, UCF_ACTIONS
@@ -12,8 +14,8 @@ from pipeline.data.demo.generate import generate_demo
 from pipeline.data.demo.looks import Look, Surface, draw_dress, draw_sprite
 from pipeline.data.demo.scene import develop, new_canvas, paint
 from pipeline.data.demo.textures import PICTURES, load_textures
-from pipeline.data.listing import list_clips, list_videos
 from pipeline.data.manifest import DataError
+from pipeline.data.request import GenerateDemo
 from pipeline.video.frames import read_frames
 
 TINY = config.Demo(height=72, frames=3, train_clips=2, test_clips=1, videos=2, video_frames=3)
@@ -26,7 +28,7 @@ def decode(folder):
 @pytest.mark.parametrize("kind", ["cdvl", "ucf101", "hmdb51"])
 def test_the_seed_decides(tmp_path, kind):
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
-        generate_demo(kind, TINY, seed, tmp_path / name)
+        generate_demo(GenerateDemo.of(TINY, kind=kind, seed=seed), tmp_path / name)
     first, again, other = (list(decode(tmp_path / name).values()) for name in "abc")
     assert decode(tmp_path / "a").keys() == decode(tmp_path / "b").keys()
     assert all(np.array_equal(x, y) for x, y in zip(first, again, strict=True))
@@ -35,8 +37,8 @@ def test_the_seed_decides(tmp_path, kind):
 
 @pytest.mark.parametrize("kind", ["ucf101", "hmdb51"])
 def test_our_reader_reads_the_layout(tmp_path, kind):
-    generate_demo(kind, TINY, 0, tmp_path)
-    dataset = config.Dataset(label="demo", layout=kind)
+    generate_demo(GenerateDemo.of(TINY, kind=kind, seed=0), tmp_path)
+    dataset = dataset_in(kind, label="demo")
     clips = list_clips(
         dataset, tmp_path / "videos", tmp_path / "splits", tmp_path / "m.csv", tmp_path / "left_out.csv"
     )
@@ -52,14 +54,14 @@ def test_our_reader_reads_the_layout(tmp_path, kind):
 
 def test_more_clips_than_ucf101_has_groups(tmp_path):
     demo = config.Demo(frames=1, train_clips=1, test_clips=9, videos=1)
-    generate_demo("ucf101", demo, 0, tmp_path)
+    generate_demo(GenerateDemo.of(demo, kind="ucf101", seed=0), tmp_path)
     lines = (tmp_path / "splits" / "testlist01.txt").read_text().split()
     assert len(lines) == len(set(lines)) == 8 * 9
     assert lines[7] == "RacketSwing/v_RacketSwing_g01_c02.avi"
 
 
 def test_training_videos_are_readable(tmp_path):
-    generate_demo("cdvl", TINY, 0, tmp_path / "videos")
+    generate_demo(GenerateDemo.of(TINY, kind="cdvl", seed=0), tmp_path / "videos")
     videos = config.TrainingVideos(size=[160, 120])
     clips = list_videos(videos, tmp_path / "videos", tmp_path / "v.csv", tmp_path / "left_out.csv")
     assert [(clip.height, clip.width, clip.frames) for clip in clips] == [(120, 160, 3)] * 2
@@ -139,4 +141,4 @@ def test_a_sprite_moves_by_parts_of_a_pixel():
 def test_a_folder_that_holds_files_is_refused(tmp_path):
     (tmp_path / "notes.txt").touch()
     with pytest.raises(DataError, match=r"holds files already; remove it"):
-        generate_demo("cdvl", TINY, 0, tmp_path)
+        generate_demo(GenerateDemo.of(TINY, kind="cdvl", seed=0), tmp_path)

@@ -3,12 +3,12 @@
 import os
 
 import pytest
+from layouts import dataset as dataset_in
 
-from pipeline.config import Dataset
 from pipeline.content import Contents
 from pipeline.data.inventory import clips_inventory, files_inventory, videos_inventory
 
-DATASET = Dataset(layout="ucf101", classes=["Archery"])
+DATASET = dataset_in("ucf101", classes=["Archery"])
 
 
 @pytest.fixture

@@ -1,18 +1,19 @@
 """What a listing leaves out and notes, and where a user reads of it."""
 
 import csv
-import json
 import subprocess
 
 import numpy as np
 import pytest
 import yaml
+from layouts import dataset as dataset_in
+from layouts import list_clips, list_videos
 from workflow import Project
 
 from pipeline import config
 from pipeline.cli import main
-from pipeline.data.listing import list_clips, list_videos
 from pipeline.data.losses import count_losses
+from pipeline.data.request import ListClips
 from pipeline.video.frames import find_ffmpeg, write_video
 
 
@@ -47,7 +48,7 @@ def read(path):
 
 def test_notes_are_kept_beside_what_is_left_out(tree):
     files = [tree / name for name in ("m.csv", "left_out.csv", "notes.csv")]
-    clips = list_clips(config.Dataset(layout="hmdb51"), tree / "videos", tree / "splits", *files)
+    clips = list_clips(dataset_in("hmdb51"), tree / "videos", tree / "splits", *files)
     assert [clip.id for clip in clips] == ["jump/a", "jump/c"]
     header, *notes = read(tree / "notes.csv")
     assert header == ["clip", "note"]
@@ -58,7 +59,8 @@ def test_notes_are_kept_beside_what_is_left_out(tree):
 
 
 def test_a_lost_clip_is_on_the_terminal_and_an_unlisted_one_is_not(tree, capfd):
-    dataset = ["--dataset", json.dumps({"layout": "hmdb51", "label": "Jumps"})]
+    request = ListClips(name="Jumps", dataset=dataset_in("hmdb51"))
+    dataset = ["--request", request.text()]
     folders = ["--root", str(tree / "videos"), "--splits", str(tree / "splits")]
     files = ["--out", str(tree / "m.csv"), "--left-out", str(tree / "left_out.csv")]
     assert main(["list-clips", *dataset, *folders, *files]) == 0

@@ -5,9 +5,10 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from layouts import dataset as dataset_in
+from layouts import list_clips, list_videos
 
 from pipeline import config
-from pipeline.data.listing import list_clips, list_videos
 from pipeline.data.manifest import DataError, read_manifest, select
 from pipeline.video.frames import write_video
 
@@ -31,7 +32,7 @@ def tree(tmp_path):
 
 
 def list_tree(tree, **keys):
-    dataset = config.Dataset(label="Demo", layout="hmdb51", **keys)
+    dataset = dataset_in("hmdb51", label="Demo", **keys)
     return list_clips(dataset, tree / "videos", tree / "splits", tree / "m.csv", tree / "left_out.csv")
 
 
@@ -83,7 +84,7 @@ def test_a_class_without_test_clips_is_named(tree):
 
 def test_nothing_left(tree, tmp_path):
     (tmp_path / "empty").mkdir()
-    dataset = config.Dataset(label="Demo", layout="hmdb51")
+    dataset = dataset_in("hmdb51", label="Demo")
     with pytest.raises(DataError, match="no listed clip is there; found no video file"):
         list_clips(dataset, tmp_path / "empty", tree / "splits", tree / "m.csv", tree / "left_out.csv")
 
@@ -126,7 +127,7 @@ def test_training_videos(tmp_path):
 )
 def test_real_clips(real_data, tmp_path, layout, classes):
     root, splits = real_data / layout, real_data / "splits" / layout
-    dataset = config.Dataset(label=layout, layout=layout, classes=classes)
+    dataset = dataset_in(layout, label=layout, classes=classes)
     clips = list_clips(dataset, root, splits, tmp_path / "m.csv", tmp_path / "left_out.csv")
     listed = {"train": set(), "test": set(), "unused": set()}
     for name in classes:

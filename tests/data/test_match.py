@@ -4,8 +4,8 @@ import os
 import unicodedata
 
 import pytest
+from layouts import hmdb51, ucf101
 
-from pipeline.data import hmdb51, ucf101
 from pipeline.data.manifest import DataError
 
 CLASSES = ["Archery", "HandstandPushups"]

@@ -9,12 +9,14 @@ import unicodedata
 
 import numpy as np
 import pytest
+from layouts import dataset as dataset_in
+from layouts import list_clips, list_videos
 
 from pipeline import config
-from pipeline.data.listing import list_clips, list_videos
 from pipeline.data.manifest import read_manifest
 from pipeline.data.plan import ClipPlan, read_plan, write_plan
 from pipeline.data.prepare import prepare_clips
+from pipeline.data.request import ListClips, PrepareClips
 from pipeline.video.frames import write_video
 from pipeline.video.store import ShardReader
 
@@ -48,7 +50,7 @@ def tree(tmp_path):
 
 @pytest.mark.slow
 def test_every_name_is_listed_stored_and_planned(tree, tmp_path):
-    dataset = config.Dataset(label="Mine", layout="hmdb51")
+    dataset = dataset_in("hmdb51", label="Mine")
     out, left_out = tmp_path / "m.csv", tmp_path / "left_out.csv"
     clips = list_clips(dataset, tree / "videos", tree / "splits", out, left_out)
     ids = [f"{CLASS}/{name}" for name in NAMES]
@@ -56,7 +58,7 @@ def test_every_name_is_listed_stored_and_planned(tree, tmp_path):
     assert read_manifest(out) == clips
     with left_out.open(encoding="utf-8", newline="") as file:
         assert list(csv.reader(file))[1:] == [[rf"{CLASS}/v_Andr\xe9", "its path is not UTF-8; rename it"]]
-    prepare_clips(out, "train", 0, tmp_path / "hr.h5", tmp_path / "lr.h5")
+    prepare_clips(PrepareClips(split="train", shard=0), out, tmp_path / "hr.h5", tmp_path / "lr.h5")
     with ShardReader(tmp_path / "hr.h5") as store:
         assert store.clips == sorted(ids)
         assert all(store.read(name, range(3)).shape == (3, 16, 20, 3) for name in ids)
@@ -77,7 +79,8 @@ def test_training_videos_of_every_name(tree, tmp_path):
 @pytest.mark.parametrize("environment", [{"LC_ALL": "C"}, {"LC_ALL": "C", "PYTHONIOENCODING": "ascii"}])
 def test_the_locale_changes_nothing(tree, tmp_path, root, environment):
     arguments = {"root": tree / "videos", "splits": tree / "splits", "left-out": tmp_path / "left_out.csv"}
-    command = [sys.executable, "-m", "pipeline", "list-clips", "--dataset", '{"layout": "hmdb51"}']
+    request = ListClips(name="Mine", dataset=dataset_in("hmdb51")).text()
+    command = [sys.executable, "-m", "pipeline", "list-clips", "--request", request]
     command += [word for key, value in arguments.items() for word in (f"--{key}", str(value))]
     told = []
     for name, changes in (("as it is", {}), ("changed", environment)):

@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
+from layouts import list_videos
 
 from pipeline import config
-from pipeline.data.listing import list_videos
 from pipeline.data.manifest import Clip, DataError, write_manifest
 from pipeline.data.prepare import prepare_clips, prepare_videos
+from pipeline.data.request import PrepareClips, PrepareVideos
 from pipeline.video.frames import read_frames, write_video
 from pipeline.video.resize import imresize
 from pipeline.video.store import ShardReader
@@ -21,7 +22,9 @@ def video(tmp_path):
 
 def prepare(tmp_path, *clips, shard=0):
     write_manifest(tmp_path / "m.csv", clips)
-    prepare_clips(tmp_path / "m.csv", "test", shard, tmp_path / "hr.h5", tmp_path / "lr.h5")
+    prepare_clips(
+        PrepareClips(split="test", shard=shard), tmp_path / "m.csv", tmp_path / "hr.h5", tmp_path / "lr.h5"
+    )
 
 
 def test_action_clips_are_cropped_and_shrunk(tmp_path, video):
@@ -55,7 +58,9 @@ def test_training_videos_are_resized_by_height_and_then_cropped(tmp_path):
     (clip,) = list_videos(videos, tmp_path / "in", tmp_path / "v.csv", tmp_path / "left_out.csv")
     # 412 / 2 = 206 is below 240: 240 lines, 720 * 240 / 412 = 419.4 columns, cut to 416.
     assert (clip.height, clip.width) == (240, 416)
-    prepare_videos(tmp_path / "v.csv", 0, videos.size, None, tmp_path / "hr.h5", tmp_path / "lr.h5")
+    prepare_videos(
+        PrepareVideos.of(videos, shard=0), tmp_path / "v.csv", tmp_path / "hr.h5", tmp_path / "lr.h5"
+    )
     with ShardReader(tmp_path / "hr.h5") as hr, ShardReader(tmp_path / "lr.h5") as lr:
         frames = hr.read("a", range(2))
         np.testing.assert_array_equal(frames, imresize(content, 240, 419)[:, :, :416])
@@ -68,7 +73,9 @@ def test_training_videos_are_resized(tmp_path, video, size):
     (clip,) = list_videos(
         config.TrainingVideos(size=size, max_frames=4), tmp_path / "in", manifest, tmp_path / "left_out.csv"
     )
-    prepare_videos(manifest, 0, size, 4, tmp_path / "hr.h5", tmp_path / "lr.h5")
+    prepare_videos(
+        PrepareVideos(shard=0, size=size, max_frames=4), manifest, tmp_path / "hr.h5", tmp_path / "lr.h5"
+    )
     frames = np.stack(list(read_frames(clip.path)))[:4]
     if size == [32, 20]:
         expected = imresize(frames, clip.height, clip.width)

@@ -3,8 +3,8 @@
 from collections import Counter
 
 import pytest
+from layouts import hmdb51, ucf101
 
-from pipeline.data import hmdb51, ucf101
 from pipeline.data.manifest import DataError
 
 
@@ -212,5 +212,5 @@ def test_lists_may_be_numbered_without_a_zero_and_lie_deeper(ucf, tmp_path):
     assert [c.path for c in ucf101.find_clips(ucf[0], tmp_path / "more", 1, None).candidates] == [
         c.path for c in plain.candidates
     ]
-    with pytest.raises(DataError, match=r"trainlist11\.txt: no such list"):
-        ucf101.find_clips(ucf[0], tmp_path / "more", 11, None)
+    with pytest.raises(DataError, match=r"trainlist03\.txt: no such list"):
+        ucf101.find_clips(ucf[0], tmp_path / "more", 3, None)

@@ -8,7 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.config import TVL1, Compute, Flow, FlowNet2, Patches
+from pipeline.config import TVL1
+from pipeline.config.compute import Device
+from pipeline.config.flow import FlowNetwork
 from pipeline.data.manifest import Clip, write_manifest
 from pipeline.data.plan import ClipPlan, write_plan
 from pipeline.files import seed_for
@@ -17,6 +19,7 @@ from pipeline.flow.extract import extract_flow
 from pipeline.flow.extract_training import extract_training_flow
 from pipeline.flow.pairs import FlowError
 from pipeline.flow.quantise import dequantise, quantise
+from pipeline.flow.request import ExtractFlow, ExtractTrainingFlow
 from pipeline.flow.tvl1 import tvl1
 from pipeline.video.store import ShardReader, ShardWriter
 
@@ -49,8 +52,9 @@ def shard(tmp_path: Path) -> dict[str, Path]:
 
 
 def run(shard: dict[str, Path], plan: Path | None = None) -> None:
-    extract_flow(**shard, split="train", shard=0, plan=plan, tvl1=TVL1(), bound=20.0,
-                 frame_size=[WIDTH, HEIGHT])  # fmt: skip
+    size = [WIDTH, HEIGHT]
+    request = ExtractFlow(split="train", shard=0, tvl1=TVL1(), bound=20.0, frame_size=size)
+    extract_flow(request, **shard, plan=plan)
 
 
 def expected_field(clip: int, number: int) -> np.ndarray:
@@ -122,16 +126,18 @@ def test_plan_that_does_not_fit_is_refused_and_leaves_no_file(shard, tmp_path, p
 
 
 def training(shard: dict[str, Path], engine="tvl1", gap=1, margin=1, weights=None) -> None:
-    extract_training_flow(
-        **shard,
+    request = ExtractTrainingFlow(
         shard=0,
         engine=engine,
+        tvl1=TVL1() if engine == "tvl1" else None,
+        flownet2=FlowNetwork() if engine == "flownet2" else None,
+        compute=Device() if engine == "flownet2" else None,
         gap=gap,
-        flow=Flow(flownet2=FlowNet2(weights=weights)),
-        patches=Patches(frames_per_video=3, margin=margin),
+        frames_per_video=3,
+        margin=margin,
         seed=5,
-        compute=Compute(),
     )
+    extract_training_flow(request, **shard, weights=weights)
 
 
 @pytest.mark.parametrize("gap", [1, 2])

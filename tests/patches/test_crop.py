@@ -7,9 +7,12 @@ import numpy as np
 import pytest
 
 from pipeline.config import Patches
+from pipeline.config.patches import Pairs
 from pipeline.data.manifest import Clip, write_manifest
 from pipeline.hdf5 import read_attributes
 from pipeline.patches.crop import PatchError, crop_patches
+from pipeline.patches.request import CropPatches
+from pipeline.request import part
 from pipeline.video.resize import imresize
 from pipeline.video.store import ShardWriter
 
@@ -59,9 +62,10 @@ def videos(tmp_path):
 def cut(videos, kind: str, options: Patches = OPTIONS, seed: int = 0, name: str = "out"):
     folder, paths = videos
     out, report = folder / f"{name}.h5", folder / f"{name}.json"
-    crop_patches(
-        kind, folder / "manifest.csv", paths["hr"], paths["lr"], paths["flow"], options, seed, out, report
-    )
+    pairs = part(options, Pairs) if kind == "tosr" else None
+    request = CropPatches.of(options, kind=kind, pairs=pairs, seed=seed)
+    stores = (paths[name] for name in ("hr", "lr", "flow"))
+    crop_patches(CropPatches.read(request.text()), folder / "manifest.csv", *stores, out, report)
     return out, json.loads(report.read_text())
 
 

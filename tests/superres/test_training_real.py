@@ -8,18 +8,19 @@ from pipeline.config import (
     TVL1,
     Compute,
     FeatureNetwork,
-    Flow,
     Losses,
-    Patches,
     PixelLoss,
     SRModel,
     SRTraining,
     WarpLoss,
 )
+from pipeline.config.patches import Pairs
 from pipeline.data.manifest import Clip, write_manifest
 from pipeline.data.plan import ClipPlan, write_plan
 from pipeline.flow.extract_training import extract_training_flow
+from pipeline.flow.request import ExtractTrainingFlow
 from pipeline.patches.crop import crop_patches
+from pipeline.patches.request import CropPatches
 from pipeline.superres.inference import super_resolve
 from pipeline.superres.training import train_sr
 from pipeline.video.frames import read_frames
@@ -63,13 +64,17 @@ def test_a_real_video_trains_a_network_that_beats_bicubic_where_it_was_not_train
     for name, content in (("hr", frames), ("lr", low)):
         with ShardWriter(tmp_path / f"{name}.h5") as writer:
             writer.add("cdvl/vtest", content)
-    extract_training_flow(
-        tmp_path / "hr.h5", manifest, 0, "tvl1", 1, Flow(tvl1=TVL1(scales=3, warps=2)),
-        Patches(frames_per_video=8, margin=3), 0, Compute(), tmp_path / "flow.h5",
+    drawn = ExtractTrainingFlow(
+        shard=0, engine="tvl1", tvl1=TVL1(scales=3, warps=2), flownet2=None, compute=None, gap=1, seed=0,
+        frames_per_video=8, margin=3,
     )  # fmt: skip
-    options = Patches(size=48, crops=4, border=6, grid=[24, 20], validation_fraction=0.2)
+    extract_training_flow(drawn, tmp_path / "hr.h5", manifest, None, tmp_path / "flow.h5")
+    options = CropPatches(
+        kind=kind, size=48, crops=4, border=6, grid=[24, 20], validation_fraction=0.2, seed=0,
+        pairs=Pairs() if kind == "tosr" else None,
+    )  # fmt: skip
     stores = ([tmp_path / f"{name}.h5"] for name in ("hr", "lr", "flow"))
-    crop_patches(kind, manifest, *stores, options, 0, tmp_path / "patches.h5", tmp_path / "patches.json")
+    crop_patches(options, manifest, *stores, tmp_path / "patches.h5", tmp_path / "patches.json")
     with h5py.File(tmp_path / "patches.h5") as file:
         # People walk before a still background: patches hold motion.
         assert np.hypot(*np.moveaxis(file["train/flow"][:].astype(float), -1, 0)).mean() > 0.05

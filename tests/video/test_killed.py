@@ -6,10 +6,12 @@ import os
 import numpy as np
 import psutil
 import pytest
+from layouts import dataset as dataset_in
+from layouts import list_clips, list_videos
 
 from pipeline import config
 from pipeline.cli import main
-from pipeline.data.listing import list_clips, list_videos
+from pipeline.data.request import ListVideos
 from pipeline.files import DiskFullError
 from pipeline.video import process
 from pipeline.video.frames import VideoError, read_frames, write_video
@@ -40,7 +42,7 @@ def tree(tmp_path, moving):
 
 def list_tree(tree):
     files = (tree / name for name in ("m.csv", "left_out.csv", "notes.csv"))
-    dataset = config.Dataset(layout="hmdb51", classes=["jump"])
+    dataset = dataset_in("hmdb51", classes=["jump"])
     return list_clips(dataset, tree / "videos", tree / "splits", *files)
 
 
@@ -62,7 +64,8 @@ def test_training_videos_and_the_command_line(tree, fake_ffmpeg, capfd):
     with pytest.raises(FfmpegError, match="SIGKILL"):
         list_videos(config.TrainingVideos(), tree / "videos", tree / "m.csv", tree / "left_out.csv")
     (tree / "bin" / "calls").unlink()
-    root, out = ["--videos", "{}", "--root", str(tree / "videos")], ["--out", str(tree / "m.csv")]
+    request = ListVideos.of(config.TrainingVideos())
+    root, out = ["--request", request.text(), "--root", str(tree / "videos")], ["--out", str(tree / "m.csv")]
     assert main(["list-videos", *root, *out, "--left-out", str(tree / "left_out.csv")]) == 1
     assert capfd.readouterr().err.startswith("list-videos: FfmpegError: decoding ")
     assert not list(tree.glob("*.csv"))

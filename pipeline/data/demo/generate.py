@@ -14,6 +14,7 @@ from pipeline.data.demo.actions import HMDB_ACTIONS, UCF_ACTIONS, Action, render
 from pipeline.data.demo.textures import load_textures
 from pipeline.data.demo.videos import render_video
 from pipeline.data.manifest import DataError, Split
+from pipeline.data.request import GenerateDemo
 from pipeline.files import atomic_folder, atomic_path, seed_for
 from pipeline.video.frames import write_video
 
@@ -31,14 +32,13 @@ DECORATIONS = ("Best_of", "(Clip)", "What_a_day!", "[HQ]_take", "Me&you", "#1_vi
 """Beginnings of file names, as odd as some of HMDB51's."""
 
 
-def generate_demo(kind: Kind, demo: config.Demo, seed: int, folder: Path) -> None:
+def generate_demo(request: GenerateDemo, folder: Path) -> None:
     """Write one of the demo's data sets, whole or not at all; the same seed gives the same videos.
 
     Args:
-        kind: "cdvl": natural-like videos in the folder itself; "ucf101", "hmdb51": class folders in
-            folder/videos and split lists in folder/splits, as the published sets have them.
-        demo: sizes and numbers of clips.
-        seed: the configuration's seed.
+        request: kind, sizes and numbers of clips, seed. Kind "cdvl": natural-like videos in the folder
+            itself; "ucf101", "hmdb51": class folders in folder/videos and split lists in folder/splits, as
+            the published sets have them.
         folder: target; it must not hold anything yet.
 
     Raises:
@@ -48,8 +48,9 @@ def generate_demo(kind: Kind, demo: config.Demo, seed: int, folder: Path) -> Non
     if folder.is_dir() and any(folder.iterdir()):
         raise DataError(f"{folder}: holds files already; remove it to have the demo generated again")
     with atomic_folder(folder) as content:
-        (_generate_videos if kind == "cdvl" else partial(_generate_clips, kind))(demo, seed, content)
-    print(f"demo {kind}: {sum(1 for _ in folder.rglob('*.avi'))} videos in {folder}", file=sys.stderr)
+        make = _generate_videos if request.kind == "cdvl" else partial(_generate_clips, request.kind)
+        make(request, request.seed, content)
+    print(f"demo {request.kind}: {sum(1 for _ in folder.rglob('*.avi'))} videos in {folder}", file=sys.stderr)
 
 
 def _generate_clips(kind: Kind, demo: config.Demo, seed: int, folder: Path) -> None:
