@@ -64,7 +64,12 @@ def find(base: type[T], name: str) -> type[T]:
 
 def names(base: type) -> list[str]:
     """Names of the files in the folder of a kind."""
-    package = importlib.import_module(base.HOME)
+    return files(base.HOME)
+
+
+def files(home: str) -> list[str]:
+    """Names that the files of a package stand for; the package is imported, its files are not."""
+    package = importlib.import_module(home)
     return sorted(info.name for info in pkgutil.iter_modules(package.__path__) if info.name[0] != "_")
 
 
@@ -95,7 +100,8 @@ def _only_class(module: Any, base: type) -> Any:
     own = [
         value
         for value in vars(module).values()
-        if inspect.isclass(value) and issubclass(value, base) and value.__module__ == module.__name__
+        # Not isclass: it looks at an attribute of each value, and so would load modules that are lazy.
+        if issubclass(type(value), type) and issubclass(value, base) and value.__module__ == module.__name__
     ]
     if len(own) > 1:
         listed = ", ".join(cls.__name__ for cls in own)

@@ -1,5 +1,6 @@
 """Names of the configuration become classes: files of a folder, or anyone's own."""
 
+import importlib
 import sys
 from pathlib import Path
 from typing import Annotated, ClassVar
@@ -76,6 +77,19 @@ def test_a_class_of_ones_own():
 def test_names_that_stand_for_nothing(name, message):
     with pytest.raises(PluginError, match=message):
         find(Shape, name)
+
+
+def test_what_a_file_loads_later_is_not_loaded_by_looking_for_its_class(tmp_path):
+    (tmp_path / "heavy_of_mine.py").write_text("raise RuntimeError('loaded')\n")
+    (tmp_path / "shapes/late.py").write_text(
+        "import lazy_loader\nfrom test_plugins_kind import Shape\n"
+        "heavy = lazy_loader.load('heavy_of_mine')\nclass Late(Shape): ...\n"
+    )
+    importlib.invalidate_caches()
+    try:
+        assert find(Shape, "late").__name__ == "Late"
+    finally:
+        sys.modules.pop("heavy_of_mine", None)
 
 
 def test_a_module_that_lacks_another_is_another_fault():
