@@ -6,6 +6,7 @@ command (Snakefile): such a process leaves an empty log.
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import signal
@@ -14,7 +15,7 @@ import sys
 from itertools import pairwise
 from pathlib import Path
 
-# Keys that bound the memory of a stage; what stands in braces is an argument of its command.
+# Keys that bound the memory of a stage; what stands in braces is an argument of it, or in its request.
 BOUNDS = {
     "train-sr": "superres.models.{name}.training.batch_size or its crop",
     "super-resolve": "superres.batch_pixels",
@@ -41,6 +42,7 @@ def advice(arguments: list[str]) -> str:
     """What a job had asked for and what to lower; ``arguments``: [stage, "--argument", "value", ...]."""
     stage, *rest = arguments
     values = {name[2:]: value for name, value in pairwise(rest) if name.startswith("--")}
+    values = json.loads(values.get("request", "{}")) | values
     bound = BOUNDS.get(stage, "").format_map(values)
     lower = f"Lower {bound}, or " if bound else "Its memory does not grow with the data: "
     asked = f"It had asked for {os.environ.get('OMP_NUM_THREADS', '1')} thread(s) and"

@@ -12,7 +12,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from pipeline.config.compute import Compute
+from pipeline.config.compute import Compute, Inference
 from pipeline.config.data import Dataset, Demo, Shards, TrainingVideos
 from pipeline.config.flow import TVL1, Flow, FlowNet2
 from pipeline.config.patches import Patches
@@ -33,17 +33,14 @@ from pipeline.config.recognition import (
 from pipeline.config.report import Method, Report
 from pipeline.config.section import SCALE, Name, Section
 from pipeline.config.superres import (
-    AdversarialLoss,
-    FeatureLoss,
+    Architecture,
     FeatureNetwork,
-    Losses,
-    MotionLoss,
-    PixelLoss,
+    Loss,
     SRModel,
     SRProgress,
+    SRRecipe,
     SRTraining,
     SuperRes,
-    WarpLoss,
 )
 from pipeline.config.tables import Columns, Table, Tables
 
@@ -51,26 +48,24 @@ __all__ = [
     "SCALE",
     "TSN",
     "TVL1",
-    "AdversarialLoss",
     "AppearanceTraining",
+    "Architecture",
     "Columns",
     "Compute",
     "Config",
     "Dataset",
     "DatasetTraining",
     "Demo",
-    "FeatureLoss",
     "FeatureNetwork",
     "Flow",
     "FlowNet2",
+    "Inference",
     "JointStage1",
     "JointStage2",
     "JointTraining",
-    "Losses",
+    "Loss",
     "Method",
-    "MotionLoss",
     "Patches",
-    "PixelLoss",
     "Quality",
     "Recognition",
     "Recognizer",
@@ -78,6 +73,7 @@ __all__ = [
     "Report",
     "SRModel",
     "SRProgress",
+    "SRRecipe",
     "SRTraining",
     "STResNet",
     "Section",
@@ -87,7 +83,6 @@ __all__ = [
     "Table",
     "Tables",
     "TrainingVideos",
-    "WarpLoss",
 ]
 
 
