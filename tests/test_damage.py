@@ -10,7 +10,6 @@ import h5py
 import numpy as np
 import pytest
 import torch
-from pipeline.report.quality import COLUMNS
 
 from pipeline.checkpoint import load_resume, save_resume
 from pipeline.config import SRModel, SRTraining
@@ -20,6 +19,7 @@ from pipeline.data.plan import ClipPlan, read_plan, write_plan
 from pipeline.errors import DamagedError, PipelineError
 from pipeline.hdf5 import open_hdf5, reading
 from pipeline.patches.store import PARTS, PatchWriter
+from pipeline.report.quality import COLUMNS
 from pipeline.report.scores import read_scores
 from pipeline.superres.batches import PatchFile
 from pipeline.superres.checkpoint import load_model, save_network
