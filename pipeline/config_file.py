@@ -10,13 +10,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from pipeline.config import SCALE, Config, STResNet
+from pipeline.config import SCALE, Config, SRTraining, STResNet
 from pipeline.config.tables import table_problems
 from pipeline.config_messages import error_line
 from pipeline.config_paths import resolve_paths
 from pipeline.config_text import without_empty
 from pipeline.errors import PipelineError
 from pipeline.preflight.needs import find_needs
+from pipeline.superres.networks import network_names
 from pipeline.weights import WeightsError
 from pipeline.weights.location import in_package, resolve
 from pipeline.weights.provenance import check_split
@@ -85,10 +86,10 @@ def _cross_checks(config: Config) -> Iterator[str]:
             yield f"{key}.init: {model.init!r} is no model; known: {', '.join(models)}"
         if model.init and name in _ancestors(config, name):
             yield f"{key}.init: the chain of init comes back to {name}"
-        if problem := _network_problem("superres", model.network):
+        if problem := _sr_network_problem(model.network):
             yield f"{key}.network: {problem}"
         if model.training:
-            yield from _training_checks(config, key, name)
+            yield from _training_checks(config, key, model.training)
     for name, method in methods.items():
         if method.model and method.model != "hr" and method.model not in models:
             yield f"methods.{name}.model: {method.model!r} is no model; known: hr, {', '.join(models)}"
@@ -136,27 +137,26 @@ def _cross_checks(config: Config) -> Iterator[str]:
         )
 
 
-def _training_checks(config: Config, key: str, name: str) -> Iterator[str]:
-    training = config.superres.models[name].training
-    losses = training.losses
-    if not (losses.pixel or losses.feature or losses.adversarial or losses.motion):
-        yield f"{key}.training.losses: nothing to minimise; give pixel, feature, adversarial or motion"
-    if losses.warp and training.patches != "tosr":
-        yield f"{key}.training.patches: a warp loss needs pairs; set it to tosr"
+def _training_checks(config: Config, key: str, training: SRTraining) -> Iterator[str]:
+    losses = training.terms
+    if not losses:
+        yield f"{key}.training.losses: nothing to minimise; give at least one, such as pixel"
+    if training.pairs and training.patches != "tosr":
+        of = " and ".join(name for name, loss in losses.items() if loss.pairs)
+        yield f"{key}.training.patches: the loss {of} needs pairs; set it to tosr"
     if training.crop and (training.crop % SCALE or training.crop > config.patches.size):
         yield (
             f"{key}.training.crop: {training.crop} must be a multiple of {SCALE} "
             f"and at most patches.size {config.patches.size}"
         )
-    size = losses.adversarial.args.get("size") if losses.adversarial else None
-    side = training.crop or config.patches.size
-    if size not in (None, side):
-        yield (
-            f"{key}.training.losses.adversarial.args.size: {size} is not the side of the patches that the "
-            f"discriminator sees, {side} (training.crop, or patches.size); make them equal"
-        )
+    for name, loss in losses.items():
+        yield from loss.problems(f"{key}.training.losses.{name}", training, config)
     features = config.superres.feature_network
-    if losses.feature and features.network == "vgg19" and not features.weights:
+    if (
+        any(loss.features for loss in losses.values())
+        and features.network == "vgg19"
+        and not features.weights
+    ):
         yield (
             f"superres.feature_network.weights: missing, but {key} has a feature loss; give the path of "
             "torchvision's vgg19 weights, or set superres.feature_network.network to random_features"
@@ -207,6 +207,15 @@ def _ancestors(config: Config, name: str) -> list[str]:
         chain.append(model.init)
         model = config.superres.models[model.init]
     return chain
+
+
+def _sr_network_problem(network: str) -> str | None:
+    # Classes are not looked at here: their modules load torch. The process that builds networks does.
+    module, _, class_name = network.partition(":")
+    if network in network_names() or (class_name and _is_module(module)):
+        return None
+    missing = f"no module {module}" if class_name else f"no {network!r}"
+    return f"{missing}; give package.module:Class or one of {', '.join(network_names())}"
 
 
 def _network_problem(stage: str, network: str) -> str | None:

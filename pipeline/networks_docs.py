@@ -14,6 +14,7 @@ from torch import nn
 
 from pipeline.flow.flownet2 import NETWORKS as FLOW_NETWORKS
 from pipeline.recognition.networks import load_backbone, load_joint
+from pipeline.superres.discriminators import load_discriminator
 from pipeline.superres.features import VGG19
 from pipeline.superres.networks import load_network
 
@@ -47,6 +48,11 @@ class Row:
 def _superres(name: str, title: str, paper: str, published: str, **arguments: Any) -> Row:
     make = functools.partial(load_network, name, arguments)
     return Row(title, _told(arguments), make, paper, published, f"superres/networks/{name}.py")
+
+
+def _discriminator(name: str, title: str, paper: str) -> Row:
+    make = functools.partial(load_discriminator, name, {})
+    return Row(title, "", make, paper, "", f"superres/discriminators/{name}.py")
 
 
 def _flow(name: str, title: str, published: str) -> Row:
@@ -88,8 +94,8 @@ ROWS = (
     _superres("vsr_duf", "VSR-DUF-52", DUF, "5.8 M", depth=52),
     _superres("vsr_duf", "ToSR with its filters", DUF, "", depth=16, learned_expansion=True),
     _superres("spmc", "SPMC", "Tao et al., ICCV 2017", ""),
-    _superres("vgg128", "VGG-128, ESRGAN's discriminator", ESRGAN, ""),
-    _superres("srgan_discriminator", "SRGAN's discriminator", SRGAN, ""),
+    _discriminator("vgg128", "VGG-128, ESRGAN's discriminator", ESRGAN),
+    _discriminator("srgan_discriminator", "SRGAN's discriminator", SRGAN),
     Row("VGG19 to conv5_4", "", VGG19, "Simonyan and Zisserman, ICLR 2015", "", "superres/features.py"),
     _flow("flownet2", "FlowNet2", "162,518,834"),
     _flow("flownet2_c", "FlowNetC", "39,175,298"),

@@ -15,7 +15,7 @@ import sys
 from itertools import pairwise
 from pathlib import Path
 
-# Keys that bound the memory of a stage; what stands in braces is a field of its request.
+# Keys that bound the memory of a stage; what stands in braces is an argument of it, or in its request.
 BOUNDS = {
     "train-sr": "superres.models.{name}.training.batch_size or its crop",
     "super-resolve": "superres.batch_pixels",
@@ -42,8 +42,7 @@ def advice(arguments: list[str]) -> str:
     """What a job had asked for and what to lower; ``arguments``: [stage, "--argument", "value", ...]."""
     stage, *rest = arguments
     values = {name[2:]: value for name, value in pairwise(rest) if name.startswith("--")}
-    if "request" in values:
-        values |= json.loads(values["request"])
+    values = json.loads(values.get("request", "{}")) | values
     bound = BOUNDS.get(stage, "").format_map(values)
     lower = f"Lower {bound}, or " if bound else "Its memory does not grow with the data: "
     asked = f"It had asked for {os.environ.get('OMP_NUM_THREADS', '1')} thread(s) and"

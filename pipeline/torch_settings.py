@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 
 import torch
 
-from pipeline.config import Compute
+from pipeline.config.compute import Inference
 from pipeline.errors import PipelineError
 
 
@@ -16,7 +16,7 @@ class DeviceError(PipelineError):
     """A device that the config asks for and the machine does not have."""
 
 
-def check_devices(compute: Compute, count: int = 1) -> None:
+def check_devices(compute: Inference, count: int = 1) -> None:
     """Raise DeviceError where ``count`` devices are asked for and the machine has fewer."""
     if compute.device != "cuda":
         return
@@ -29,7 +29,7 @@ def check_devices(compute: Compute, count: int = 1) -> None:
 
 
 @contextmanager
-def torch_settings(compute: Compute) -> Iterator[torch.device]:
+def torch_settings(compute: Inference) -> Iterator[torch.device]:
     """Set torch up as ``compute`` says, yield the device, and put everything back at the end.
 
     Float32 is float32 on a GPU too, where torch's own default multiplies in TF32 within convolutions alone.
@@ -61,6 +61,6 @@ def torch_settings(compute: Compute) -> Iterator[torch.device]:
             kind.fp32_precision = precision
 
 
-def autocast(compute: Compute) -> AbstractContextManager:
+def autocast(compute: Inference) -> AbstractContextManager:
     """The forward pass in bfloat16 where ``compute.precision`` asks for it; weights stay float32."""
     return torch.autocast(compute.device, torch.bfloat16, enabled=compute.precision == "bfloat16")

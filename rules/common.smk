@@ -8,7 +8,6 @@ from pathlib import Path
 from snakemake.cli import get_argument_parser
 from snakemake.exceptions import WorkflowError
 
-from pipeline.config import SRProgress
 from pipeline.config_file import load_config
 from pipeline.config_paths import target_problems
 from pipeline.config_text import check_keys, without_empty
@@ -185,14 +184,6 @@ def content_of(files):
     return json.dumps(
         [CONTENTS.hash(Path(f)) for f in given if os.path.exists(f) or not PLANNING]
     )
-
-
-def sr_recipe(model):
-    """What decides the weights of a trained model, as text for one argument."""
-    training = MODELS[model].training.model_dump(
-        mode="json", exclude=set(SRProgress.model_fields)
-    )
-    return as_json(MODELS[model], "network", "args", training=training)
 
 
 def recognizer_spec(recognizer, stream, dataset):

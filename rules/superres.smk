@@ -5,7 +5,7 @@ rule train_sr:
     input:
         patches=lambda w: FILES.patches(w.model),
         init=lambda w: inputs(FILES.init_weights(w.model)),
-        features=lambda w: inputs(FILES.feature_weights(w.model)),
+        losses=lambda w: inputs(FILES.loss_weights(w.model)),
     output:
         f"{OUT}/superres/models/{{model}}.pt",
     log:
@@ -20,26 +20,15 @@ rule train_sr:
         gpu=TRAINING_GPUS,
         gpu_turn=GPUS,
     params:
-        name="{model}",
-        model=lambda w: sr_recipe(w.model),
+        request=asks(EXPERIMENT.requests.train_sr),
         # How often a training says how it goes changes no weights: from `threads`, so not recorded.
-        progress=lambda w, threads: as_json(
-            MODELS[w.model].training, *SRProgress.model_fields
-        ),
+        progress=lambda w, threads: EXPERIMENT.requests.show_progress(w.model).text(),
         content=lambda w: content_of(
-            FILES.init_weights(w.model) + FILES.feature_weights(w.model)
+            FILES.init_weights(w.model) + FILES.loss_weights(w.model)
         ),
-        features=lambda w: (
-            as_json(CONFIG.superres.feature_network)
-            if MODELS[w.model].training.losses.feature
-            else "null"
-        ),
-        compute=as_json(CONFIG.compute),
-        seed=CONFIG.seed,
         code=lambda w: fingerprint(*CODE.train_sr(w.model)),
     shell:
-        "python -m pipeline train-sr --name {params.name} --model {params.model:q}"
-        " --progress {params.progress:q} --feature-network {params.features:q} --compute {params.compute:q} --seed {params.seed}"
+        "python -m pipeline train-sr --request {params.request:q} --progress {params.progress:q}"
         " --patches {input.patches:q} --init {input.init:q} --code {params.code} --out {output:q} 2> {log:q}"
 
 
@@ -62,12 +51,9 @@ rule super_resolve:
         gpu=GPUS,
         gpu_turn=GPUS,
     params:
-        model=lambda w: as_json(MODELS[w.model], "network", "args"),
-        compute=INFERENCE,
-        batch=CONFIG.superres.batch_pixels,
+        request=asks(EXPERIMENT.requests.super_resolve),
         content=lambda w: content_of(FILES.model_weights(w.model)),
         code=lambda w: fingerprint(*CODE.super_resolve(w.model)),
     shell:
-        "python -m pipeline super-resolve --model {params.model:q} --weights {input.weights:q}"
-        " --manifest {input.manifest:q} --split {wildcards.split} --shard {wildcards.shard} --lr {input.lr:q} --plan {input.plan:q}"
-        " --compute {params.compute:q} --batch-pixels {params.batch} --out {output:q} 2> {log:q}"
+        "python -m pipeline super-resolve --request {params.request:q} --weights {input.weights:q}"
+        " --manifest {input.manifest:q} --lr {input.lr:q} --plan {input.plan:q} --out {output:q} 2> {log:q}"

@@ -10,7 +10,6 @@ import h5py
 import numpy as np
 import pytest
 import torch
-from pipeline.report.quality import COLUMNS
 
 from pipeline.checkpoint import load_resume, save_resume
 from pipeline.config import SRModel, SRTraining

@@ -249,7 +249,8 @@ def test_progress_keys_and_blanks_rerun_nothing(finished):
     rules = project.folder / "rules/superres.smk"
     with kept(project.folder / "c.yaml", rules):
         (project.folder / "c.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
-        rules.write_text(rules.read_text().replace("--name {params.name}", "--name  {params.name} "))
+        assert "--init {input.init:q}" in rules.read_text()
+        rules.write_text(rules.read_text().replace("--init {input.init:q}", "--init  {input.init:q} "))
         assert planned(finished) == set()
 
 

@@ -16,15 +16,14 @@ from pipeline.video.store import ShardReader
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("elsewhere")]
 
 NETWORK = """
-from torch import nn
 from torch.nn import functional as F
 
+from pipeline.superres.network import ImageNetwork
 
-class Nearest(nn.Module):
-    frames = 1
 
-    def forward(self, lr):
-        return F.interpolate(lr[:, 0], scale_factor=4.0)
+class Nearest(ImageNetwork):
+    def super_resolve(self, lr):
+        return F.interpolate(lr, scale_factor=4.0)
 """
 OUTPUT = 'out [1] it\'s * $x; & "~"'
 FRAMES = f"{OUTPUT}/superres/frames/mine/nearest/test-0.h5"

@@ -1,5 +1,7 @@
 """What a configuration asks for: rows and their sources, streams, trainings, files, modules."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -172,7 +174,7 @@ def test_code_that_a_job_reaches_by_name(raw):
     code = experiment(raw).code
     assert "pipeline.superres.losses.warp" in code.train_sr("tosr")
     assert "pipeline.superres.losses.warp" not in code.train_sr("vdsr")
-    assert "pipeline.superres.networks.vgg128" in code.train_sr("sosr")
+    assert "pipeline.superres.discriminators.vgg128" in code.train_sr("sosr")
     assert "pipeline.recognition.networks.st_resnet" in code.train_recognizer(
         "ucf_demo", "st_resnet", "joint"
     )
@@ -184,3 +186,37 @@ def test_code_that_a_job_reaches_by_name(raw):
     assert "pipeline.weights.published" in experiment(raw).code.super_resolve("vdsr")
     raw["superres"]["models"]["vdsr"]["network"] = "pipeline.superres.networks.rcan:RCAN"
     assert "pipeline.superres.networks.rcan:RCAN" in experiment(raw).code.super_resolve("vdsr")
+
+
+def test_a_training_is_asked_what_it_reads_and_no_more(raw):
+    requests = experiment(raw).requests
+    assert requests.train_sr("sosr").feature_network.network == "random_features"
+    assert requests.train_sr("vdsr").feature_network is None
+    assert list(requests.train_sr("tosr").training.terms) == ["pixel", "warp"]
+    before = {name: requests.train_sr(name).text() for name in ("sosr", "vdsr")}
+    raw["superres"]["feature_network"] = {"network": "vgg19", "weights": "vgg19.pth"}
+    raw["superres"]["models"]["vdsr"]["training"] |= {"validate_every": 7, "checkpoint_every": 3}
+    raw["superres"]["batch_pixels"] = 1
+    requests = experiment(raw).requests
+    assert requests.train_sr("vdsr").text() == before["vdsr"]
+    assert requests.train_sr("sosr").text() != before["sosr"]
+    assert requests.show_progress("vdsr").validate_every == 7
+    assert requests.super_resolve("ucf_demo", "vdsr", "test", "0").batch_pixels == 1
+
+
+@pytest.mark.slow
+def test_planning_loads_neither_torch_nor_pandas(root):
+    """Both would add seconds to every command."""
+    code = """
+import sys, yaml
+from pipeline.config_file import load_config
+from pipeline.experiment import Experiment
+config = load_config(yaml.safe_load(open("tests/micro/config.yaml")), data_must_exist=False)
+requests = Experiment(config).requests
+for model in ("srgan", "sosr", "tosr", "spmc"):
+    requests.train_sr(model).text()
+requests.tabulate("quality").text()
+print([name for name in ("torch._C", "pandas.core", "scipy", "cv2") if name in sys.modules])
+"""
+    found = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
+    assert found.stdout.splitlines()[-1] == "[]"

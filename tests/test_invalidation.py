@@ -200,7 +200,11 @@ CODE = {
     "pipeline/superres/losses/motion.py": trainings("spmc"),
     "pipeline/superres/losses/adversarial.py": trainings("srgan", "esrgan", "sosr"),
     "pipeline/superres/networks/spmc.py": trainings("spmc"),
-    "pipeline/superres/networks/vgg128.py": trainings("esrgan", "sosr"),
+    "pipeline/superres/losses/pixel.py": trainings(*MODELS),
+    "pipeline/superres/losses/feature.py": trainings("srgan", "esrgan", "sosr"),
+    "pipeline/superres/discriminator.py": trainings("srgan", "esrgan", "sosr"),
+    "pipeline/superres/discriminators/vgg128.py": trainings("esrgan", "sosr"),
+    "pipeline/superres/network.py": trainings(*MODELS) | inference("bicubic") | LOW,
     "pipeline/superres/networks/rcan.py": trainings("rcan"),
     "pipeline/superres/inference.py": inference(*ROWS, *ABLATED) | LOW,
     "pipeline/recognition/plan.py": PLAN,
@@ -271,6 +275,11 @@ CONFIG = {
     "superres.models.spmc.training.losses.motion.weight": (0.5, trainings("spmc")),
     "superres.models.rcan.training.frozen": (["head."], trainings("rcan")),
     "superres.models.rrdb.training.lr": (0.002, trainings("rrdb")),
+    # Only losses that compare features read it.
+    "superres.feature_network": (
+        {"network": "vgg19", "weights": "missing.pth"},
+        trainings("srgan", "esrgan", "sosr"),
+    ),
     "superres.batch_pixels": (1_000_000, inference(*ROWS, *ABLATED) | LOW),
     "patches.pair_gap": (
         2,

@@ -33,17 +33,14 @@ from pipeline.config.recognition import (
 from pipeline.config.report import Method, Report
 from pipeline.config.section import SCALE, Name, Section
 from pipeline.config.superres import (
-    AdversarialLoss,
-    FeatureLoss,
+    Architecture,
     FeatureNetwork,
-    Losses,
-    MotionLoss,
-    PixelLoss,
+    Loss,
     SRModel,
     SRProgress,
+    SRRecipe,
     SRTraining,
     SuperRes,
-    WarpLoss,
 )
 from pipeline.config.tables import Columns, Table, Tables
 from pipeline.plugins import named
@@ -52,15 +49,14 @@ __all__ = [
     "SCALE",
     "TSN",
     "TVL1",
-    "AdversarialLoss",
     "AppearanceTraining",
+    "Architecture",
     "Columns",
     "Compute",
     "Config",
     "Dataset",
     "DatasetTraining",
     "Demo",
-    "FeatureLoss",
     "FeatureNetwork",
     "Flow",
     "FlowNet2",
@@ -68,11 +64,9 @@ __all__ = [
     "JointStage1",
     "JointStage2",
     "JointTraining",
-    "Losses",
+    "Loss",
     "Method",
-    "MotionLoss",
     "Patches",
-    "PixelLoss",
     "Quality",
     "Recognition",
     "Recognizer",
@@ -80,6 +74,7 @@ __all__ = [
     "Report",
     "SRModel",
     "SRProgress",
+    "SRRecipe",
     "SRTraining",
     "STResNet",
     "Section",
@@ -89,7 +84,6 @@ __all__ = [
     "Table",
     "Tables",
     "TrainingVideos",
-    "WarpLoss",
 ]
 
 

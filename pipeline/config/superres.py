@@ -1,79 +1,118 @@
-"""SR networks, their losses and their training."""
+"""SR networks, their losses and their training. The losses are files of superres/losses."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from pipeline.config.section import Fraction, Name, NonNegativeFloat, PositiveFloat, PositiveInt, Section
+from pipeline.config.section import Fraction, Name, PositiveFloat, PositiveInt, Section
+from pipeline.plugins import module_of, named
 
+if TYPE_CHECKING:
+    from torch import Tensor
 
-class PixelLoss(Section):
-    """A pixel term, weighted by the flow of the HR frame where asked (section 3.1.2, L_wmse)."""
+    from pipeline.config import Config
+    from pipeline.superres.batches import Batch
+    from pipeline.superres.network import SRNetwork
+    from pipeline.superres.objective import Setting
 
-    kind: Literal["mse", "l1", "huber"] = Field("mse", description="penalty of a difference")
-    weight: PositiveFloat = Field(1.0, description="factor of the term")
-    delta: PositiveFloat = Field(0.01, description="Huber's threshold, in units of [0, 1] images")
-    flow_weight: Literal["none", "magnitude", "squared_magnitude"] = Field(
-        "none", description="per-pixel weight: 1, |flow| or |flow|^2"
-    )
-    normalise: Literal["none", "mean"] = Field(
-        "none", description="mean: weights of a patch are divided by their mean"
-    )
-
-
-class FeatureLoss(Section):
-    """L1 distance of deep features (ESRGAN's perceptual loss: VGG19 conv5_4 before activation)."""
-
-    weight: PositiveFloat = Field(1.0, description="factor of the term")
-    kind: Literal["l1", "mse"] = Field("l1", description="distance (SRGAN: mse)")
+ORDER = ("pixel", "feature", "adversarial", "warp", "motion")
+"""Losses come in this order, others after them by name, however the file has them: sums of floats depend on
+it, and so do the weights that are drawn for a loss's own network."""
 
 
-class AdversarialLoss(Section):
-    """A discriminator's term and its own training."""
+class LossNetwork(NamedTuple):
+    """A network that a loss runs beside the SR network, as preflight tries and counts it.
 
-    kind: Literal["relativistic", "standard"] = Field(
-        "relativistic", description="relativistic average GAN (ESRGAN) or the standard one (SRGAN)"
-    )
-    weight: PositiveFloat = Field(5e-3, description="factor of the term")
-    discriminator: str = Field("vgg128", description="network of superres/networks")
-    args: dict[str, Any] = Field(default_factory=dict, description="its constructor's arguments")
-    lr: PositiveFloat = Field(1e-4, description="its learning rate")
-    detached_means: bool = Field(
-        False,
-        description="no gradient through the discriminator's relativistic means (today's BasicSR: true)",
-    )
+    Attributes:
+        kind: "discriminator" (patches to logits), or "features" (``superres.feature_network``).
+        name: its name in the configuration.
+        args: arguments of its constructor.
+        forward: passes for each image of a training without a gradient.
+        trained: passes with one, of its weights or of its input.
+    """
 
-
-class WarpLoss(Section):
-    """ToSR's temporal terms a*d(SR_t, W(SR_t+1)) + b*d(HR_t, W(SR_t+1)) (section 3.2.2)."""
-
-    sr: NonNegativeFloat = Field(1.0, description="a: warped SR_t+1 against SR_t")
-    hr: NonNegativeFloat = Field(1.0, description="b: warped SR_t+1 against HR_t")
-    outside: Literal["zeros", "border"] = Field(
-        "zeros", description="the warp outside of the frame: 0 (authors' code) or its nearest pixel"
-    )
+    kind: Literal["discriminator", "features"]
+    name: str
+    args: dict[str, Any]
+    forward: int
+    trained: int
 
 
-class MotionLoss(Section):
-    """SPMC's motion term: L1 of the warped centre frame plus total variation of the flow, at LR."""
+class Loss(Section):
+    """Base of all losses: a section of a recipe that knows what it needs and how it is computed.
 
-    weight: PositiveFloat = Field(0.01, description="factor of the term (SPMC's lambda_2)")
-    smoothness: NonNegativeFloat = Field(
-        0.01, description="weight of the total variation in it (SPMC's lambda_1)"
+    Images are RGB in [0, 1], flow is in HR pixels. K frames of each sample are super-resolved: 2 of the
+    pairs that ``pairs`` asks for, else 1.
+
+    Attributes:
+        pairs: whether it compares the two frames of a pair, so that the training needs pairs.
+        turned: whether patches may be mirrored and turned with it, unless the recipe says.
+        features: whether it reads ``superres.feature_network``, which ``Setting`` then has.
+    """
+
+    HOME: ClassVar = "pipeline.superres.losses"
+    pairs: ClassVar[bool] = False
+    turned: ClassVar[bool] = True
+    features: ClassVar[bool] = False
+
+    loss: str = Field(
+        description="a file in superres/losses, or package.module:Class; needless where the entry is named "
+        "like the file"
     )
 
+    def problems(self, key: str, training: SRTraining, config: Config) -> Iterator[str]:
+        """A line for each key that does not fit the rest; ``key`` is the loss's, ``training`` its recipe."""
+        yield from ()
 
-class Losses(Section):
-    """The sum that a network is trained on."""
+    def network_problem(self, network: SRNetwork) -> str | None:
+        """Why it cannot train an SR network; None where it can."""
+        return None
 
-    pixel: PixelLoss | None = Field(default_factory=PixelLoss, description="pixel term")
-    feature: FeatureLoss | None = Field(None, description="feature term")
-    adversarial: AdversarialLoss | None = Field(None, description="adversarial term")
-    warp: WarpLoss | None = Field(None, description="siamese pair and its warp terms")
-    motion: MotionLoss | None = Field(None, description="term of the network's own motion (spmc)")
+    def weights(self) -> list[Path]:
+        """Files that it reads: by default those that its keys name."""
+        return [value for value in vars(self).values() if isinstance(value, Path)]
+
+    def modules(self) -> list[str]:
+        """Modules that compute it: its own, and those that its keys name."""
+        return [module_of(Loss, self.loss)]
+
+    def networks(self, feature_network: FeatureNetwork) -> list[LossNetwork]:
+        """Networks that take time beside the SR network."""
+        return []
+
+    def build(self, setting: Setting) -> Any:
+        """What it needs in a training beside the batch, such as a network; the other methods are given it."""
+        return None
+
+    def compute(self, sr: Tensor, batch: Batch, built: Any) -> Tensor:
+        """The weighted loss, a scalar, of ``sr`` (B, K, 3, 4s, 4s) float32."""
+        raise NotImplementedError(f"{type(self).__name__} must define compute")
+
+    def train(self, sr: Tensor, batch: Batch, built: Any) -> dict[str, Tensor]:
+        """One step of what it trains itself, on the same images, ``sr`` detached; what the log is to show."""
+        return {}
+
+    def saved(self, built: Any) -> list[Any]:
+        """What a resumed training restores: networks, optimisers, anything with a ``state_dict``."""
+        return []
+
+
+def _in_order(value: Any) -> Any:
+    """Entries in their order, with the loss that their names stand for; the pixel loss unless taken out."""
+    if not isinstance(value, dict):
+        return value
+    entries = {"pixel": {}} | value
+    return {
+        name: {"loss": name} | entries[name] if isinstance(entries[name], dict) else entries[name]
+        for name in sorted(entries, key=lambda n: (ORDER.index(n) if n in ORDER else len(ORDER), str(n)))
+    }
+
+
+Losses = Annotated[dict[Name, Annotated[Loss, *named(Loss, "loss")] | None], BeforeValidator(_in_order)]
 
 
 class SRProgress(Section):
@@ -83,8 +122,8 @@ class SRProgress(Section):
     checkpoint_every: PositiveInt = Field(5000, description="steps between resumable checkpoints")
 
 
-class SRTraining(SRProgress):
-    """How an SR network is trained."""
+class SRRecipe(Section):
+    """What decides the weights of a training."""
 
     iterations: PositiveInt = Field(400_000, description="optimiser steps")
     batch_size: PositiveInt = Field(16, description="patches (or pairs) a step")
@@ -105,22 +144,55 @@ class SRTraining(SRProgress):
     patches: Literal["sosr", "tosr"] = Field(
         "sosr", description="single frames with flow, or pairs with 7-frame neighbourhoods"
     )
-    losses: Losses = Field(default_factory=Losses, description="what is minimised")
+    losses: Losses = Field(
+        default_factory=dict,
+        validate_default=True,
+        description="what is minimised: the sum of the losses; `pixel` is one unless it is null",
+    )
     frozen: list[str] = Field(
         default_factory=list, description="beginnings of the names of parameters that do not train"
     )
 
     @property
+    def terms(self) -> dict[str, Loss]:
+        """The losses by name, without those that are taken out."""
+        return {name: loss for name, loss in self.losses.items() if loss}
+
+    @property
+    def pairs(self) -> bool:
+        """Whether both frames of a pair are super-resolved."""
+        return any(loss.pairs for loss in self.terms.values())
+
+    @property
     def augmented(self) -> bool:
         """Whether patches are mirrored and turned."""
-        return self.losses.warp is None if self.augment is None else self.augment
+        return all(loss.turned for loss in self.terms.values()) if self.augment is None else self.augment
 
 
-class SRModel(Section):
-    """An SR network with its weights: given, or trained here."""
+class SRTraining(SRRecipe, SRProgress):
+    """How an SR network is trained."""
+
+    @property
+    def recipe(self) -> SRRecipe:
+        """The keys that decide the weights."""
+        return SRRecipe.model_validate({name: getattr(self, name) for name in SRRecipe.model_fields})
+
+
+class Architecture(Section):
+    """An SR network without weights."""
 
     network: str = Field(description="file in superres/networks, or package.module:Class")
     args: dict[str, Any] = Field(default_factory=dict, description="the constructor's arguments")
+
+    @property
+    def module(self) -> str:
+        """Module of the network."""
+        return self.network if ":" in self.network else f"pipeline.superres.networks.{self.network}"
+
+
+class SRModel(Architecture):
+    """An SR network with its weights: given, or trained here."""
+
     weights: Path | None = Field(None, description="published or imported checkpoint; null: train")
     init: Name | None = Field(None, description="model whose generator the training starts from")
     training: SRTraining | None = Field(None, description="recipe; null: weights, or no parameters")

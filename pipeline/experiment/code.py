@@ -32,17 +32,14 @@ class Code:
         """Of a training: its networks, the losses that it uses, what reads weights."""
         spec = self.config.superres.models[model]
         assert spec.training is not None
-        losses = spec.training.losses
-        modules = ["pipeline.superres.training", _network("superres", spec.network)]
-        modules += [f"pipeline.superres.losses.{kind}" for kind, used in losses if used]
-        if losses.adversarial:
-            modules.append(_network("superres", losses.adversarial.discriminator))
-        starts = self.files.init_weights(model) + self.files.feature_weights(model)
+        modules = ["pipeline.superres.training", spec.module]
+        modules += [module for loss in spec.training.terms.values() for module in loss.modules()]
+        starts = self.files.init_weights(model) + self.files.loss_weights(model)
         return modules + _importer(starts)
 
     def super_resolve(self, model: str) -> list[str]:
         """Of the frames that a model makes."""
-        network = _network("superres", self.config.superres.models[model].network)
+        network = self.config.superres.models[model].module
         return ["pipeline.superres.inference", network, *_importer(self.files.model_weights(model))]
 
     def train_recognizer(self, dataset: str, recognizer: str, stream: str) -> list[str]:

@@ -79,11 +79,13 @@ class Files:
         init = self.config.superres.models[model].init
         return self.model_weights(init) if init else []
 
-    def feature_weights(self, model: str) -> list[str]:
-        """Weights of the feature loss of a training."""
+    def loss_weights(self, model: str) -> list[str]:
+        """Files that the losses of a training read: the feature network's weights, and those of their own."""
         training = self.config.superres.models[model].training
-        weights = self.config.superres.feature_network.weights
-        return [Given(weights)] if weights and training and training.losses.feature else []
+        losses = list(training.terms.values()) if training else []
+        features = self.config.superres.feature_network.weights
+        given = [features] if features and any(loss.features for loss in losses) else []
+        return [Given(path) for path in (*given, *(path for loss in losses for path in loss.weights()))]
 
     def flow_weights(self, engine: str) -> list[str]:
         """Weights of what computes flow."""

@@ -22,6 +22,7 @@ from pipeline.report.request import (
     Tabulate,
 )
 from pipeline.request import part
+from pipeline.superres.request import ShowProgress, SuperResolve, TrainSR
 
 if TYPE_CHECKING:
     from pipeline.experiment import Experiment
@@ -77,6 +78,32 @@ class Requests:
         """Patches of one kind."""
         pairs = part(self.config.patches, Pairs) if kind == "tosr" else None
         return CropPatches.of(self.config.patches, self.config, kind=kind, pairs=pairs)
+
+    def train_sr(self, model: str) -> TrainSR:
+        """A training."""
+        config = self.config
+        spec = config.superres.models[model]
+        assert spec.training is not None
+        features = any(loss.features for loss in spec.training.terms.values())
+        return TrainSR.of(
+            spec,
+            config,
+            name=model,
+            training=spec.training.recipe,
+            feature_network=config.superres.feature_network if features else None,
+        )
+
+    def show_progress(self, model: str) -> ShowProgress:
+        """How often a training shows and saves where it stands."""
+        training = self.config.superres.models[model].training
+        assert training is not None
+        return ShowProgress.of(training)
+
+    def super_resolve(self, dataset: str, model: str, split: str, shard: str) -> SuperResolve:
+        """The frames that a model makes of a shard; any data set's are made alike."""
+        superres, compute = self.config.superres, self.config.compute
+        spec = superres.models[model]
+        return SuperResolve.of(spec, superres, compute, split=split, shard=int(shard))
 
     def measure_quality(self, dataset: str, model: str, shard: str) -> MeasureQuality:
         """Quality of a model's frames of a shard."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pipeline.config import Config, JointTraining, Recognizer, SRModel, StreamTraining
+from pipeline.config.superres import LossNetwork
 from pipeline.experiment import TWO_STREAMS, Experiment
 from pipeline.preflight.counts import Clips, count_clips, count_videos
 from pipeline.preflight.reading import Reads, views
@@ -136,19 +137,13 @@ class Estimate:
     def _add_training(self, work: Work, model: SRModel) -> None:
         training = model.training
         side = training.crop or self.config.patches.size
-        images = training.iterations * training.batch_size * (2 if training.losses.warp else 1)
+        images = training.iterations * training.batch_size * (2 if training.pairs else 1)
         if operation := sr_operation(model):
             self._add(work, operation, images * BACKWARD * side**2 / FRAME)
-        if training.losses.feature and self.config.superres.feature_network.network == "vgg19":
-            # HR forward, SR forward and back.
-            features = Operation("features", "features/vgg19", "vgg19", "128x128 image")
-            self._add(work, features, images * (1 + BACKWARD) * (side / 128) ** 2)
-        if adversarial := training.losses.adversarial:
-            # The generator's step: HR forward, SR forward and back; the discriminator's: both and back.
-            name = adversarial.discriminator
-            unit, row = f"{side}x{side} image", f"discriminator/{name}"
-            discriminator = Operation("discriminator", row, name, unit, adversarial.args)
-            self._add(work, discriminator, images * (1 + 3 * BACKWARD))
+        for loss in training.terms.values():
+            for own in loss.networks(self.config.superres.feature_network):
+                operation, units = loss_operation(own, side)
+                self._add(work, operation, images * (own.forward + own.trained * BACKWARD) * units)
 
     def _recognition(self) -> list[Work]:
         config, rows = self.config, self.rows
@@ -247,6 +242,14 @@ def sr_operation(model: SRModel) -> Operation | None:
         return None
     depth = f"_{model.args.get('depth', 52)}" if model.network == "vsr_duf" else ""
     return Operation("sr", f"sr/{model.network}{depth}", model.network, "320x240 frame", model.args)
+
+
+def loss_operation(own: LossNetwork, side: int) -> tuple[Operation, float]:
+    """A loss's own network on an image, and how many of the operation's units a patch of a side is."""
+    name = f"{own.kind}/{own.name}"
+    if own.kind == "features":
+        return Operation("features", name, own.name, "128x128 image"), (side / 128) ** 2
+    return Operation("discriminator", name, own.name, f"{side}x{side} image", own.args), 1.0
 
 
 def stream_operation(spec: Recognizer, stream: str) -> Operation:

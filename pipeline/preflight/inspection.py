@@ -107,11 +107,11 @@ def verdict_key(config: Config, devices: bool) -> str | None:
 
 
 def _modules(config: Config) -> Iterator[str]:
-    """The networks that the configuration names."""
+    """The networks and losses that the configuration names."""
     for model in config.superres.models.values():
-        yield _module("superres", model.network)
-        if model.training and model.training.losses.adversarial:
-            yield _module("superres", model.training.losses.adversarial.discriminator)
+        yield model.module
+        for loss in model.training.terms.values() if model.training else ():
+            yield from loss.modules()
     for recognizer in config.recognition.recognizers.values():
         yield _module("recognition", recognizer.network)
         if recognizer.protocol == "st_resnet":

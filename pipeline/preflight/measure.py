@@ -20,6 +20,7 @@ from pipeline.flow.flownet2 import NETWORKS
 from pipeline.preflight.cost import network_operations
 from pipeline.preflight.throughput import COLUMNS, Operation, measured_path
 from pipeline.recognition.networks import load_backbone
+from pipeline.superres.discriminators import load_discriminator
 from pipeline.superres.features import VGG19
 from pipeline.superres.layout import image_layout
 from pipeline.superres.networks import load_network
@@ -79,7 +80,7 @@ def build(operation: Operation) -> tuple[nn.Module, tuple[int, ...]]:
             network = load_network(operation.network, args)
             shape = (network.frames, 3, height // SCALE, width // SCALE)
         case "discriminator":
-            network = load_network(operation.network, args)
+            network = load_discriminator(operation.network, args)
         case "features":
             network = VGG19()
         case "recognition":

@@ -20,18 +20,21 @@ from unittest import mock
 import torch
 from torch import Tensor, nn
 
-from pipeline.config import SCALE, AdversarialLoss, Config, SRModel
+from pipeline.config import SCALE, Config, Loss, SRModel, SRTraining
 from pipeline.config.recognition import Recognizer
 from pipeline.data.manifest import DataError
 from pipeline.errors import PipelineError
 from pipeline.flow.flownet2 import NETWORKS as FLOW_NETWORKS
 from pipeline.preflight.counts import content
+from pipeline.preflight.losses import try_loss
 from pipeline.recognition import models as recognition
 from pipeline.recognition import networks as backbones
 from pipeline.recognition.weights import load_initial
-from pipeline.superres import networks as superres
-from pipeline.superres.checkpoint import load_start, load_trained, start_args, without
+from pipeline.superres.checkpoint import load_start, load_trained, without
+from pipeline.superres.discriminators import load_discriminator
 from pipeline.superres.features import VGG19
+from pipeline.superres.network import ArgumentsError, SRNetwork
+from pipeline.superres.networks import load_network
 from pipeline.torch_settings import check_devices
 from pipeline.weights.checkpoint import load_weights
 from pipeline.weights.location import resolve
@@ -61,19 +64,18 @@ class Inspection:
 
     def _model(self, key: str, model: SRModel) -> None:
         training = model.training
-        if training and training.losses.adversarial:
+        if training:
             side = training.crop or self.config.patches.size
-            self._critic(f"{key}.training.losses.adversarial", training.losses.adversarial, side)
-        network = self._build(key, lambda: superres.load_network(model.network, model.args))
+            for name, loss in training.terms.items():
+                self._loss(f"{key}.training.losses.{name}", loss, side)
+        network = self._build(key, lambda: load_network(model.network, model.args))
         if network is None:
             return
-        frames, padding = (getattr(network, name, None) for name in ("frames", "temporal_padding"))
-        # A network of single frames has no neighbours to pad; training asks all the same.
-        paddings = ("zero", "replicate") if frames != 1 or training else ("zero", "replicate", None)
-        if not isinstance(frames, int) or frames % 2 == 0 or padding not in paddings:
+        frames, padding = getattr(network, "frames", None), network.temporal_padding
+        if not isinstance(frames, int) or frames % 2 == 0 or padding not in ("zero", "replicate"):
             self.problems.append(
                 f"{key}.network: {model.network} is no SR network (found frames {frames!r}, temporal_padding "
-                f"{padding!r}; expected an odd number, and zero or replicate: superres/networks/base.py)"
+                f"{padding!r}; expected an odd number, and zero or replicate: superres/network.py)"
             )
             return
         out = (1, 3, SCALE * SIDE, SCALE * SIDE)
@@ -88,12 +90,12 @@ class Inspection:
         if training:
             self._training(f"{key}.training", model, network)
 
-    def _start(self, key: str, model: SRModel, network: nn.Module, init: SRModel) -> None:
+    def _start(self, key: str, model: SRModel, network: SRNetwork, init: SRModel) -> None:
         """Whether a training can start from what ``init`` trains (``load_start``)."""
-        free = start_args(network)
+        free = network.start_args
         fits = (init.network, without(init.args, free)) == (model.network, without(model.args, free))
         if fits and init.args != model.args:
-            start = self._build(key, lambda: superres.load_network(init.network, init.args))
+            start = self._build(key, lambda: load_network(init.network, init.args))
             fits = start is None or start.state_dict().keys() <= network.state_dict().keys()
         if not fits:
             self.problems.append(
@@ -101,9 +103,9 @@ class Inspection:
                 f"{model.args}; make network and args of both equal"
             )
 
-    def _training(self, key: str, model: SRModel, network: nn.Module) -> None:
+    def _training(self, key: str, model: SRModel, network: SRNetwork) -> None:
         training = model.training
-        losses, kind, most = training.losses, training.patches, self.config.patches.neighbours
+        kind, most = training.patches, self.config.patches.neighbours
         names = [name for name, _ in network.named_parameters()]
         if not names:
             self.problems.append(f"{key}: {model.network} has no parameters to train; leave the section out")
@@ -123,19 +125,31 @@ class Inspection:
                 f"{key}.patches: {model.network} sees {network.frames} frames, but patches.neighbours is "
                 f"{most}; raise that"
             )
-        if losses.motion and not hasattr(network, "flows"):
-            self.problems.append(
-                f"{key}.losses.motion: {model.network} estimates no motion (it has no flows); use spmc, or "
-                "leave it out"
-            )
+        for name, loss in training.terms.items():
+            if problem := loss.network_problem(network):
+                self.problems.append(f"{key}.losses.{name}: {problem}")
+            else:
+                self._compute(f"{key}.losses.{name}", loss, training, network)
 
-    def _critic(self, key: str, critic: AdversarialLoss, side: int) -> None:
-        make = lambda: superres.load_network(critic.discriminator, critic.args)  # noqa: E731
-        network = self._build(key, make, "discriminator")
-        if network is not None:
-            images = [(1, 3, side, side)]
-            at = f"{key}.discriminator"
-            self._pass(at, critic.discriminator, critic.args, network, images, [(1, 1)])
+    def _compute(self, key: str, loss: Loss, training: SRTraining, network: SRNetwork) -> None:
+        """Try a loss that has no networks, which are tried by themselves, and no files that are missing."""
+        features, side = self.config.superres.feature_network, training.crop or self.config.patches.size
+        if loss.features or loss.networks(features) or not all(path.exists() for path in loss.weights()):
+            return
+        try:
+            try_loss(loss, training, features, network, side)
+        except Exception as error:  # a loss may raise anything
+            self.problems.append(f"{key}: {loss.loss}: {first_line(error)}")
+
+    def _loss(self, key: str, loss: Loss, side: int) -> None:
+        """Discriminators; the feature network is the same for all (``_others``)."""
+        for own in loss.networks(self.config.superres.feature_network):
+            if own.kind != "discriminator":
+                continue
+            network = self._build(key, lambda o=own: load_discriminator(o.name, o.args), "discriminator")
+            if network is not None:
+                at, images = f"{key}.discriminator", [(1, 3, side, side)]
+                self._pass(at, own.name, own.args, network, images, [(1, 1)])
 
     def _recognizer(self, key: str, spec: Recognizer) -> None:
         stack, crop = 2 * spec.flow_stack, spec.crop
@@ -175,9 +189,10 @@ class Inspection:
 
     def _others(self) -> None:
         superres_config, flow = self.config.superres, self.config.flow.flownet2
-        terms = [model.training.losses for model in superres_config.models.values() if model.training]
+        trainings = [model.training for model in superres_config.models.values() if model.training]
         features = superres_config.feature_network
-        if features.network == "vgg19" and features.weights and any(losses.feature for losses in terms):
+        compared = any(loss.features for training in trainings for loss in training.terms.values())
+        if features.network == "vgg19" and features.weights and compared:
             with undrawn(), torch.device("meta"):
                 vgg = VGG19()
             load = lambda path: load_weights(vgg, path, "vgg19", ignore=("classifier.",))  # noqa: E731
@@ -201,7 +216,7 @@ class Inspection:
                 for parameter in network.parameters():
                     parameter.zero_()
             return network
-        except (superres.ArgumentsError, backbones.ArgumentsError) as error:
+        except (ArgumentsError, backbones.ArgumentsError) as error:
             self.problems.append(f"{key}.args: {first_line(error)}")
         except PipelineError as error:
             self.problems.append(f"{key}.{named}: {first_line(error)}")

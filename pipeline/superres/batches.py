@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from pipeline.config import SCALE, SRTraining
+from pipeline.config.section import SCALE
+from pipeline.config.superres import SRRecipe
 from pipeline.errors import PipelineError
 from pipeline.files import seed_for
 from pipeline.hdf5 import open_hdf5, read_attributes, reading
@@ -43,7 +44,7 @@ class PatchFile:
     """
 
     def __init__(
-        self, path: Path, part: str, training: SRTraining, frames: int, temporal_padding: str = "zero"
+        self, path: Path, part: str, training: SRRecipe, frames: int, temporal_padding: str = "zero"
     ) -> None:
         self.path = path
         self._stack = ExitStack()
@@ -54,14 +55,14 @@ class PatchFile:
             neighbours = int(self.attributes["neighbours"]) if kind == "tosr" else 1
             # Not `items`: it gives None for a dataset that cannot be opened.
             group = {name: file[part][name] for name in file[part]}
-        self.siamese = training.losses.warp is not None
+        self.siamese = training.pairs
         self.temporal_padding = temporal_padding
         if kind != training.patches:
             raise PatchFileError(f"{path} holds {kind} patches, but training.patches is {training.patches}")
         if kind == "sosr" and (frames > 1 or self.siamese):
             raise PatchFileError(
-                f"a network of {frames} frames{' with a warp loss' if self.siamese else ''} needs pairs with "
-                f"neighbourhoods, but {path} holds single frames; set training.patches to tosr"
+                f"a network of {frames} frames{' with a loss of pairs' if self.siamese else ''} needs pairs "
+                f"with neighbourhoods, but {path} holds single frames; set training.patches to tosr"
             )
         if training.crop and (training.crop > self.size or training.crop % SCALE):
             raise PatchFileError(
@@ -152,7 +153,7 @@ def orient_flow(flow: np.ndarray, turn: int) -> np.ndarray:
 
 
 def training_batch(
-    patches: PatchFile, training: SRTraining, seed: int, step: int, part: slice = WHOLE
+    patches: PatchFile, training: SRRecipe, seed: int, step: int, part: slice = WHOLE
 ) -> Batch:
     """The batch of a step: drawn without replacement, cropped and, where asked, turned at random, on the CPU.
 
@@ -198,7 +199,7 @@ def _image(array: np.ndarray) -> torch.Tensor:
 
 def training_batches(
     patches: PatchFile,
-    training: SRTraining,
+    training: SRRecipe,
     seed: int,
     steps: range,
     device: torch.device,

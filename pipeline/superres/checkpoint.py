@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from pipeline.config import SRModel
+from pipeline.config.superres import Architecture
 from pipeline.errors import PipelineError
+from pipeline.superres.network import SRNetwork
 from pipeline.superres.networks import load_network
 from pipeline.weights.checkpoint import importer, read_own, write_checkpoint
 
@@ -18,12 +19,12 @@ class CheckpointError(PipelineError, ValueError):
     """A checkpoint that does not fit; the message names the file, what it holds and what was expected."""
 
 
-def save_network(path: Path, network: nn.Module, model: SRModel, metadata: dict[str, Any]) -> None:
+def save_network(path: Path, network: nn.Module, model: Architecture, metadata: dict[str, Any]) -> None:
     """Write the weights of ``network``, made from ``model``, in our own format (``weights.checkpoint``)."""
     write_checkpoint(path, network, model.network, model.args, metadata)
 
 
-def load_trained(network: nn.Module, model: SRModel, path: Path) -> None:
+def load_trained(network: nn.Module, model: Architecture, path: Path) -> None:
     """Load the weights of ``path``, trained here, imported or published, into ``network``.
 
     ``network`` is made from ``model``. Raises CheckpointError if they are of another network or other
@@ -32,18 +33,13 @@ def load_trained(network: nn.Module, model: SRModel, path: Path) -> None:
     _load(network, model, path, ())
 
 
-def load_start(network: nn.Module, model: SRModel, path: Path) -> None:
+def load_start(network: SRNetwork, model: Architecture, path: Path) -> None:
     """Load the weights that the training of ``network`` starts from.
 
     As ``load_trained``, but they may be of a network without its ``start_args``: what those add stays as it
     was made.
     """
-    _load(network, model, path, start_args(network))
-
-
-def start_args(network: nn.Module) -> tuple[str, ...]:
-    """Arguments that the model which a training starts from may lack: they add parameters with a start."""
-    return getattr(network, "start_args", ())
+    _load(network, model, path, network.start_args)
 
 
 def without(args: dict[str, Any], left_out: tuple[str, ...]) -> dict[str, Any]:
@@ -51,7 +47,7 @@ def without(args: dict[str, Any], left_out: tuple[str, ...]) -> dict[str, Any]:
     return {key: value for key, value in args.items() if key not in left_out}
 
 
-def _load(network: nn.Module, model: SRModel, path: Path, free: tuple[str, ...]) -> None:
+def _load(network: nn.Module, model: Architecture, path: Path, free: tuple[str, ...]) -> None:
     content = read_own(path)
     if content is None:
         importer().load_published(network, path)
@@ -74,7 +70,7 @@ def _load(network: nn.Module, model: SRModel, path: Path, free: tuple[str, ...])
         ) from error
 
 
-def load_model(model: SRModel, weights: Path | None, device: torch.device | str = "cpu") -> nn.Module:
+def load_model(model: Architecture, weights: Path | None, device: torch.device | str = "cpu") -> SRNetwork:
     """The model's network with its weights, ready for inference on ``device``.
 
     Only a network without parameters may have no ``weights``. Raises as ``load_trained``.

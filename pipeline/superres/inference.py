@@ -7,15 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
 from tqdm import tqdm
 
-from pipeline.config import SCALE, Compute, SRModel
-from pipeline.data.manifest import Clip, Split, read_manifest, select
+from pipeline.config.section import SCALE
+from pipeline.data.manifest import Clip, read_manifest, select
 from pipeline.data.plan import read_plan
 from pipeline.errors import PipelineError
 from pipeline.superres.checkpoint import load_model
 from pipeline.superres.layout import image_layout
+from pipeline.superres.network import SRNetwork
+from pipeline.superres.request import SuperResolve
 from pipeline.torch_settings import autocast, torch_settings
 from pipeline.video.store import ShardReader, ShardWriter
 
@@ -25,47 +26,47 @@ class SuperResolutionError(PipelineError, ValueError):
 
 
 def super_resolve(
-    model: SRModel,
+    request: SuperResolve,
     weights: Path | None,
     manifest: Path,
-    split: Split,
-    shard: int,
     lr: Path,
     plan: Path | None,
-    compute: Compute,
-    batch_pixels: int,
     out: Path,
 ) -> None:
-    """Write the SR store of one shard: only the frames of the plan, RGB uint8 at the HR size.
+    """Write the SR store of one shard: RGB uint8 at the HR size.
 
-    Without a plan (training clips, which are read at random) all frames are made. ``lr`` is the shard's LR
-    store. ``weights`` are those of ``train_sr`` or published ones. At most ``batch_pixels`` HR pixels (but at
-    least one frame) are in the network at once, and no clip is ever held whole: memory does not grow with its
-    length. The frames do not depend on the batch, up to the rounding of floats.
+    At most ``batch_pixels`` HR pixels (but at least one frame) are in the network at once, and no clip is
+    ever held whole: memory does not grow with its length. The frames do not depend on the batch, up to the
+    rounding of floats.
 
-    Raises SuperResolutionError for a clip that the plan lacks or whose LR frames do not fit the manifest.
+    Args:
+        request: the network, the shard, and how it is computed.
+        weights: of ``train_sr``, or published ones; none for a network without parameters.
+        manifest: the data set's clips.
+        lr: the shard's LR store.
+        plan: frames that are made; without it (training clips, which are read at random) all of them.
+        out: SR store.
+
+    Raises:
+        SuperResolutionError: a clip that the plan lacks or whose LR frames do not fit the manifest.
+        CheckpointError: weights of another network, or none.
     """
-    clips = select(read_manifest(manifest), split, shard)
+    clips = select(read_manifest(manifest), request.split, request.shard)
     read = read_plan(plan) if plan else None
-    with torch_settings(compute) as device, ShardReader(lr) as low, ShardWriter(out) as writer:
-        network = image_layout(load_model(model, weights, device))
-        for clip in tqdm(clips, desc=f"super_resolve {model.network}", unit="clip", mininterval=10):
+    with torch_settings(request) as device, ShardReader(lr) as low, ShardWriter(out) as writer:
+        network = image_layout(load_model(request, weights, device))
+        for clip in tqdm(clips, desc=f"super_resolve {request.network}", unit="clip", mininterval=10):
             if read is not None and clip.id not in read:
                 raise SuperResolutionError(f"{clip.id} is not in {plan}; make the plan again")
             planned = read[clip.id].all_frames if read is not None else range(clip.frames)
             # A one-frame clip is planned with a field whose second frame does not exist.
             numbers = [number for number in planned if number < clip.frames]
-            frames = sr_frames(network, clip, low, numbers, compute, batch_pixels)
+            frames = sr_frames(network, clip, low, numbers, request)
             writer.add(clip.id, frames, index=numbers)
 
 
 def sr_frames(
-    network: nn.Module,
-    clip: Clip,
-    low: ShardReader,
-    numbers: list[int],
-    compute: Compute,
-    batch_pixels: int,
+    network: SRNetwork, clip: Clip, low: ShardReader, numbers: list[int], request: SuperResolve
 ) -> Iterator[np.ndarray]:
     """Super-resolve the frames ``numbers`` (sorted) of a clip; yields (h, w, 3) uint8, one by one.
 
@@ -74,7 +75,7 @@ def sr_frames(
     """
     size = (clip.height, clip.width)
     radius = network.frames // 2
-    batch = max(1, batch_pixels // (clip.height * clip.width))
+    batch = max(1, request.batch_pixels // (clip.height * clip.width))
     window: dict[int, np.ndarray] = {}
     for start in range(0, len(numbers), batch):
         chosen = numbers[start : start + batch]
@@ -91,8 +92,8 @@ def sr_frames(
             )
         stacks = np.stack([_neighbourhood(window, t, radius, network, clip.frames) for t in chosen])
         # Not inference_mode: tensors that networks cache would be of no use to a later training.
-        with torch.no_grad(), autocast(compute):
-            device = torch.device(compute.device)
+        with torch.no_grad(), autocast(request):
+            device = torch.device(request.device)
             pixels = torch.from_numpy(stacks).to(device)  # (B, frames, h, w, 3)
             sr = network(pixels.permute(0, 1, 4, 2, 3).float().div(255))  # (B, 3, 4h, 4w)
         if not torch.isfinite(sr).all():
@@ -102,7 +103,7 @@ def sr_frames(
 
 
 def _neighbourhood(
-    window: dict[int, np.ndarray], centre: int, radius: int, network: nn.Module, length: int
+    window: dict[int, np.ndarray], centre: int, radius: int, network: SRNetwork, length: int
 ) -> np.ndarray:
     """The frames (2 radius + 1, h, w, 3) around ``centre``, padded as the network wants it."""
     if radius and network.temporal_padding == "zero":

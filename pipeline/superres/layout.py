@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import torch
 from torch import nn
 
+N = TypeVar("N", bound=nn.Module)
 
-def image_layout(network: nn.Module) -> nn.Module:
+
+def image_layout(network: N) -> N:
     """Lay out the weights of 2-D convolutions as channels-last, in place, and return the network.
 
     A fifth to a third faster on the CPU, in float32 and bfloat16; 3-D convolutions are not, and

@@ -13,60 +13,60 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from pipeline.checkpoint import load_resume, log_folder, resume_path, save_resume
-from pipeline.config import Compute, FeatureNetwork, SRModel, SRProgress
+from pipeline.config.compute import Compute
 from pipeline.engine import launch, share
 from pipeline.files import seed_for
 from pipeline.superres.batches import Batch, PatchFile, training_batches
 from pipeline.superres.checkpoint import load_start, save_network
 from pipeline.superres.layout import image_layout
+from pipeline.superres.network import SRNetwork
 from pipeline.superres.networks import load_network
-from pipeline.superres.objective import Objective
+from pipeline.superres.objective import Objective, Setting
+from pipeline.superres.request import ShowProgress, TrainSR
 from pipeline.superres.training_log import TrainingError, TrainingLog
 from pipeline.superres.validation import validate
 from pipeline.torch_settings import autocast, torch_settings
 
 
 def train_sr(
-    name: str,
-    model: SRModel,
-    progress: SRProgress,
-    feature_network: FeatureNetwork | None,
-    compute: Compute,
-    seed: int,
+    request: TrainSR,
+    progress: ShowProgress,
     patches: Path,
     init: Path | None,
     code: str,
     out: Path,
 ) -> None:
-    """Train ``model`` on a patch file (of the kind ``model.training.patches``) and write its checkpoint.
+    """Train an SR network and write its checkpoint.
 
-    ``init`` is the checkpoint of a model of the same network whose weights the training starts from
-    (``load_start``). The resumable state, ``resume_path(out)``, is written as often as ``progress`` says,
-    read if it is of this very run (same recipe, seed, patches, init and ``code``, a digest of the source),
-    and removed at the end. On the CPU a resumed training ends with the same weights, bit for bit, as an
-    unbroken one.
+    The resumable state, ``resume_path(out)``, is written as often as ``progress`` says, read if it is of this
+    very run (same request, code and content of all files that are read), and removed at the end. On the CPU a
+    resumed training ends with the same weights, bit for bit, as an unbroken one.
     TensorBoard's files (losses, learning rate, validation PSNR, sample images) go to ``log_folder(out)``.
 
-    Raises TrainingError without a recipe, for ``frozen`` names that do not exist or when the loss is not
-    finite, PatchFileError for patches that do not fit the recipe, and CheckpointError for an ``init`` of
-    another network.
+    Args:
+        request: the network, its recipe, and all else that decides the weights.
+        progress: steps between validations and between resumable states.
+        patches: patch file of the recipe's kind.
+        init: checkpoint of a model of the same network whose weights the training starts from
+            (``load_start``).
+        code: digest of the source.
+        out: checkpoint.
+
+    Raises:
+        TrainingError: ``frozen`` names that do not exist, or a loss that is not finite.
+        PatchFileError: patches that do not fit the recipe.
+        CheckpointError: an ``init`` of another network.
+        NetworkError: a network that cannot be built, or that a loss cannot train.
     """
-    if model.training is None:
-        raise TrainingError(f"{name} has no training section; give it one, or weights")
-    run = _Run(name, model, progress, feature_network, compute, seed, patches, init, code, out)
-    launch(compute, _train, run)
+    launch(request.compute, _train, _Run(request, progress, patches, init, code, out))
 
 
 @dataclass  # not frozen: Fabric looks for tensors in all that it hands to processes
 class _Run:
     """What ``train_sr`` is given."""
 
-    name: str
-    model: SRModel
-    progress: SRProgress
-    feature_network: FeatureNetwork | None
-    compute: Compute
-    seed: int
+    request: TrainSR
+    progress: ShowProgress
     patches: Path
     init: Path | None
     code: str
@@ -76,7 +76,7 @@ class _Run:
 class _Step(nn.Module):
     """From a batch to SR (detached) and the terms of the loss, in one call: what devices share is in here."""
 
-    def __init__(self, network: nn.Module, objective: Objective, compute: Compute) -> None:
+    def __init__(self, network: SRNetwork, objective: Objective, compute: Compute) -> None:
         super().__init__()
         self.network, self.objective, self.compute = network, objective, compute
 
@@ -90,19 +90,19 @@ class _Step(nn.Module):
 
 def _train(fabric: Fabric, run: _Run) -> None:
     """``train_sr`` in one process; only the first of several shows, validates and writes."""
-    name, model, compute, training = run.name, run.model, run.compute, run.model.training
+    request, training, compute = run.request, run.request.training, run.request.compute
     resume = resume_path(run.out)
-    run_seed = seed_for(run.seed, "train_sr", name)
+    run_seed = seed_for(request.seed, "train_sr", request.name)
     with torch_settings(compute) as device:
         torch.manual_seed(run_seed)
-        network = load_network(model.network, model.args)
+        network = load_network(request.network, request.args)
         if run.init is not None:
-            load_start(network, model, run.init)
+            load_start(network, request, run.init)
         network = image_layout(network.to(device).train())
         _freeze(network, training.frozen)
         read = (training, network.frames, network.temporal_padding)
         train, held_out = PatchFile(run.patches, "train", *read), PatchFile(run.patches, "validation", *read)
-        objective = Objective(training, run.feature_network, compute, network, fabric)
+        objective = Objective(Setting(training, request.feature_network, compute, network, fabric))
         forward = fabric.setup_module(_Step(network, objective, compute), move_to_device=False)
         optimiser = torch.optim.Adam(network.parameters(), training.lr, tuple(training.betas), fused=True)
         schedule = torch.optim.lr_scheduler.MultiStepLR(optimiser, training.milestones, training.gamma)
@@ -112,7 +112,7 @@ def _train(fabric: Fabric, run: _Run) -> None:
 
         first = fabric.is_global_zero
         steps, part = range(start, training.iterations), share(fabric, training.batch_size)
-        with TrainingLog(name, log_folder(run.out), training.iterations, start, shown=first) as log:
+        with TrainingLog(request.name, log_folder(run.out), training.iterations, start, shown=first) as log:
             log.say(f"{len(train)} training and {len(held_out)} validation patches, from step {start}")
             for step, batch in enumerate(
                 training_batches(train, training, run_seed, steps, device, part), start + 1
@@ -124,7 +124,7 @@ def _train(fabric: Fabric, run: _Run) -> None:
                 if training.clip_gradient is not None:
                     nn.utils.clip_grad_norm_(network.parameters(), training.clip_gradient)
                 optimiser.step()
-                terms |= {"total": loss, **objective.train_discriminator(sr, batch)}
+                terms |= {"total": loss, **objective.train_own(sr, batch)}
                 log.step(step, terms, schedule.get_last_lr()[0])
                 schedule.step()
                 if first and (step % run.progress.validate_every == 0 or step == training.iterations):
@@ -135,13 +135,14 @@ def _train(fabric: Fabric, run: _Run) -> None:
                     save_resume(resume, _state(parts, step), key)
         if not first:
             return
+        recipe = request.model_dump(mode="json", include={"network", "args", "training"})
         metadata = {
-            "name": name, "seed": run.seed, "steps": training.iterations, "run": key,
-            "torch": str(torch.__version__), "recipe": json.dumps(_recipe(model)),
+            "name": request.name, "seed": request.seed, "steps": training.iterations, "run": key,
+            "torch": str(torch.__version__), "recipe": json.dumps(recipe),
             "patches": train.attributes,
             "psnr": validation and validation.psnr, "bicubic_psnr": validation and validation.bicubic_psnr,
         }  # fmt: skip
-        save_network(run.out, network, model, metadata)
+        save_network(run.out, network, request, metadata)
     resume.unlink(missing_ok=True)
 
 
@@ -159,22 +160,19 @@ def _freeze(network: nn.Module, beginnings: list[str]) -> None:
             value.requires_grad_(False)
 
 
-def _recipe(model: SRModel) -> dict[str, Any]:
-    """The model's section without the keys that change no weights."""
-    return model.model_dump(mode="json", exclude={"training": set(SRProgress.model_fields)})
-
-
 def _run_key(run: _Run, patches: dict[str, Any]) -> str:
-    """A digest of all that decides the trained weights."""
-    content = {
-        "name": run.name, "seed": run.seed,
-        "model": _recipe(run.model), "compute": run.compute.model_dump(mode="json"),
-        "feature_network": run.feature_network and run.feature_network.model_dump(mode="json"),
-        "code": run.code, "patches": patches,
-        "init": run.init and hashlib.sha256(run.init.read_bytes()).hexdigest(),
-        "torch": str(torch.__version__),
-    }  # fmt: skip
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    """A digest of all that decides the trained weights: the request, the code, and what the files hold."""
+    read = [run.init] if run.init else []
+    read += [path for loss in run.request.training.terms.values() for path in loss.weights()]
+    if run.request.feature_network and run.request.feature_network.weights:
+        read.append(run.request.feature_network.weights)
+    content = [run.request.text(), run.code, patches, [_digest(path) for path in read], torch.__version__]
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _state(parts: dict[str, Any], step: int) -> dict[str, Any]:

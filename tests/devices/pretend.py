@@ -25,7 +25,7 @@ from pipeline.recognition.training import _Step
 from pipeline.superres.batches import Batch
 from pipeline.superres.features import VGG19
 from pipeline.superres.networks import load_network
-from pipeline.superres.objective import Objective
+from pipeline.superres.objective import Objective, Setting
 from tests.networks import SMALL
 
 NAME = "pretend"
@@ -33,13 +33,11 @@ DEVICE = f"{NAME}:0"
 COMPUTE = config.Compute.model_construct(device=NAME, devices=1, threads=1, precision="float32")
 GAN = {"size": 32, "features": 4}
 LOSSES = {
-    "siamese": {"pixel": config.PixelLoss(kind="huber"), "warp": config.WarpLoss()},
-    "weighted": {"pixel": config.PixelLoss(flow_weight="squared_magnitude", normalise="mean")},
-    "esrgan": {"feature": config.FeatureLoss(), "adversarial": config.AdversarialLoss(args=GAN)},
-    "srgan": {
-        "adversarial": config.AdversarialLoss(kind="standard", discriminator="srgan_discriminator", args=GAN)
-    },
-    "motion": {"motion": config.MotionLoss()},
+    "siamese": {"pixel": {"kind": "huber"}, "warp": {}},
+    "weighted": {"pixel": {"flow_weight": "squared_magnitude", "normalise": "mean"}},
+    "esrgan": {"feature": {}, "adversarial": {"args": GAN}},
+    "srgan": {"adversarial": {"kind": "standard", "discriminator": "srgan_discriminator", "args": GAN}},
+    "motion": {"motion": {}},
 }
 
 
@@ -96,16 +94,15 @@ def loss_case(name: str) -> None:
         moved(load_network("spmc", SMALL["spmc"])),
         config.FeatureNetwork(network="random_features"),
     )
-    training = config.SRTraining(losses=config.Losses(**({"pixel": None} | LOSSES[name])))
-    objective = Objective(training, features, COMPUTE, network, Alone())
-    for term in objective.terms.values():
-        for optimiser in [term.optimiser] if hasattr(term, "optimiser") else []:
-            optimiser.step = lambda: None  # torch's own
+    training = config.SRTraining(losses={"pixel": None} | LOSSES[name])
+    objective = Objective(Setting(training, features, COMPUTE, network, Alone()))
+    if critic := objective.built.get("adversarial"):
+        critic.optimiser.step = lambda: None  # torch's own
     sides = 2 if name == "siamese" else 1
     batch = Batch(images(2, sides, 3, 3, 8, 8), images(2, sides, 3, 32, 32), images(2, 2, 32, 32))
     sr = network(batch.lr.flatten(0, 1)).unflatten(0, (2, sides))
     sum(objective.generator_terms(sr, batch).values()).backward()
-    objective.train_discriminator(sr.detach(), batch)
+    objective.train_own(sr.detach(), batch)
 
 
 def flow_case(name: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from pipeline import config
@@ -13,10 +14,11 @@ from pipeline.recognition.networks.backbone import Backbone, Unit
 from pipeline.recognition.networks.st_resnet import STResNet
 from pipeline.recognition.training import loss_and_scores
 from pipeline.superres.batches import Batch
-from pipeline.superres.losses import load_terms
 from pipeline.superres.losses.adversarial import relativistic_discriminator_loss, relativistic_generator_loss
 from pipeline.superres.losses.pixel import pixel_loss
 from pipeline.superres.losses.warp import warp_loss
+from pipeline.superres.network import ImageNetwork
+from pipeline.superres.objective import Objective, Setting
 from tests.golden.reading import arrays, draws, facts
 
 pytestmark = pytest.mark.numeric
@@ -85,12 +87,10 @@ def test_tosr_losses():
     ]
     np.testing.assert_allclose([loss.item() for loss in found], golden["losses"], rtol=1e-6)
 
-    losses = config.Losses(pixel=config.PixelLoss(kind="huber"), warp=config.WarpLoss())
-    terms = load_terms(
-        config.SRTraining(iterations=1, losses=losses), config.FeatureNetwork(), config.Compute()
-    )
+    training = config.SRTraining(iterations=1, losses={"pixel": {"kind": "huber"}, "warp": {}})
+    objective = Objective(Setting(training, None, config.Compute(), ImageNetwork(), Fabric()))
     batch = Batch(lr=None, hr=torch.stack((hr_t, hr_t1), 1), flow=flow)
-    total = sum(term(torch.stack((sr_t, sr_t1), 1), batch) for term in terms.values())
+    total = sum(objective.generator_terms(torch.stack((sr_t, sr_t1), 1), batch).values())
     assert total.item() == pytest.approx(golden["losses"].sum(), rel=1e-6)
 
 

@@ -19,8 +19,9 @@ from torch import Tensor, nn
 
 from pipeline.flow.flownet2 import NETWORKS as FLOW_NETWORKS
 from pipeline.recognition.networks import load_backbone, load_joint
+from pipeline.superres.discriminators import load_discriminator
 from pipeline.superres.features import VGG19
-from pipeline.superres.networks import load_network
+from pipeline.superres.networks import load_network, network_names
 from pipeline.weights import WeightsError
 from pipeline.weights.published import load_published
 from tests.golden.reading import FOLDER, arrays, difference, draws, facts, inputs, stored_part, weights
@@ -155,7 +156,8 @@ def build(name: str) -> nn.Module:
         return VGG19()
     if "classes" in about:
         return load_backbone(network, about["classes"], about["channels"], 0.0, args)
-    return load_network(network, args)
+    load = load_network if network in network_names() else load_discriminator
+    return load(network, args)
 
 
 def imported(name: str, folder: Path) -> nn.Module:

@@ -152,8 +152,8 @@ def test_a_file_with_other_columns_is_refused(raw):
 
 def test_a_network_of_ones_own_is_measured_and_counted(raw, tmp_path, monkeypatch):
     (tmp_path / "own_sr.py").write_text(
-        "from pipeline.superres.networks.bicubic import NETWORK\n"
-        "class Own(NETWORK):\n"
+        "from pipeline.superres.networks.bicubic import Bicubic\n"
+        "class Own(Bicubic):\n"
         "    def __init__(self, depth: int) -> None:\n"
         "        super().__init__()\n"
     )

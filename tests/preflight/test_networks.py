@@ -115,8 +115,8 @@ def test_what_is_fine_is_quiet(raw):
         ({f"{MODEL}.args": {"depth": 1}}, r"vdsr\.args: depth is 1, but VDSR has at least 2"),
         ({f"{MODEL}.args": {"depth": "six"}}, r"vdsr\.args: TypeError"),
         (
-            {f"{MODEL}.network": "vgg128", f"{MODEL}.args": {}},
-            r"vdsr\.network: vgg128 is no SR network .*frames",
+            {f"{MODEL}.network": "pipeline.superres.discriminators.vgg128:VGG128", f"{MODEL}.args": {}},
+            r"vdsr\.network: .*VGG128 does not extend SRNetwork",
         ),
         (
             {f"{MODEL}.network": "pipeline.superres.networks.rrdb:Nothing"},
@@ -136,12 +136,12 @@ def test_what_is_fine_is_quiet(raw):
             r"vdsr\.network: .*does not take.*KeyError",
         ),
         ({f"{CRITIC}.discriminator": "vgg129"}, r"adversarial\.discriminator: .*vgg129.*vgg128"),
-        ({f"{CRITIC}.discriminator": "luma"}, r"adversarial\.discriminator: .*has no NETWORK"),
-        ({CRITIC: {"discriminator": "vdsr", "args": VDSR}}, r"adversarial\.discriminator: vdsr gives"),
+        ({CRITIC: {"discriminator": "vdsr", "args": VDSR}}, r"adversarial\.discriminator: no 'vdsr' among"),
+        ({CRITIC: {"discriminator": "mine:Blind"}}, r"adversarial\.discriminator: mine:Blind gives"),
         ({f"{CRITIC}.args": {"sise": 32}}, r"adversarial\.args: .*'sise'"),
         ({f"{CRITIC}.args": {}}, r"adversarial\.discriminator: .*expected patches \(B, 3, 128, 128\)"),
         ({f"{MODEL}.training.frozen": ["bodi"]}, r"training\.frozen: .*'bodi'; they begin with input"),
-        ({f"{MODEL}.training.losses.motion": {}}, r"losses\.motion: vdsr estimates no motion"),
+        ({f"{MODEL}.training.losses.motion": {}}, r"losses\.motion: VDSR estimates no motion"),
         ({f"{MODEL}.network": "bicubic", f"{MODEL}.args": {}}, r"vdsr\.training: bicubic has no parameters"),
         (
             {MODEL: {"network": "spmc", "args": {"features": 4, "motion_features": 4}, "training": STEPS}},
@@ -188,7 +188,13 @@ def test_what_would_die_later_is_one_line_that_names_its_key(raw, changes, line,
 
 OWN = """
 import torch
-from pipeline.superres.networks.base import ImageNetwork
+from pipeline.superres.discriminator import Discriminator
+from pipeline.superres.network import ImageNetwork
+
+class Blind(Discriminator):
+    size = 32
+    def logits(self, patches):
+        return patches
 
 class Twice(ImageNetwork):
     def __init__(self):

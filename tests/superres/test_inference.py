@@ -1,5 +1,6 @@
 """Super-resolution of test clips, from LR store to SR store."""
 
+import asking
 import numpy as np
 import pytest
 import torch
@@ -11,6 +12,7 @@ from pipeline.data.plan import ClipPlan, write_plan
 from pipeline.superres import inference
 from pipeline.superres.checkpoint import CheckpointError, load_model, save_network
 from pipeline.superres.inference import SuperResolutionError, super_resolve
+from pipeline.superres.network import VideoNetwork
 from pipeline.superres.networks import load_network
 from pipeline.video.resize import imresize
 from pipeline.video.store import ShardReader, ShardWriter
@@ -22,13 +24,13 @@ BICUBIC = SRModel(network="bicubic")
 VDSR = SRModel(network="vdsr", args={"depth": 3, "features": 8})
 
 
-class MeanOfFive(nn.Module):
+class MeanOfFive(VideoNetwork):
     """The mean of five LR frames, each pixel repeated: no parameters, an answer known by hand."""
 
     frames = 5
     temporal_padding = "zero"
 
-    def forward(self, lr):
+    def super_resolve(self, lr):
         """(B, 5, 3, h, w) to (B, 3, 4h, 4w)."""
         assert lr.shape[1:3] == (5, 3)
         return lr.mean(1).repeat_interleave(4, 2).repeat_interleave(4, 3)
@@ -60,10 +62,8 @@ def shard(tmp_path):
 def run(folder, model, checkpoint=None, batch_pixels=10**6, compute=None, name="sr.h5", split="test"):
     # Training clips are read at random, so they have no plan.
     plan = folder / "plan.json" if split == "test" else None
-    super_resolve(
-        model, checkpoint, folder / "manifest.csv", split, 1, folder / "lr.h5", plan,
-        compute or Compute(), batch_pixels, folder / name,
-    )  # fmt: skip
+    request = asking.frames(model, batch_pixels, compute, split)
+    super_resolve(request, checkpoint, folder / "manifest.csv", folder / "lr.h5", plan, folder / name)
     with ShardReader(folder / name) as store:
         return {clip: (store.index(clip), store.read(clip, store.index(clip))) for clip in store.clips}
 
@@ -138,10 +138,9 @@ def test_every_lr_frame_is_read_once(shard, monkeypatch):
         return read(store, clip, numbers)
 
     monkeypatch.setattr(inference.ShardReader, "read", counted)
-    super_resolve(
-        SRModel(network=f"{__name__}:MeanOfFive"), None, shard / "manifest.csv", "test", 1, shard / "lr.h5",
-        shard / "plan.json", Compute(), 2 * HEIGHT * WIDTH, shard / "sr.h5",
-    )  # fmt: skip
+    request = asking.frames(SRModel(network=f"{__name__}:MeanOfFive"), 2 * HEIGHT * WIDTH)
+    paths = (shard / name for name in ("manifest.csv", "lr.h5", "plan.json", "sr.h5"))
+    super_resolve(request, None, *paths)
     assert len(reads) == len(set(reads))
 
 

@@ -7,8 +7,11 @@ import pytest
 import torch
 from torch import nn
 
-from pipeline.superres.networks import NetworkError, load_network, network_names
-from pipeline.superres.networks.luma import OFFSET, luma
+from pipeline.errors import PipelineError
+from pipeline.superres.discriminators import load_discriminator
+from pipeline.superres.luma import OFFSET, luma
+from pipeline.superres.network import ImageNetwork
+from pipeline.superres.networks import load_network, network_names
 from pipeline.video.resize import imresize
 from tests.networks import SMALL
 
@@ -170,7 +173,7 @@ def test_luma_networks_leave_chroma_bicubic(name):
 @pytest.mark.parametrize("size", [32, 48, 64, 100])
 @pytest.mark.parametrize("name", ["vgg128", "srgan_discriminator"])
 def test_discriminators_take_any_patch_size(name, size):
-    network = load_network(name, {"size": size, "features": 4})
+    network = load_discriminator(name, {"size": size, "features": 4})
     assert network(rgb(2, 3, size, size)).shape == (2, 1)
     with pytest.raises(ValueError, match="set the discriminator's size"):
         network(rgb(2, 3, size + 4, size + 4))
@@ -178,7 +181,7 @@ def test_discriminators_take_any_patch_size(name, size):
 
 def test_discriminators_have_their_published_layers():
     with torch.device("meta"):
-        vgg, srgan = load_network("vgg128", {}), load_network("srgan_discriminator", {})
+        vgg, srgan = load_discriminator("vgg128", {}), load_discriminator("srgan_discriminator", {})
     assert vgg.linear1.in_features == 512 * 4 * 4
     assert srgan.classifier[0].in_features == 512 * 6 * 6
     widths = [(m.out_channels, m.stride[0]) for m in srgan.features if isinstance(m, nn.Conv2d)]
@@ -186,25 +189,34 @@ def test_discriminators_have_their_published_layers():
 
 
 def test_names():
-    assert set(network_names()) == {*SMALL, "vgg128", "srgan_discriminator"}
+    assert set(network_names()) == set(SMALL)
+
+
+class Outside(ImageNetwork):
+    """A network that is no file of the package's."""
 
 
 def test_a_class_outside_the_package():
-    assert isinstance(load_network("torch.nn:Identity", {}), nn.Identity)
+    assert isinstance(load_network(f"{__name__}:Outside", {}), Outside)
 
 
 @pytest.mark.parametrize(
     ("name", "args", "message"),
     [
-        ("vdsrr", {}, r"no module pipeline.superres.networks.vdsrr; expected one of bicubic, rcan"),
+        ("vdsrr", {}, r"no 'vdsrr' among bicubic, rcan"),
         ("torch.nn:Nonsense", {}, "torch.nn has no Nonsense"),
         ("nowhere.to_be:Found", {}, "no module nowhere.to_be"),
-        ("base", {}, "has no NETWORK"),
+        ("vgg128", {}, "no 'vgg128' among bicubic"),
+        (
+            "torch.nn:Identity",
+            {},
+            r"Identity does not extend SRNetwork \(pipeline.superres.network\)",
+        ),
         ("vdsr", {"layers": 3}, r"args .* do not fit.*'layers'.*VDSR\(depth"),
     ],
 )
 def test_load_network_says_what_is_wrong(name, args, message):
-    with pytest.raises(NetworkError, match=message):
+    with pytest.raises(PipelineError, match=message):
         load_network(name, args)
 
 
@@ -215,9 +227,14 @@ def test_load_network_says_what_is_wrong(name, args, message):
         ("srresnet", {"output": "relu"}, "output is 'relu'"),
         ("rcan", {"features": 8}, "reduction is 16"),
         ("vsr_duf", {"depth": 20}, r"depth is 20, but must be one of \[16, 28, 52\]"),
-        ("vgg128", {"size": 16}, "size is 16"),
     ],
 )
 def test_constructors_refuse_the_impossible(name, args, message):
     with pytest.raises(ValueError, match=message):
         load_network(name, args)
+
+
+@pytest.mark.parametrize(("name", "size"), [("vgg128", 16), ("srgan_discriminator", 8)])
+def test_discriminators_refuse_patches_that_are_too_small(name, size):
+    with pytest.raises(ValueError, match=f"size is {size}"):
+        load_discriminator(name, {"size": size})

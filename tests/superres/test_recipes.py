@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from pipeline.config import AdversarialLoss, Losses, Patches, SRTraining, WarpLoss
+from pipeline.config import Patches, SRTraining
 from pipeline.config_file import load_config
 
 
@@ -15,11 +15,13 @@ def models(root):
 
 def test_defaults():
     assert SRTraining().betas == [0.9, 0.999]
-    assert WarpLoss().outside == "zeros"
+    losses = SRTraining(patches="tosr", losses={"warp": {}, "adversarial": {}}).losses
+    assert losses["warp"].outside == "zeros"
+    assert not losses["adversarial"].detached_means
+    assert losses["pixel"].kind == "mse"
     assert Patches().pair_lr == "patch"
-    assert not AdversarialLoss().detached_means
     assert SRTraining(patches="tosr").augmented
-    assert not SRTraining(patches="tosr", losses=Losses(warp=WarpLoss())).augmented
+    assert not SRTraining(patches="tosr", losses={"warp": {}}).augmented
 
 
 def test_sosr_is_esrgan_but_for_its_loss_and_ends_at_step_5000(models):
@@ -30,9 +32,9 @@ def test_sosr_is_esrgan_but_for_its_loss_and_ends_at_step_5000(models):
     assert (sosr.training.iterations, sosr.training.milestones) == (5000, [])
     assert sosr.training.betas == [0.9, 0.999]
     ours, theirs = sosr.training.losses, esrgan.training.losses
-    assert (ours.feature, ours.adversarial) == (theirs.feature, theirs.adversarial)
-    assert (ours.pixel.kind, ours.pixel.flow_weight) == ("mse", "squared_magnitude")
-    assert (ours.pixel.weight, ours.pixel.normalise) == (theirs.pixel.weight, "none")
+    assert (ours["feature"], ours["adversarial"]) == (theirs["feature"], theirs["adversarial"])
+    assert (ours["pixel"].kind, ours["pixel"].flow_weight) == ("mse", "squared_magnitude")
+    assert (ours["pixel"].weight, ours["pixel"].normalise) == (theirs["pixel"].weight, "none")
 
 
 def test_tosr_trains_its_filters_and_whole_unturned_pairs(models):
@@ -42,5 +44,5 @@ def test_tosr_trains_its_filters_and_whole_unturned_pairs(models):
     training = tosr.training
     assert (training.crop, training.augmented, training.betas) == (None, False, [0.9, 0.999])
     assert (training.lr, training.gamma, training.milestones) == (1e-3, 0.1, [training.iterations // 2])
-    assert training.losses.warp == WarpLoss(sr=1.0, hr=1.0, outside="zeros")
-    assert training.losses.pixel.kind == "mse"  # the paper's; Huber is the authors'
+    assert dict(training.losses["warp"]) == {"loss": "warp", "sr": 1.0, "hr": 1.0, "outside": "zeros"}
+    assert training.losses["pixel"].kind == "mse"  # the paper's; Huber is the authors'

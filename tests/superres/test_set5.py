@@ -11,8 +11,8 @@ import pytest
 import torch
 from PIL import Image
 
+from pipeline.superres.luma import luma
 from pipeline.superres.networks import load_network
-from pipeline.superres.networks.luma import luma
 from pipeline.video.psnr import psnr
 from pipeline.video.resize import imresize
 from pipeline.weights.published import load_published

@@ -3,45 +3,31 @@
 import json
 import logging
 
+import asking
 import h5py
-import numpy as np
 import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from pipeline.config import (
-    AdversarialLoss,
-    Compute,
-    FeatureLoss,
-    FeatureNetwork,
-    Losses,
-    MotionLoss,
-    PixelLoss,
-    SRModel,
-    SRTraining,
-    WarpLoss,
-)
+from pipeline.config import Compute, SRModel, SRTraining
 from pipeline.engine import EngineError
 from pipeline.files import seed_for
-from pipeline.patches.store import PatchWriter
 from pipeline.superres import batches
 from pipeline.superres.checkpoint import CheckpointError, load_model
 from pipeline.superres.networks import load_network
 from pipeline.superres.training import train_sr
 from pipeline.superres.training_log import TrainingError
-from pipeline.video.resize import imresize
 from pipeline.weights.checkpoint import read_own
 
-FEATURES = FeatureNetwork(network="random_features")
 SIZE = 32
 VDSR = {"network": "vdsr", "args": {"depth": 3, "features": 8}}
 RECIPE = {"iterations": 12, "batch_size": 2, "lr": 1e-3, "validate_every": 6, "checkpoint_every": 5}
-GAN = Losses(
-    pixel=PixelLoss(flow_weight="squared_magnitude", normalise="mean"),
-    feature=FeatureLoss(),
-    adversarial=AdversarialLoss(args={"size": SIZE, "features": 4}),
-)
-HUBER = PixelLoss(kind="huber")
+GAN = {
+    "pixel": {"flow_weight": "squared_magnitude", "normalise": "mean"},
+    "feature": {},
+    "adversarial": {"args": {"size": SIZE, "features": 4}},
+}
+WARP = {"pixel": {"kind": "huber"}, "warp": {}}
 MODELS = {
     "mse": SRModel(**VDSR, training=SRTraining(**RECIPE, crop=16)),
     "gan": SRModel(
@@ -52,51 +38,16 @@ MODELS = {
     "warp": SRModel(
         network="vsr_duf",
         args={"depth": 16, "units": 1, "growth": 8, "features": 16, "head": 16, "start": "bilinear"},
-        training=SRTraining(**RECIPE, patches="tosr", losses=Losses(pixel=HUBER, warp=WarpLoss())),
+        training=SRTraining(**RECIPE, patches="tosr", losses=WARP),
     ),
-    "siamese_image": SRModel(
-        **VDSR, training=SRTraining(**RECIPE, patches="tosr", losses=Losses(pixel=HUBER, warp=WarpLoss()))
-    ),
+    "siamese_image": SRModel(**VDSR, training=SRTraining(**RECIPE, patches="tosr", losses=WARP)),
 }
-
-
-def textures(rng, shape):
-    """Blobs with sharp edges, which bicubic blurs and a network learns to sharpen."""
-    coarse = imresize(rng.normal(size=(shape[0] // 8, shape[1] // 8, 1)), *shape)
-    return np.where(coarse > 0, [[[200, 180, 160]]], [[[40, 60, 50]]]).astype(np.uint8)
-
-
-@pytest.fixture(scope="module")
-def patches(tmp_path_factory):
-    """Patch files of both kinds."""
-    folder, rng = tmp_path_factory.mktemp("patches"), np.random.default_rng(0)
-    small = SIZE // 4
-    for kind in ("sosr", "tosr"):
-        with PatchWriter(folder / f"{kind}.h5", kind, SIZE, 7) as writer:
-            for part, count in (("train", 8), ("validation", 3)):
-                for i in range(count):
-                    wide = textures(rng, (SIZE, SIZE + 16))
-                    video = np.stack([wide[:, 8 - t : 8 - t + SIZE] for t in range(8)])  # moves right
-                    flow = np.zeros((SIZE, SIZE, 2), np.float16)
-                    flow[..., 0] = 1
-                    sample = {"flow": flow, "video": "v", "frame": i, "x": 0, "y": 0}
-                    low = imresize(video, small, small)
-                    if kind == "sosr":
-                        sample |= {"hr": video[3], "lr": low[3]}
-                    else:
-                        sample |= {"hr": video[3:5], "lr": np.stack([low[:7], low[1:]])}
-                        sample["padded"] = np.zeros((2, 7), bool)
-                    writer.append(part, [sample])
-            writer.finish(kind=kind, size=SIZE, neighbours=7, pair_gap=1)
-    return folder
 
 
 def train(patches, folder, model, name="m", seed=0, init=None, code="", compute=None):
     folder.mkdir(exist_ok=True)
-    train_sr(
-        name, model, model.training, FEATURES, compute or Compute(), seed,
-        patches / f"{model.training.patches}.h5", init, code, folder / "out.pt",
-    )  # fmt: skip
+    request, progress = asking.training(model, name, seed, compute)
+    train_sr(request, progress, patches / f"{model.training.patches}.h5", init, code, folder / "out.pt")
     return read_own(folder / "out.pt")["state_dict"]
 
 
@@ -279,9 +230,9 @@ def test_spmc_in_its_three_phases(patches, tmp_path):
     spmc = {"network": "spmc", "args": {"features": 2, "motion_features": 2, "gain": 2.0}}
     recipe = RECIPE | {"patches": "tosr", "iterations": 3, "lr": 1e-3}
     phases = [
-        {"losses": Losses(pixel=None, motion=MotionLoss(weight=1.0))},
-        {"losses": Losses(pixel=PixelLoss()), "frozen": ["motion."]},
-        {"losses": Losses(pixel=PixelLoss(), motion=MotionLoss())},
+        {"losses": {"pixel": None, "motion": {"weight": 1.0}}},
+        {"losses": {"pixel": {}}, "frozen": ["motion."]},
+        {"losses": {"pixel": {}, "motion": {}}},
     ]
     torch.manual_seed(0)
     before, init, moved = None, None, []
@@ -356,7 +307,7 @@ def test_two_devices_train_what_depends_on_their_parts_of_a_batch(patches, tmp_p
 @pytest.mark.numeric
 @pytest.mark.slow
 def test_two_devices_train_the_motion_network_alone(patches, tmp_path):
-    losses = Losses(pixel=None, motion=MotionLoss())
+    losses = {"pixel": None, "motion": {}}
     model = SRModel(
         network="spmc",
         args={"features": 8, "motion_features": 8},

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.config import Losses, SRTraining, WarpLoss
+from pipeline.config import SRTraining
 from pipeline.patches.store import PatchWriter
 from pipeline.superres import batches
 from pipeline.superres.batches import (
@@ -20,7 +20,7 @@ from pipeline.video.resize import imresize
 
 SOSR = SRTraining(batch_size=4)
 TOSR = SRTraining(batch_size=3, patches="tosr")
-SIAMESE = SRTraining(batch_size=3, patches="tosr", losses=Losses(warp=WarpLoss()))
+SIAMESE = SRTraining(batch_size=3, patches="tosr", losses={"warp": {}})
 
 
 def write_patches(path, kind: str, count: int = 6, size: int = 32):
@@ -82,7 +82,7 @@ def test_padding_is_zero_or_the_nearest_frame(tmp_path, monkeypatch, limit):
     ("kind", "training", "frames", "message"),
     [
         ("sosr", SOSR, 7, "set training.patches to tosr"),
-        ("sosr", SRTraining(losses=Losses(warp=WarpLoss())), 1, "warp loss needs pairs"),
+        ("sosr", SRTraining(losses={"warp": {}}), 1, "a loss of pairs needs pairs"),
         ("sosr", TOSR, 1, "holds sosr patches, but training.patches is tosr"),
         ("tosr", TOSR, 9, "raise patches.neighbours"),
         ("sosr", SRTraining(crop=64), 1, "training.crop is 64"),

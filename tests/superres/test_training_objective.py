@@ -5,22 +5,13 @@ import torch
 from lightning_fabric import Fabric
 from torch.nn.functional import huber_loss
 
-from pipeline.config import (
-    AdversarialLoss,
-    Compute,
-    FeatureLoss,
-    FeatureNetwork,
-    Losses,
-    MotionLoss,
-    PixelLoss,
-    SRTraining,
-    WarpLoss,
-)
+from pipeline.config import Compute, FeatureNetwork, SRTraining
 from pipeline.superres.batches import Batch
 from pipeline.superres.losses.motion import motion_loss
-from pipeline.superres.networks import NetworkError, load_network
-from pipeline.superres.networks.luma import luma
-from pipeline.superres.objective import Objective
+from pipeline.superres.luma import luma
+from pipeline.superres.network import ImageNetwork, NetworkError
+from pipeline.superres.networks import load_network
+from pipeline.superres.objective import Objective, Setting
 
 pytestmark = pytest.mark.numeric
 
@@ -31,8 +22,8 @@ DISCRIMINATOR = {"size": 32, "features": 4}
 
 def objective(network: torch.nn.Module | None = None, **terms) -> Objective:
     torch.manual_seed(0)
-    network = network or torch.nn.Identity()
-    return Objective(SRTraining(losses=Losses(**terms)), FEATURES, Compute(), network, FABRIC)
+    network = network or ImageNetwork()
+    return Objective(Setting(SRTraining(losses=terms), FEATURES, Compute(), network, FABRIC))
 
 
 def pair(sides: int) -> tuple[torch.Tensor, Batch]:
@@ -47,8 +38,8 @@ def pair(sides: int) -> tuple[torch.Tensor, Batch]:
 @pytest.mark.parametrize("outside", ["zeros", "border"])
 def test_a_siamese_pair_adds_both_pixel_terms_and_both_warp_terms(outside):
     sr, batch = pair(2)
-    warp = WarpLoss(sr=0.5, hr=2.0, outside=outside)
-    terms = objective(pixel=PixelLoss(kind="huber"), warp=warp).generator_terms(sr, batch)
+    warp = {"sr": 0.5, "hr": 2.0, "outside": outside}
+    terms = objective(pixel={"kind": "huber"}, warp=warp).generator_terms(sr, batch)
 
     def distance(a, b):
         return huber_loss(a, b, delta=0.01)
@@ -69,26 +60,25 @@ def test_weights_follow_the_flow_of_each_sample():
     flow = torch.zeros_like(batch.flow)
     flow[0, 1, :, :16] = 3  # only the left half of the first sample moves
     batch = Batch(batch.lr, batch.hr, flow)
-    found = objective(pixel=PixelLoss(flow_weight="squared_magnitude", weight=0.1)).generator_terms(sr, batch)
+    found = objective(pixel={"flow_weight": "squared_magnitude", "weight": 0.1}).generator_terms(sr, batch)
     error = (sr - batch.hr)[0, 0, :, :, :16].square().sum() * 9 / sr.numel()
     torch.testing.assert_close(found["pixel"], 0.1 * error)
 
 
 def test_generator_and_discriminator_leave_each_other_alone():
     sr, batch = pair(1)
-    adversarial = AdversarialLoss(args=DISCRIMINATOR)
-    gan = objective(pixel=None, feature=FeatureLoss(weight=2.0), adversarial=adversarial)
+    gan = objective(pixel=None, feature={"weight": 2.0}, adversarial={"args": DISCRIMINATOR})
     terms = gan.generator_terms(sr, batch)
     assert set(terms) == {"feature", "adversarial"}
     sum(terms.values()).backward()
     assert sr.grad.abs().sum() > 0
-    assert all(parameter.grad is None for parameter in gan.terms["adversarial"].discriminator.parameters())
-    assert all(parameter.grad is None for parameter in gan.terms["feature"].network.parameters())
+    assert all(parameter.grad is None for parameter in gan.built["adversarial"].discriminator.parameters())
+    assert all(parameter.grad is None for parameter in gan.built["feature"].network.parameters())
 
-    discriminator = gan.terms["adversarial"].discriminator
+    discriminator = gan.built["adversarial"].discriminator
     before = [parameter.clone() for parameter in discriminator.parameters()]
     sr.grad = None
-    steps = [gan.train_discriminator(sr.detach(), batch) for _ in range(8)]
+    steps = [gan.train_own(sr.detach(), batch) for _ in range(8)]
     losses = [step["adversarial/discriminator"].item() for step in steps]
     assert sr.grad is None
     assert losses[-1] < losses[0]
@@ -99,9 +89,8 @@ def test_detached_means_train_another_discriminator():
     sr, batch = pair(1)
     found = []
     for detached in (False, True):
-        adversarial = AdversarialLoss(args=DISCRIMINATOR, detached_means=detached)
-        gan = objective(pixel=None, adversarial=adversarial)
-        losses = [gan.train_discriminator(sr.detach(), batch)["adversarial/discriminator"] for _ in range(2)]
+        gan = objective(pixel=None, adversarial={"args": DISCRIMINATOR, "detached_means": detached})
+        losses = [gan.train_own(sr.detach(), batch)["adversarial/discriminator"] for _ in range(2)]
         found.append([loss.item() for loss in losses])
     assert found[0][0] == found[1][0]  # the values are the same, the gradients are not
     assert found[0][1] != found[1][1]
@@ -109,16 +98,16 @@ def test_detached_means_train_another_discriminator():
 
 def test_the_state_of_the_discriminator_comes_back():
     sr, batch = pair(1)
-    adversarial = AdversarialLoss(kind="standard", args=DISCRIMINATOR)
+    adversarial = {"kind": "standard", "args": DISCRIMINATOR}
     one, two = objective(adversarial=adversarial), objective(adversarial=adversarial)
-    one.train_discriminator(sr.detach(), batch)
+    one.train_own(sr.detach(), batch)
     two.load_state_dict(one.state_dict())
-    first, second = (each.train_discriminator(sr.detach(), batch) for each in (one, two))
+    first, second = (each.train_own(sr.detach(), batch) for each in (one, two))
     assert torch.equal(first["adversarial/discriminator"], second["adversarial/discriminator"])
 
 
-def test_a_recipe_without_terms_is_refused():
-    with pytest.raises(ValueError, match="has no term"):
+def test_a_recipe_without_losses_is_refused():
+    with pytest.raises(ValueError, match="has no loss"):
         objective(pixel=None)
 
 
@@ -128,7 +117,7 @@ def test_the_motion_term_trains_the_motion_network_and_nothing_else():
         torch.nn.init.normal_(tower[-1].weight, std=0.1)  # the flow starts near zero: nothing to see
     sr, batch = pair(2)
     batch = Batch(torch.rand(3, 2, 3, 3, 8, 8), batch.hr, batch.flow)
-    found = objective(network, pixel=None, motion=MotionLoss(weight=0.5, smoothness=0.2))
+    found = objective(network, pixel=None, motion={"weight": 0.5, "smoothness": 0.2})
     (term,) = found.generator_terms(sr, batch).values()
     frames = luma(batch.lr)
     expected = sum(motion_loss(frames[:, side], network.flows(frames[:, side]), 0.2) for side in (0, 1))
@@ -140,5 +129,5 @@ def test_the_motion_term_trains_the_motion_network_and_nothing_else():
 
 
 def test_the_motion_term_needs_a_network_that_estimates_motion():
-    with pytest.raises(NetworkError, match=r"losses\.motion is set, but VDSR estimates no motion"):
-        objective(load_network("vdsr", {"depth": 2, "features": 2}), motion=MotionLoss())
+    with pytest.raises(NetworkError, match=r"losses\.motion: VDSR estimates no motion; use network spmc"):
+        objective(load_network("vdsr", {"depth": 2, "features": 2}), motion={})

@@ -1,18 +1,14 @@
 """From a real video to super-resolved frames, every stage through its real files."""
 
+import asking
 import h5py
 import numpy as np
 import pytest
 
 from pipeline.config import (
     TVL1,
-    Compute,
-    FeatureNetwork,
-    Losses,
-    PixelLoss,
     SRModel,
     SRTraining,
-    WarpLoss,
 )
 from pipeline.config.patches import Pairs
 from pipeline.data.manifest import Clip, write_manifest
@@ -34,15 +30,13 @@ MODELS = {
     "sosr": SRModel(
         network="vdsr",
         args={"depth": 4, "features": 16},
-        training=SRTraining(
-            **RECIPE, losses=Losses(pixel=PixelLoss(flow_weight="magnitude", normalise="mean"))
-        ),
+        training=SRTraining(**RECIPE, losses={"pixel": {"flow_weight": "magnitude", "normalise": "mean"}}),
     ),
     "tosr": SRModel(
         network="vsr_duf",
         args={"depth": 16, "units": 1, "growth": 8, "features": 16, "head": 32, "start": "bilinear"},
         training=SRTraining(
-            **RECIPE, patches="tosr", crop=32, losses=Losses(pixel=PixelLoss(kind="huber"), warp=WarpLoss())
+            **RECIPE, patches="tosr", crop=32, losses={"pixel": {"kind": "huber"}, "warp": {}}
         ),
     ),
 }
@@ -79,26 +73,13 @@ def test_a_real_video_trains_a_network_that_beats_bicubic_where_it_was_not_train
         # People walk before a still background: patches hold motion.
         assert np.hypot(*np.moveaxis(file["train/flow"][:].astype(float), -1, 0)).mean() > 0.05
 
-    model, compute = MODELS[kind], Compute()
-    train_sr(
-        kind, model, model.training, FeatureNetwork(network="random_features"), compute, 0,
-        tmp_path / "patches.h5", None, "", tmp_path / "model.pt",
-    )  # fmt: skip
+    model = MODELS[kind]
+    train_sr(*asking.training(model, kind), tmp_path / "patches.h5", None, "", tmp_path / "model.pt")
     metadata = read_own(tmp_path / "model.pt")["metadata"]
     # Pixels without flow weigh nothing in SoSR's pixel loss and may come out worse than bicubic.
     assert kind == "sosr" or metadata["psnr"] > metadata["bicubic_psnr"]
-    super_resolve(
-        model,
-        tmp_path / "model.pt",
-        manifest,
-        "test",
-        0,
-        tmp_path / "lr.h5",
-        plan,
-        compute,
-        30_000,
-        tmp_path / "sr.h5",
-    )
+    request = asking.frames(model, 30_000, shard=0)
+    super_resolve(request, tmp_path / "model.pt", manifest, tmp_path / "lr.h5", plan, tmp_path / "sr.h5")
     with ShardReader(tmp_path / "sr.h5") as store:
         assert store.index("cdvl/vtest").tolist() == [0, 18, 19]
         errors = store.read("cdvl/vtest", [18])[0].astype(float) - frames[18]

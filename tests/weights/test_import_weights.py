@@ -104,7 +104,7 @@ def test_a_part_of_flownet2(tmp_path):
     ("arguments", "told"),
     [
         (["--network", "rcan"], "does not fit RCAN"),
-        (["--network", "nothing"], "no module pipeline.superres.networks.nothing"),
+        (["--network", "nothing"], "no 'nothing' among bicubic"),
         (["--network", "vgg19", "--args", '{"depth": 3}'], "vgg19 takes no args"),
         (["--network", "resnet50"], "has no fc of resnet50"),
         (["--network", "vdsr", "--args", VDSR, "--dataset", "ucf101"], "split None: expected both"),

@@ -2,23 +2,106 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Literal
 
-import torch
-from lightning_fabric import Fabric
-from torch import Tensor, nn
-from torch.nn import functional as F
+from pydantic import Field
 
-from pipeline.config import Compute, FeatureNetwork, SRTraining
-from pipeline.superres.batches import Batch
-from pipeline.superres.layout import image_layout
-from pipeline.superres.networks import load_network
-from pipeline.torch_settings import autocast
+from pipeline.config.section import PositiveFloat
+from pipeline.config.superres import FeatureNetwork, Loss, LossNetwork, SRTraining
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from pipeline.config import Config
+    from pipeline.superres.batches import Batch
+    from pipeline.superres.discriminator import Critic
+    from pipeline.superres.objective import Setting
+
+
+class Adversarial(Loss):
+    """A discriminator's loss and its own training."""
+
+    kind: Literal["relativistic", "standard"] = Field(
+        "relativistic", description="relativistic average GAN (ESRGAN) or the standard one (SRGAN)"
+    )
+    weight: PositiveFloat = Field(5e-3, description="factor of the loss")
+    discriminator: str = Field(
+        "vgg128", description="file in superres/discriminators, or package.module:Class"
+    )
+    args: dict[str, Any] = Field(default_factory=dict, description="its constructor's arguments")
+    lr: PositiveFloat = Field(1e-4, description="its learning rate")
+    detached_means: bool = Field(
+        False,
+        description="no gradient through the discriminator's relativistic means (today's BasicSR: true)",
+    )
+
+    def problems(self, key: str, training: SRTraining, config: Config) -> Iterator[str]:
+        """A discriminator of another size than the patches."""
+        size, side = self.args.get("size"), training.crop or config.patches.size
+        if size not in (None, side):
+            yield (
+                f"{key}.args.size: {size} is not the side of the patches that the "
+                f"discriminator sees, {side} (training.crop, or patches.size); make them equal"
+            )
+
+    def modules(self) -> list[str]:
+        """The loss and its discriminator."""
+        name = self.discriminator
+        return [*super().modules(), name if ":" in name else f"pipeline.superres.discriminators.{name}"]
+
+    def networks(self, feature_network: FeatureNetwork) -> list[LossNetwork]:
+        """The generator's step: HR forward, SR forward and back; the discriminator's: both and back."""
+        return [LossNetwork("discriminator", self.discriminator, self.args, forward=1, trained=3)]
+
+    def build(self, setting: Setting) -> Critic:
+        """The discriminator in training; relativistic means are those of a device's part of the batch.
+
+        Raises PluginError or NetworkError for one that cannot be built.
+        """
+        from pipeline.superres.discriminator import Critic
+
+        return Critic(self, setting)
+
+    def compute(self, sr: Tensor, batch: Batch, built: Critic) -> Tensor:
+        """The generator's loss, a mean over all images."""
+        import torch
+
+        from pipeline.torch_settings import autocast
+
+        relativistic = self.kind == "relativistic"
+        # The generator's step needs the gradient through the discriminator, not of its weights.
+        built.discriminator.requires_grad_(False)
+        with autocast(built.compute):
+            fake = built.discriminator(sr.flatten(0, 1)).float()
+            if relativistic:
+                with torch.no_grad():
+                    real = built.discriminator(batch.hr.flatten(0, 1)).float()
+        return self.weight * (
+            relativistic_generator_loss(real, fake) if relativistic else standard_generator_loss(fake)
+        )
+
+    def train(self, sr: Tensor, batch: Batch, built: Critic) -> dict[str, Tensor]:
+        """One step of the discriminator; its loss."""
+        built.discriminator.requires_grad_(True)
+        real, fake = built.pair(batch.hr.flatten(0, 1), sr.flatten(0, 1))
+        if self.kind == "relativistic":
+            loss = relativistic_discriminator_loss(real, fake, self.detached_means)
+        else:
+            loss = standard_discriminator_loss(real, fake)
+        built.step(loss)
+        return {"discriminator": loss.detach()}
+
+    def saved(self, built: Critic) -> list[Any]:
+        """The discriminator and its training."""
+        return [built.discriminator, built.optimiser, built.schedule]
 
 
 def _bce(logits: Tensor, real: bool) -> Tensor:
+    import torch
+
     target = torch.ones_like(logits) if real else torch.zeros_like(logits)
-    return F.binary_cross_entropy_with_logits(logits, target)
+    return torch.nn.functional.binary_cross_entropy_with_logits(logits, target)
 
 
 def relativistic_generator_loss(real: Tensor, fake: Tensor) -> Tensor:
@@ -60,76 +143,3 @@ def standard_generator_loss(fake: Tensor) -> Tensor:
 def standard_discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
     """-log D(HR) - log(1 - D(SR)), from logits (B, 1) of HR and of detached SR."""
     return _bce(real, True) + _bce(fake, False)
-
-
-class _Pair(nn.Module):
-    """Logits of HR and of SR in one call: what several devices average is what one call used."""
-
-    def __init__(self, discriminator: nn.Module, compute: Compute) -> None:
-        super().__init__()
-        self.discriminator, self.compute = discriminator, compute
-
-    def forward(self, hr: Tensor, sr: Tensor) -> tuple[Tensor, Tensor]:
-        with autocast(self.compute):
-            return self.discriminator(hr).float(), self.discriminator(sr).float()
-
-
-class Term:
-    """The recipe's adversarial term, a mean over all images, and the training of its discriminator.
-
-    Raises NetworkError for an unknown discriminator.
-    """
-
-    def __init__(self, training: SRTraining, feature_network: FeatureNetwork, compute: Compute) -> None:
-        settings = training.losses.adversarial
-        self.settings, self.compute = settings, compute
-        self.relativistic = settings.kind == "relativistic"
-        discriminator = load_network(settings.discriminator, settings.args)
-        self.discriminator = image_layout(discriminator.to(compute.device))
-        parameters = self.discriminator.parameters()
-        self.optimiser = torch.optim.Adam(parameters, settings.lr, tuple(training.betas), fused=True)
-        self.schedule = torch.optim.lr_scheduler.MultiStepLR(
-            self.optimiser, training.milestones, training.gamma
-        )
-
-    def set_up(self, fabric: Fabric) -> None:
-        """Train with ``fabric`` from now on; the relativistic means are those of a device's part."""
-        self.fabric = fabric
-        self.pair = fabric.setup_module(_Pair(self.discriminator, self.compute), move_to_device=False)
-
-    def __call__(self, sr: Tensor, batch: Batch) -> Tensor:
-        """The generator's weighted loss for ``sr`` (B, K, 3, 4s, 4s)."""
-        # The generator's step needs the gradient through the discriminator, not of its weights.
-        self.discriminator.requires_grad_(False)
-        with autocast(self.compute):
-            fake = self.discriminator(sr.flatten(0, 1)).float()
-            if self.relativistic:
-                with torch.no_grad():
-                    real = self.discriminator(batch.hr.flatten(0, 1)).float()
-        loss = relativistic_generator_loss(real, fake) if self.relativistic else standard_generator_loss(fake)
-        return self.settings.weight * loss
-
-    def train(self, sr: Tensor, batch: Batch) -> Tensor:
-        """One step of the discriminator on the same images, ``sr`` detached; its loss."""
-        self.discriminator.requires_grad_(True)
-        real, fake = self.pair(batch.hr.flatten(0, 1), sr.flatten(0, 1))
-        if self.relativistic:
-            loss = relativistic_discriminator_loss(real, fake, self.settings.detached_means)
-        else:
-            loss = standard_discriminator_loss(real, fake)
-        self.optimiser.zero_grad(set_to_none=True)
-        self.fabric.backward(loss)
-        self.optimiser.step()
-        self.schedule.step()
-        return loss.detach()
-
-    def state_dict(self) -> dict[str, Any]:
-        """The state of the discriminator and its training."""
-        parts = (self.discriminator, self.optimiser, self.schedule)
-        return {"parts": [part.state_dict() for part in parts]}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Bring the discriminator and its training back to ``state``."""
-        parts = (self.discriminator, self.optimiser, self.schedule)
-        for part, saved in zip(parts, state["parts"], strict=True):
-            part.load_state_dict(saved)

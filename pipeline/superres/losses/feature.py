@@ -2,31 +2,58 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from pipeline.config import Compute, FeatureNetwork, SRTraining
-from pipeline.superres.batches import Batch
-from pipeline.superres.features import load_features
-from pipeline.superres.layout import image_layout
+from pydantic import Field
+
+from pipeline.config.section import PositiveFloat
+from pipeline.config.superres import FeatureNetwork, Loss, LossNetwork
 from pipeline.superres.losses.pixel import pixel_loss
-from pipeline.torch_settings import autocast
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from pipeline.config.compute import Compute
+    from pipeline.superres.batches import Batch
+    from pipeline.superres.objective import Setting
 
 
-class Term:
-    """The recipe's feature term, a mean over all images; its network is frozen.
+class Frozen(NamedTuple):
+    """The network whose features are compared, and how it is computed."""
 
-    Raises WeightsError for a feature network without weights.
-    """
+    network: nn.Module
+    compute: Compute
 
-    def __init__(self, training: SRTraining, feature_network: FeatureNetwork, compute: Compute) -> None:
-        self.settings, self.compute = training.losses.feature, compute
-        self.network = image_layout(load_features(feature_network).to(compute.device))
 
-    def __call__(self, sr: Tensor, batch: Batch) -> Tensor:
-        """The weighted loss of ``sr`` (B, K, 3, 4s, 4s)."""
-        with autocast(self.compute):
+class Feature(Loss):
+    """L1 distance of deep features (ESRGAN's perceptual loss: VGG19 conv5_4 before activation)."""
+
+    features = True
+
+    weight: PositiveFloat = Field(1.0, description="factor of the loss")
+    kind: Literal["l1", "mse"] = Field("l1", description="distance (SRGAN: mse)")
+
+    def networks(self, feature_network: FeatureNetwork) -> list[LossNetwork]:
+        """HR forward, SR forward and back; random filters take no time to speak of."""
+        name = feature_network.network
+        return [LossNetwork("features", name, {}, forward=1, trained=1)] * (name == "vgg19")
+
+    def build(self, setting: Setting) -> Frozen:
+        """The frozen network. Raises WeightsError for one without weights."""
+        from pipeline.superres.features import load_features
+        from pipeline.superres.layout import image_layout
+
+        network = load_features(setting.feature_network).to(setting.compute.device)
+        return Frozen(image_layout(network), setting.compute)
+
+    def compute(self, sr: Tensor, batch: Batch, built: Frozen) -> Tensor:
+        """A mean over all images."""
+        import torch
+
+        from pipeline.torch_settings import autocast
+
+        with autocast(built.compute):
             with torch.no_grad():
-                target = self.network(batch.hr.flatten(0, 1))
-            ours = self.network(sr.flatten(0, 1))
-        return self.settings.weight * pixel_loss(ours.float(), target.float(), self.settings.kind)
+                target = built.network(batch.hr.flatten(0, 1))
+            ours = built.network(sr.flatten(0, 1))
+        return self.weight * pixel_loss(ours.float(), target.float(), self.kind)

@@ -1,16 +1,58 @@
-"""SPMC's motion term: what its motion network is trained on, alone and together with the rest."""
+"""SPMC's motion loss: what its motion network is trained on, alone and together with the rest."""
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor, nn
+from typing import TYPE_CHECKING, NamedTuple
 
-from pipeline.config import Compute, FeatureNetwork, SRTraining
-from pipeline.flow.warp import warp
-from pipeline.superres.batches import Batch
-from pipeline.superres.networks import NetworkError
-from pipeline.superres.networks.luma import luma
-from pipeline.torch_settings import autocast
+from pydantic import Field
+
+from pipeline.config.section import NonNegativeFloat, PositiveFloat
+from pipeline.config.superres import Loss
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from pipeline.config.compute import Compute
+    from pipeline.superres.batches import Batch
+    from pipeline.superres.network import SRNetwork
+    from pipeline.superres.objective import Setting
+
+
+class Looked(NamedTuple):
+    """The SR network whose motion is looked at, and how it is computed."""
+
+    network: SRNetwork
+    compute: Compute
+
+
+class Motion(Loss):
+    """SPMC's motion loss: L1 of the warped centre frame plus total variation of the flow, at LR."""
+
+    weight: PositiveFloat = Field(0.01, description="factor of the loss (SPMC's lambda_2)")
+    smoothness: NonNegativeFloat = Field(
+        0.01, description="weight of the total variation in it (SPMC's lambda_1)"
+    )
+
+    def network_problem(self, network: SRNetwork) -> str | None:
+        """Only a network with ``flows`` has a motion."""
+        if network.estimates_motion:
+            return None
+        return f"{type(network).__name__} estimates no motion; use network spmc, or leave the loss out"
+
+    def build(self, setting: Setting) -> Looked:
+        """The SR network itself."""
+        return Looked(setting.network, setting.compute)
+
+    def compute(self, sr: Tensor, batch: Batch, built: Looked) -> Tensor:
+        """The loss of the motion in ``batch.lr``, a sum over a pair as the pixel loss; ``sr`` is not read."""
+        from pipeline.superres.luma import luma
+        from pipeline.torch_settings import autocast
+
+        frames = luma(batch.lr.flatten(0, 1))  # (B K, T, 1, s, s)
+        with autocast(built.compute):
+            flows = built.network.flows(frames)
+        loss = motion_loss(frames, flows.float(), self.smoothness)
+        return self.weight * batch.lr.shape[1] * loss
 
 
 def motion_loss(frames: Tensor, flows: Tensor, smoothness: float = 0.01) -> Tensor:
@@ -32,6 +74,8 @@ def motion_loss(frames: Tensor, flows: Tensor, smoothness: float = 0.01) -> Tens
 
     Source: Tao et al. 2017 (SPMC), section 4.3, phase 1.
     """
+    from pipeline.flow.warp import warp
+
     if frames.ndim != 5 or flows.shape != (*frames.shape[:2], 2, *frames.shape[3:]):
         raise ValueError(
             f"expected luma (B, T, 1, h, w) and flows (B, T, 2, h, w), got {tuple(frames.shape)} and "
@@ -47,34 +91,3 @@ def motion_loss(frames: Tensor, flows: Tensor, smoothness: float = 0.01) -> Tens
         error = (warp(frames[:, centre], flow) - frames[:, index]).abs().mean()
         total = total + error + smoothness * variation
     return total
-
-
-class Term:
-    """The recipe's motion term: the sum over a pair, as the pixel term.
-
-    The network that it is attached to must have ``flows``, from luma (B, T, 1, h, w) to flows
-    (B, T, 2, h, w).
-    """
-
-    def __init__(self, training: SRTraining, feature_network: FeatureNetwork, compute: Compute) -> None:
-        self.settings, self.compute = training.losses.motion, compute
-        self.network: nn.Module | None = None
-
-    def attach(self, network: nn.Module) -> None:
-        """Look at this network from now on. Raises NetworkError if it estimates no motion."""
-        if not hasattr(network, "flows"):
-            raise NetworkError(
-                f"losses.motion is set, but {type(network).__name__} estimates no motion (it has no flows); "
-                "use network spmc, or leave the term out"
-            )
-        self.network = network
-
-    def __call__(self, sr: Tensor, batch: Batch) -> Tensor:
-        """The weighted loss of the motion in ``batch.lr``; ``sr`` is not read."""
-        if self.network is None:
-            raise NetworkError("the motion term has no network; attach it before the training")
-        frames = luma(batch.lr.flatten(0, 1))  # (B K, T, 1, s, s)
-        with autocast(self.compute):
-            flows = self.network.flows(frames)
-        loss = motion_loss(frames, flows.to(torch.float32), self.settings.smoothness)
-        return self.settings.weight * batch.lr.shape[1] * loss

@@ -2,17 +2,42 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import torch
-from torch import Tensor
-from torch.nn import functional as F
+from pydantic import Field
 
-from pipeline.config import Compute, FeatureNetwork, SRTraining
-from pipeline.superres.batches import Batch
+from pipeline.config.section import PositiveFloat
+from pipeline.config.superres import Loss
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from pipeline.superres.batches import Batch
 
 Distance = Literal["mse", "l1", "huber"]
 FlowWeight = Literal["none", "magnitude", "squared_magnitude"]
+
+
+class Pixel(Loss):
+    """A pixel loss, weighted by the flow of the HR frame where asked (section 3.1.2, L_wmse)."""
+
+    kind: Distance = Field("mse", description="penalty of a difference")
+    weight: PositiveFloat = Field(1.0, description="factor of the loss")
+    delta: PositiveFloat = Field(0.01, description="Huber's threshold, in units of [0, 1] images")
+    flow_weight: FlowWeight = Field("none", description="per-pixel weight: 1, |flow| or |flow|^2")
+    normalise: Literal["none", "mean"] = Field(
+        "none", description="mean: weights of a patch are divided by their mean"
+    )
+
+    def compute(self, sr: Tensor, batch: Batch, built: None = None) -> Tensor:
+        """The sum over a pair, as in ToSR's equation; the flow weighs both frames."""
+        weight = None
+        if self.flow_weight != "none":
+            weight = flow_weight(batch.flow, self.flow_weight, self.normalise)
+            weight = weight.repeat_interleave(sr.shape[1], 0)  # (B K, 1, 4s, 4s)
+        fakes, reals = sr.flatten(0, 1), batch.hr.flatten(0, 1)  # (B K, 3, 4s, 4s)
+        penalty = pixel_loss(fakes, reals, self.kind, self.delta, weight)
+        return self.weight * sr.shape[1] * penalty
 
 
 def flow_weight(flow: Tensor, kind: FlowWeight, normalise: Literal["none", "mean"] = "none") -> Tensor:
@@ -33,6 +58,8 @@ def flow_weight(flow: Tensor, kind: FlowWeight, normalise: Literal["none", "mean
 
     Source: the paper, section 3.1.2; docs/facts.md, section 3.
     """
+    import torch
+
     if kind == "none":
         return torch.ones_like(flow[:, :1])
     weight = flow.square().sum(1, keepdim=True)
@@ -61,7 +88,9 @@ def huber(sr: Tensor, hr: Tensor, delta: float = 0.01) -> Tensor:
 
     Source: VSR-DUF's loss (Jo et al. 2018), delta 0.01.
     """
-    return F.huber_loss(sr, hr, reduction="none", delta=delta)
+    from torch.nn.functional import huber_loss
+
+    return huber_loss(sr, hr, reduction="none", delta=delta)
 
 
 def pixel_loss(
@@ -96,20 +125,3 @@ def pixel_loss(
     else:
         raise ValueError(f"pixel loss {kind!r}: expected mse, l1 or huber")
     return (penalty if weight is None else weight * penalty).mean()
-
-
-class Term:
-    """The recipe's pixel term: the sum over a pair, as in ToSR's equation; the flow weighs both frames."""
-
-    def __init__(self, training: SRTraining, feature_network: FeatureNetwork, compute: Compute) -> None:
-        self.settings = training.losses.pixel
-
-    def __call__(self, sr: Tensor, batch: Batch) -> Tensor:
-        """The weighted loss of ``sr`` (B, K, 3, 4s, 4s)."""
-        settings, weight = self.settings, None
-        if settings.flow_weight != "none":
-            weight = flow_weight(batch.flow, settings.flow_weight, settings.normalise)
-            weight = weight.repeat_interleave(sr.shape[1], 0)  # (B K, 1, 4s, 4s)
-        fakes, reals = sr.flatten(0, 1), batch.hr.flatten(0, 1)  # (B K, 3, 4s, 4s)
-        penalty = pixel_loss(fakes, reals, settings.kind, settings.delta, weight)
-        return settings.weight * sr.shape[1] * penalty

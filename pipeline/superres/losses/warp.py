@@ -1,13 +1,59 @@
-"""ToSR's warp loss: what the siamese pair adds to its pixel terms (section 3.2.2)."""
+"""ToSR's warp loss: what the siamese pair adds to its pixel losses (section 3.2.2)."""
 
 from __future__ import annotations
 
-from torch import Tensor
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Literal
 
-from pipeline.config import Compute, FeatureNetwork, PixelLoss, SRTraining
-from pipeline.flow.warp import Outside, warp
-from pipeline.superres.batches import Batch
-from pipeline.superres.losses.pixel import Distance, pixel_loss
+from pydantic import Field
+
+from pipeline.config.section import NonNegativeFloat
+from pipeline.config.superres import Loss, SRTraining
+from pipeline.superres.losses.pixel import Distance, Pixel, pixel_loss
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from pipeline.config import Config
+    from pipeline.superres.batches import Batch
+    from pipeline.superres.objective import Setting
+
+Outside = Literal["zeros", "border"]
+
+
+class Warp(Loss):
+    """ToSR's temporal terms a*d(SR_t, W(SR_t+1)) + b*d(HR_t, W(SR_t+1)) (section 3.2.2)."""
+
+    pairs = True
+    turned = False  # as the authors
+
+    sr: NonNegativeFloat = Field(1.0, description="a: warped SR_t+1 against SR_t")
+    hr: NonNegativeFloat = Field(1.0, description="b: warped SR_t+1 against HR_t")
+    outside: Outside = Field(
+        "zeros", description="the warp outside of the frame: 0 (authors' code) or its nearest pixel"
+    )
+
+    def problems(self, key: str, training: SRTraining, config: Config) -> Iterator[str]:
+        """A recipe that has nothing else."""
+        if list(training.terms.values()) == [self]:
+            recipe = key.rpartition(".")[0]
+            yield f"{recipe}: nothing to minimise but warp errors; give another loss too, such as pixel"
+
+    def build(self, setting: Setting) -> Pixel:
+        """The penalty: that of the recipe's pixel loss, or Huber's where there is none.
+
+        The authors' code uses Huber in all four terms.
+        """
+        pixel = (loss for loss in setting.training.terms.values() if isinstance(loss, Pixel))
+        return next(pixel, Pixel(loss="pixel", kind="huber"))
+
+    def compute(self, sr: Tensor, batch: Batch, built: Pixel) -> Tensor:
+        """The loss of a pair (B, 2, 3, 4s, 4s)."""
+        return warp_loss(
+            *[sr[:, 0], sr[:, 1], batch.hr[:, 0], batch.flow],
+            *[self.sr, self.hr, built.kind, built.delta],
+            outside=self.outside,
+        )
 
 
 def warp_loss(
@@ -36,24 +82,7 @@ def warp_loss(
 
     Source: the paper, section 3.2.2; docs/facts.md, section 4 (authors' code: Huber 0.01, weights 1, zeros).
     """
+    from pipeline.flow.warp import warp
+
     warped = warp(sr_t1, flow, outside)
     return a * pixel_loss(warped, sr_t, kind, delta) + b * pixel_loss(warped, hr_t, kind, delta)
-
-
-class Term:
-    """The recipe's warp terms, with the pixel term's penalty, or Huber's where there is none.
-
-    The authors' code uses Huber in all four terms.
-    """
-
-    def __init__(self, training: SRTraining, feature_network: FeatureNetwork, compute: Compute) -> None:
-        self.settings = training.losses.warp
-        self.penalty = training.losses.pixel or PixelLoss(kind="huber")
-
-    def __call__(self, sr: Tensor, batch: Batch) -> Tensor:
-        """The weighted loss of a pair ``sr`` (B, 2, 3, 4s, 4s)."""
-        return warp_loss(
-            *[sr[:, 0], sr[:, 1], batch.hr[:, 0], batch.flow],
-            *[self.settings.sr, self.settings.hr, self.penalty.kind, self.penalty.delta],
-            outside=self.settings.outside,
-        )

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from pipeline.config import SCALE
-from pipeline.superres.networks.base import ImageNetwork
+from pipeline.superres.network import ImageNetwork
 from pipeline.video.resize import bicubic_matrix
 
 
@@ -44,6 +44,3 @@ class Bicubic(ImageNetwork):
         2**-32: the bytes of frames do not depend on the order in which a processor adds.
         """
         return enlarge(lr.double()).to(torch.promote_types(lr.dtype, torch.float32))
-
-
-NETWORK = Bicubic

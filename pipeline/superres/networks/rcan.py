@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from pipeline.superres.networks.base import ImageNetwork, in_float32
+from pipeline.superres.network import ImageNetwork, in_float32
 
 DIV2K_MEAN = (0.4488, 0.4371, 0.4040)
 
@@ -141,6 +141,3 @@ class RCAN(ImageNetwork):
         x = x + self.body(x)
         x = in_float32(self.tail[1], self.tail[0](x))
         return in_float32(self.add_mean, x) / self.rgb_range
-
-
-NETWORK = RCAN

@@ -6,7 +6,7 @@ followed by a convolution, two convolutions. No normalisation.
 
 Details settled:
 - Layout and names of the current release (BasicSR): `conv_first`, `body.N.rdbM.convK`, `conv_body`,
-  `conv_up1`, `conv_up2`, `conv_hr`, `conv_last`; the two older ones are converted by `weights.py`.
+  `conv_up1`, `conv_up2`, `conv_hr`, `conv_last`; `weights/layouts/esrgan.py` converts the two older ones.
 - Leaky ReLU with slope 0.2 after each convolution but the fifth of a dense block, `conv_body`,
   `conv_first` and `conv_last`; both residual scales are 0.2; zero padding.
 - Dense blocks start from He's initialisation times 0.1, as in the release. 16,697,987 parameters.
@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from pipeline.superres.networks.base import ImageNetwork, in_float32
+from pipeline.superres.network import ImageNetwork, in_float32
 
 SLOPE = 0.2
 RESIDUAL_SCALE = 0.2
@@ -85,6 +85,3 @@ class RRDBNet(ImageNetwork):
         for conv in (self.conv_up1, self.conv_up2):
             x = F.leaky_relu_(conv(F.interpolate(x, scale_factor=2, mode="nearest")), SLOPE)
         return in_float32(self.conv_last, F.leaky_relu_(self.conv_hr(x), SLOPE))
-
-
-NETWORK = RRDBNet

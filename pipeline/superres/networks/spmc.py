@@ -31,17 +31,15 @@ before: `losses: {pixel: null, motion: {weight: 1.0}}`, then `frozen: [motion.]`
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pipeline.config import SCALE
 from pipeline.flow.warp import warp
-from pipeline.superres.networks.base import check_video, in_float32
+from pipeline.superres.luma import LUMA_TO_RGB, luma
+from pipeline.superres.network import VideoNetwork, in_float32
 from pipeline.superres.networks.bicubic import enlarge
-from pipeline.superres.networks.luma import LUMA_TO_RGB, luma
 
 
 def splat(image: Tensor, flow: Tensor, scale: int = SCALE) -> Tensor:
@@ -174,7 +172,7 @@ class DetailFusion(nn.Module):
         return in_float32(self.decoder4, x)
 
 
-class SPMC(nn.Module):
+class SPMC(VideoNetwork):
     """Detail-revealing video SR on luma.
 
     Args:
@@ -184,7 +182,8 @@ class SPMC(nn.Module):
     """
 
     frames = 3
-    temporal_padding: Literal["zero", "replicate"] = "replicate"
+    temporal_padding = "replicate"
+    estimates_motion = True
 
     def __init__(self, features: int = 32, motion_features: int = 24, gain: float = 32.0) -> None:
         super().__init__()
@@ -198,17 +197,9 @@ class SPMC(nn.Module):
         before, after = self.motion(neighbours, y[:, 1].repeat(2, 1, 1, 1)).split(b)
         return torch.stack((before, before.new_zeros(b, 2, h, w), after), 1)
 
-    def forward(self, lr: Tensor) -> Tensor:
-        """Super-resolve the centre of LR frames (B, 3, 3, h, w) to (B, 3, 4h, 4w), RGB in [0, 1].
-
-        Raises:
-            ValueError: another shape.
-        """
-        check_video(lr, self.frames)
+    def super_resolve(self, lr: Tensor) -> Tensor:
+        """Super-resolve the centre of LR frames (B, 3, 3, h, w) to (B, 3, 4h, 4w)."""
         y = luma(lr)  # (B, 3, 1, h, w)
         moved = splat(y.flatten(0, 1), self.flows(y).flatten(0, 1))
         residual = self.fusion(moved.unflatten(0, y.shape[:2]))
         return enlarge(lr[:, 1]) + LUMA_TO_RGB * residual
-
-
-NETWORK = SPMC

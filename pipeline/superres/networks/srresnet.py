@@ -23,7 +23,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from pipeline.superres.networks.base import ImageNetwork, in_float32
+from pipeline.superres.network import ImageNetwork, in_float32
 
 
 class ResidualBlock(nn.Module):
@@ -96,6 +96,3 @@ class SRResNet(ImageNetwork):
         tail = self.get_submodule(f"block{self.blocks + 3}")
         x = in_float32(tail[2], tail[1](tail[0](first + x)))
         return (torch.tanh(x) + 1) / 2 if self.output == "tanh" else x
-
-
-NETWORK = SRResNet

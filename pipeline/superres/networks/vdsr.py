@@ -21,9 +21,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from pipeline.superres.networks.base import ImageNetwork, in_float32
+from pipeline.superres.luma import LUMA_TO_RGB, luma
+from pipeline.superres.network import ImageNetwork, in_float32
 from pipeline.superres.networks.bicubic import enlarge
-from pipeline.superres.networks.luma import LUMA_TO_RGB, luma
 
 
 class ConvReLU(nn.Module):
@@ -67,6 +67,3 @@ class VDSR(ImageNetwork):
         """Super-resolve (B, 3, h, w) to (B, 3, 4h, 4w)."""
         base = enlarge(lr)
         return base + LUMA_TO_RGB * self.residual(luma(base))
-
-
-NETWORK = VDSR

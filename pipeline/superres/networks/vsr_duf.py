@@ -34,7 +34,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pipeline.config import SCALE
-from pipeline.superres.networks.base import check_video, in_float32
+from pipeline.superres.network import VideoNetwork, in_float32
 
 TAPS = 5
 SUBPIXELS = SCALE * SCALE
@@ -146,7 +146,7 @@ class DynamicFilter(nn.Module):
         return out.reshape(b, 3 * SUBPIXELS, h, w)
 
 
-class VSRDUF(nn.Module):
+class VSRDUF(VideoNetwork):
     """Video SR by dynamic upsampling filters.
 
     Args:
@@ -162,7 +162,7 @@ class VSRDUF(nn.Module):
     """
 
     frames = 7
-    temporal_padding: Literal["zero", "replicate"] = "zero"
+    temporal_padding = "zero"
     start_args = ("learned_expansion",)
 
     def __init__(
@@ -226,17 +226,9 @@ class VSRDUF(nn.Module):
         filters = torch.softmax(logits.view(b, TAPS * TAPS, SUBPIXELS, h, w), dim=1)
         return filters, residual[:, :, 0]
 
-    def forward(self, lr: Tensor) -> Tensor:
-        """Super-resolve the centre of LR frames (B, 7, 3, h, w) to (B, 3, 4h, 4w), RGB in [0, 1].
-
-        Raises:
-            ValueError: another shape.
-        """
-        check_video(lr, self.frames)
+    def super_resolve(self, lr: Tensor) -> Tensor:
+        """Super-resolve the centre of LR frames (B, 7, 3, h, w) to (B, 3, 4h, 4w)."""
         filters, residual = self.filters_and_residual(lr)
         with torch.autocast(lr.device.type, enabled=False):
             out = self.dynamic_filter(lr[:, self.frames // 2], filters) + residual
         return F.pixel_shuffle(out, SCALE)
-
-
-NETWORK = VSRDUF

@@ -17,10 +17,12 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from pipeline.superres.discriminator import Discriminator
+
 SLOPE = 0.2
 
 
-class SRGANDiscriminator(nn.Module):
+class SRGANDiscriminator(Discriminator):
     """SRGAN's discriminator.
 
     Args:
@@ -51,18 +53,6 @@ class SRGANDiscriminator(nn.Module):
             nn.Linear(inputs * size * size, hidden), nn.LeakyReLU(SLOPE, inplace=True), nn.Linear(hidden, 1)
         )
 
-    def forward(self, patches: Tensor) -> Tensor:
-        """Logits (B, 1) of RGB patches (B, 3, size, size) in [0, 1].
-
-        Raises:
-            ValueError: patches of another size.
-        """
-        if patches.shape[1:] != (3, self.size, self.size):
-            raise ValueError(
-                f"expected patches (B, 3, {self.size}, {self.size}), got {tuple(patches.shape)}; "
-                "set the discriminator's size to the side of the patches"
-            )
+    def logits(self, patches: Tensor) -> Tensor:
+        """Logits (B, 1) of patches (B, 3, size, size)."""
         return self.classifier(self.features(patches).flatten(1))
-
-
-NETWORK = SRGANDiscriminator

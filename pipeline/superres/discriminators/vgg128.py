@@ -16,11 +16,13 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from pipeline.superres.discriminator import Discriminator
+
 SLOPE = 0.2
 STEPS = 5
 
 
-class VGG128(nn.Module):
+class VGG128(Discriminator):
     """ESRGAN's discriminator.
 
     Args:
@@ -46,17 +48,8 @@ class VGG128(nn.Module):
         self.linear1 = nn.Linear(inputs * size * size, 100)
         self.linear2 = nn.Linear(100, 1)
 
-    def forward(self, patches: Tensor) -> Tensor:
-        """Logits (B, 1) of RGB patches (B, 3, size, size) in [0, 1].
-
-        Raises:
-            ValueError: patches of another size.
-        """
-        if patches.shape[1:] != (3, self.size, self.size):
-            raise ValueError(
-                f"expected patches (B, 3, {self.size}, {self.size}), got {tuple(patches.shape)}; "
-                "set the discriminator's size to the side of the patches"
-            )
+    def logits(self, patches: Tensor) -> Tensor:
+        """Logits (B, 1) of patches (B, 3, size, size)."""
         x = patches
         for step in range(STEPS):
             for part in (0, 1):
@@ -65,6 +58,3 @@ class VGG128(nn.Module):
                     x = self.get_submodule(f"bn{step}_{part}")(x)
                 x = F.leaky_relu_(x, SLOPE)
         return self.linear2(F.leaky_relu_(self.linear1(x.flatten(1)), SLOPE))
-
-
-NETWORK = VGG128

@@ -1,0 +1,85 @@
+"""What discriminators have in common, and one in training."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from pipeline.config.compute import Compute
+from pipeline.superres.discriminators import load_discriminator
+from pipeline.superres.layout import image_layout
+from pipeline.torch_settings import autocast
+
+if TYPE_CHECKING:
+    from pipeline.superres.losses.adversarial import Adversarial
+    from pipeline.superres.objective import Setting
+
+
+class Discriminator(nn.Module):
+    """Base of all discriminators; a file of ``discriminators/`` holds one. Extending classes have ``logits``.
+
+    Attributes:
+        size: side in pixels of the patches that it sees; the constructor sets it.
+    """
+
+    HOME: ClassVar = "pipeline.superres.discriminators"
+
+    size: int
+
+    def forward(self, patches: Tensor) -> Tensor:
+        """Logits (B, 1) of RGB patches (B, 3, size, size) in [0, 1].
+
+        Raises:
+            ValueError: patches of another size.
+        """
+        if patches.shape[1:] != (3, self.size, self.size):
+            raise ValueError(
+                f"expected patches (B, 3, {self.size}, {self.size}), got {tuple(patches.shape)}; "
+                "set the discriminator's size to the side of the patches"
+            )
+        return self.logits(patches)
+
+    def logits(self, patches: Tensor) -> Tensor:
+        """Logits (B, 1) of patches (B, 3, size, size)."""
+        raise NotImplementedError(f"{type(self).__name__} must define logits")
+
+
+class _Pair(nn.Module):
+    """Logits of HR and of SR in one call: what several devices average is what one call used."""
+
+    def __init__(self, discriminator: Discriminator, compute: Compute) -> None:
+        super().__init__()
+        self.discriminator, self.compute = discriminator, compute
+
+    def forward(self, hr: Tensor, sr: Tensor) -> tuple[Tensor, Tensor]:
+        with autocast(self.compute):
+            return self.discriminator(hr).float(), self.discriminator(sr).float()
+
+
+class Critic:
+    """A discriminator in training, by the recipe's schedule and Adam's betas, at a learning rate of its own.
+
+    Attributes:
+        discriminator: the network.
+        pair: logits of HR and of SR, for the discriminator's own step.
+    """
+
+    def __init__(self, loss: Adversarial, setting: Setting) -> None:
+        training, self.fabric, self.compute = setting.training, setting.fabric, setting.compute
+        discriminator = load_discriminator(loss.discriminator, loss.args)
+        self.discriminator = image_layout(discriminator.to(self.compute.device))
+        parameters = self.discriminator.parameters()
+        self.optimiser = torch.optim.Adam(parameters, loss.lr, tuple(training.betas), fused=True)
+        self.schedule = torch.optim.lr_scheduler.MultiStepLR(
+            self.optimiser, training.milestones, training.gamma
+        )
+        self.pair = self.fabric.setup_module(_Pair(self.discriminator, self.compute), move_to_device=False)
+
+    def step(self, loss: Tensor) -> None:
+        """One step of the discriminator down its loss."""
+        self.optimiser.zero_grad(set_to_none=True)
+        self.fabric.backward(loss)
+        self.optimiser.step()
+        self.schedule.step()

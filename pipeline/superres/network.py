@@ -1,0 +1,119 @@
+"""What SR networks have in common: the contract of those in ``networks/``, and of anyone's own."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any, ClassVar, Literal, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from pipeline.errors import PipelineError
+from pipeline.plugins import find
+
+T = TypeVar("T", bound=nn.Module)
+
+
+class NetworkError(PipelineError, ValueError):
+    """A network that cannot be built or does not suit a loss; the message says what to change."""
+
+
+class ArgumentsError(NetworkError):
+    """Arguments that a network's constructor does not take."""
+
+
+class SRNetwork(nn.Module):
+    """Base of all SR networks; a file of ``networks/`` holds one that extends one of the two bases below.
+
+    A constructor takes plain arguments, which are ``args`` of the configuration, and draws the weights.
+
+    Attributes:
+        frames: LR frames that it sees, an odd number; it super-resolves the middle one.
+        temporal_padding: what stands for frames beyond a clip's ends: zeros, or the end frame.
+        start_args: names of arguments that add parameters, which the constructor starts; a training with
+            them may start from a model without them (``init``).
+        estimates_motion: whether it has ``flows``, for the loss ``motion``.
+    """
+
+    HOME: ClassVar = "pipeline.superres.networks"
+
+    frames: int
+    temporal_padding: Literal["zero", "replicate"] = "replicate"
+    start_args: tuple[str, ...] = ()
+    estimates_motion: bool = False
+
+    def super_resolve(self, lr: Tensor) -> Tensor:
+        """Super-resolve frames, RGB in [0, 1], to (B, 3, 4h, 4w), RGB that need not be clipped."""
+        raise NotImplementedError(f"{type(self).__name__} must define super_resolve")
+
+    def flows(self, y: Tensor) -> Tensor:
+        """Flows (B, frames, 2, h, w) of LR luma (B, frames, 1, h, w) to its centre, in LR pixels, u first."""
+        raise NotImplementedError(f"{type(self).__name__} estimates no motion")
+
+
+class ImageNetwork(SRNetwork):
+    """Base of networks that see one frame: ``super_resolve`` is given (B, 3, h, w)."""
+
+    frames = 1
+
+    def forward(self, lr: Tensor) -> Tensor:
+        """Super-resolve LR frames (B, 3, h, w) or (B, 1, 3, h, w) to (B, 3, 4h, 4w), RGB in [0, 1].
+
+        Raises:
+            ValueError: another shape.
+        """
+        if lr.ndim == 5 and lr.shape[1] == 1:
+            lr = lr[:, 0]
+        if lr.ndim != 4 or lr.shape[1] != 3:
+            raise ValueError(f"expected frames (B, 3, h, w) or (B, 1, 3, h, w), got {tuple(lr.shape)}")
+        return self.super_resolve(lr)
+
+
+class VideoNetwork(SRNetwork):
+    """Base of networks that see several frames: ``super_resolve`` is given (B, frames, 3, h, w)."""
+
+    def forward(self, lr: Tensor) -> Tensor:
+        """Super-resolve the centre of LR frames (B, frames, 3, h, w) to (B, 3, 4h, 4w), RGB in [0, 1].
+
+        Raises:
+            ValueError: another shape.
+        """
+        if lr.ndim != 5 or lr.shape[1] != self.frames or lr.shape[2] != 3:
+            raise ValueError(f"expected frames (B, {self.frames}, 3, h, w), got {tuple(lr.shape)}")
+        return self.super_resolve(lr)
+
+
+def construct(base: type[T], name: str, args: dict[str, Any]) -> T:
+    """Build the network of a kind that a name stands for (``pipeline.plugins.find``).
+
+    Args:
+        base: base class of its kind.
+        name: a file in the folder of the kind, or ``package.module:Class``.
+        args: arguments of its constructor.
+
+    Returns:
+        The network in training mode, with freshly drawn weights.
+
+    Raises:
+        PluginError: there is no such class.
+        ArgumentsError: the constructor does not take the arguments.
+    """
+    cls = find(base, name)
+    signature = inspect.signature(cls)
+    try:
+        signature.bind(**args)
+    except TypeError as error:
+        raise ArgumentsError(
+            f"network {name!r}: args {args} do not fit, {error}; the constructor is {cls.__name__}{signature}"
+        ) from None
+    return cls(**args)
+
+
+def in_float32(layer: nn.Module, features: Tensor) -> Tensor:
+    """Apply a layer in float32 where autocast runs the others in bfloat16.
+
+    For layers that end in pixel values, flow or filter weights: bfloat16's 8 bits are less than a
+    grey level.
+    """
+    with torch.autocast(features.device.type, enabled=False):
+        return layer(features.float() if features.dtype in (torch.bfloat16, torch.float16) else features)

@@ -1,0 +1,34 @@
+"""Requests for trainings and frames of single models, as rules hand them on."""
+
+from __future__ import annotations
+
+from pipeline.config import Compute, FeatureNetwork, SRModel
+from pipeline.superres.request import ShowProgress, SuperResolve, TrainSR
+
+FEATURES = FeatureNetwork(network="random_features")
+
+
+def training(
+    model: SRModel, name: str = "m", seed: int = 0, compute: Compute | None = None
+) -> tuple[TrainSR, ShowProgress]:
+    """What the training of a model is asked; losses that compare features compare the demo's."""
+    compared = any(loss.features for loss in model.training.terms.values())
+    request = TrainSR.of(
+        model,
+        name=name,
+        training=model.training.recipe,
+        feature_network=FEATURES if compared else None,
+        compute=compute or Compute(),
+        seed=seed,
+    )
+    return TrainSR.read(request.text()), ShowProgress.of(model.training)
+
+
+def frames(
+    model: SRModel, batch_pixels: int = 10**6, compute: Compute | None = None, split: str = "test", shard=1
+) -> SuperResolve:
+    """What the frames of a shard are asked."""
+    request = SuperResolve.of(
+        *[model, compute or Compute()], split=split, shard=shard, batch_pixels=batch_pixels
+    )
+    return SuperResolve.read(request.text())
