@@ -10,6 +10,7 @@ import importlib
 import inspect
 import json
 import pkgutil
+from collections.abc import Iterator
 from typing import Any, NamedTuple, TypeVar
 
 from pydantic import BaseModel, SerializeAsAny, ValidationInfo, WrapValidator
@@ -24,6 +25,11 @@ class Kind(NamedTuple):
 
     base: type
     key: str
+
+    def sections(self) -> Iterator[tuple[str, type]]:
+        """The classes of our own, with what stands after the field's key where each is used."""
+        for name in names(self.base):
+            yield f" ({self.key}: {name})", find(self.base, name)
 
 
 class PluginError(PipelineError, ValueError):
@@ -95,7 +101,8 @@ def _only_class(module: Any, base: type) -> Any:
     own = [
         value
         for value in vars(module).values()
-        if inspect.isclass(value) and issubclass(value, base) and value.__module__ == module.__name__
+        # Not isinstance: it would load modules that a file only loads when it uses them.
+        if issubclass(type(value), type) and issubclass(value, base) and value.__module__ == module.__name__
     ]
     if len(own) > 1:
         listed = ", ".join(cls.__name__ for cls in own)

@@ -171,10 +171,10 @@ def test_code_that_a_job_reaches_by_name(raw):
     assert "pipeline.superres.losses.warp" in code.train_sr("tosr")
     assert "pipeline.superres.losses.warp" not in code.train_sr("vdsr")
     assert "pipeline.superres.networks.vgg128" in code.train_sr("sosr")
-    assert "pipeline.recognition.networks.st_resnet" in code.train_recognizer(
+    assert "pipeline.recognition.joint_networks.st_resnet" in code.train_recognizer(
         "ucf_demo", "st_resnet", "joint"
     )
-    assert "pipeline.recognition.networks.st_resnet" not in code.score("ucf_demo", "tsn", "sosr")
+    assert "pipeline.recognition.joint_networks.st_resnet" not in code.score("ucf_demo", "tsn", "sosr")
     assert code.train_recognizer("hmdb_demo", "tsn-mixed100", "spatial")[0] == "pipeline.recognition.mixtures"
     # What reads published weights counts only where there are some.
     assert "pipeline.weights.published" not in code.super_resolve("vdsr")

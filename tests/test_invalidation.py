@@ -205,7 +205,7 @@ CODE = {
     "pipeline/recognition/plan.py": PLAN,
     "pipeline/recognition/training.py": recognizers(*STREAMS),
     "pipeline/recognition/networks/bn_inception.py": recognizers("tsn"),
-    "pipeline/recognition/networks/st_resnet.py": recognizers("st_resnet", streams=("joint",)),
+    "pipeline/recognition/joint_networks/st_resnet.py": recognizers("st_resnet", streams=("joint",)),
     "pipeline/recognition/mixtures.py": mixed("spatial", "temporal"),
     "pipeline/recognition/scoring.py": scores(*ROWS, *ABLATED, "hr", "sosr_tosr")
     | mixed_scores("hr", "bicubic", "sosr"),

@@ -12,26 +12,15 @@ from typing import Annotated
 
 from pydantic import Field
 
-from pipeline.config.compute import Compute
+from pipeline.config.compute import Compute, Inference
 from pipeline.config.data import Dataset, Demo, Shards, TrainingVideos
 from pipeline.config.flow import TVL1, Flow, FlowNet2
 from pipeline.config.patches import Patches
 from pipeline.config.quality import Quality
-from pipeline.config.recognition import (
-    TSN,
-    AppearanceTraining,
-    DatasetTraining,
-    JointStage1,
-    JointStage2,
-    JointTraining,
-    Recognition,
-    Recognizer,
-    RecognizerBase,
-    StreamTraining,
-    STResNet,
-)
+from pipeline.config.recognition import Protocol, Recognition, Recognizer
 from pipeline.config.report import Method, Report
 from pipeline.config.section import SCALE, Name, Section
+from pipeline.config.stream_training import DatasetTraining, StreamTraining
 from pipeline.config.superres import (
     AdversarialLoss,
     FeatureLoss,
@@ -49,10 +38,8 @@ from pipeline.config.tables import Columns, Table, Tables
 
 __all__ = [
     "SCALE",
-    "TSN",
     "TVL1",
     "AdversarialLoss",
-    "AppearanceTraining",
     "Columns",
     "Compute",
     "Config",
@@ -63,23 +50,20 @@ __all__ = [
     "FeatureNetwork",
     "Flow",
     "FlowNet2",
-    "JointStage1",
-    "JointStage2",
-    "JointTraining",
+    "Inference",
     "Losses",
     "Method",
     "MotionLoss",
     "Patches",
     "PixelLoss",
+    "Protocol",
     "Quality",
     "Recognition",
     "Recognizer",
-    "RecognizerBase",
     "Report",
     "SRModel",
     "SRProgress",
     "SRTraining",
-    "STResNet",
     "Section",
     "Shards",
     "StreamTraining",

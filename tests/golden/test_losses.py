@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from pipeline import config
 from pipeline.flow.warp import warp
-from pipeline.recognition.networks.backbone import Backbone, Unit
-from pipeline.recognition.networks.st_resnet import STResNet
+from pipeline.recognition.backbone import Backbone, Unit
+from pipeline.recognition.joint_networks.st_resnet import STResNet
 from pipeline.recognition.training import loss_and_scores
 from pipeline.superres.batches import Batch
 from pipeline.superres.losses import load_terms

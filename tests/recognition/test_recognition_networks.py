@@ -5,10 +5,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from pipeline.recognition.backbone import cross_modality
+from pipeline.recognition.joint_networks.st_resnet import STResNet, TemporalPointwise
 from pipeline.recognition.networks import NetworkError, load_backbone
-from pipeline.recognition.networks.backbone import cross_modality
 from pipeline.recognition.networks.efficientnet_lite0 import SameConv2d
-from pipeline.recognition.networks.st_resnet import STResNet, TemporalPointwise
 
 pytestmark = pytest.mark.numeric
 
