@@ -9,12 +9,13 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+import tabulating
 import yaml
 from workflow import Project
 
-from pipeline.config import TSN, Method
-from pipeline.report import mixtures
+from pipeline.config import Method
 from pipeline.report.rows import Names, markdown_table, write_markdown
+from pipeline.report.tables import mixtures
 
 SIGNS = [
     *["{word}", "{}", "{{x}}", "{input.scores}", "{wildcards.method!r:>9}", "}{", "%s", "\\u007b \\n"],
@@ -131,8 +132,10 @@ def test_a_caption_of_several_lines_is_one_sentence(tmp_path):
 
 
 def test_names_are_one_line():
-    names = Names({"a": Method(label=TEXT, model="a")}, {"d": {"label": TEXT}}, {"r": TSN(label=TEXT)})
-    assert names.column("d", "r", "spatial") == f"{SHOWN} {SHOWN} spatial"
+    recognizer = tabulating.TSN.model_copy(update={"label": TEXT})
+    names = Names(tabulating.table_4({"a": Method(label=TEXT, model="a")}, recognizer))
+    assert names.column("set", "tsn", "spatial") == f"Set {SHOWN} spatial"
+    assert names.methods == {"a": SHOWN}
 
 
 @pytest.mark.parametrize("text", ["$HOME and $PATH", "$\\frac{", "a_$x^$"])

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from pipeline.config.section import Name, Pair, PositiveInt, Section, Stream
+from pipeline.config.report import Column, ColumnPart
+from pipeline.config.section import Name, Pair, PositiveInt, Section
 from pipeline.config.stream_training import DatasetTraining
 from pipeline.errors import PipelineError
 from pipeline.plugins import named
@@ -41,23 +42,6 @@ class StartKeys(Section):
         description="ImageNet weights that training starts from: a path, or PACKAGE:FILE for a file of an "
         "installed package (`package:folder/file.pth`)",
     )
-
-
-class ColumnPart(Section):
-    """One of the scores that a column adds up."""
-
-    stream: str = Field(description="stream, a name in the scores")
-    weight: float = Field(description="factor of its scores before softmax")
-    row: Stream | None = Field(
-        description="which row of a pairing has scored it; null: the pairing is scored itself"
-    )
-
-
-class Column(Section):
-    """A column of the tables: the weighted sum of some streams' scores before softmax."""
-
-    name: str = Field(description="name in tables")
-    parts: list[ColumnPart] = Field(min_length=1, description="what is added up, in order")
 
 
 class Protocol(StartKeys, InputKeys, BackboneKeys):

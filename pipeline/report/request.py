@@ -6,8 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from pipeline.config.recognition import Column
-from pipeline.config.report import Method
+from pipeline.config.report import Column, Method
 from pipeline.config.section import Section
 from pipeline.config.tables import Table
 from pipeline.plugins import named

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import lazy_loader
 
-from pipeline.config.recognition import ColumnPart
+from pipeline.config.report import ColumnPart
 from pipeline.files import atomic_path
 from pipeline.report.accuracy import fuse
 from pipeline.report.request import Columns

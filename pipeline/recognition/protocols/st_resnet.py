@@ -8,7 +8,8 @@ import lazy_loader
 import numpy as np
 from pydantic import Field, model_validator
 
-from pipeline.config.recognition import Column, Protocol
+from pipeline.config.recognition import Protocol
+from pipeline.config.report import Column
 from pipeline.config.section import Pair, PositiveInt, Section
 from pipeline.config.stream_training import DatasetTraining, StreamTraining
 from pipeline.recognition import sampling

@@ -7,7 +7,8 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from pipeline.config.recognition import Column, InputKeys, Protocol
+from pipeline.config.recognition import InputKeys, Protocol
+from pipeline.config.report import Column
 from pipeline.config.section import NonNegativeFloat, PositiveInt, Section
 from pipeline.config.stream_training import DatasetTraining, StreamTraining
 from pipeline.recognition import sampling
