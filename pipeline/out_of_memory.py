@@ -6,6 +6,7 @@ command (Snakefile): such a process leaves an empty log.
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import signal
@@ -13,13 +14,14 @@ import subprocess
 import sys
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
-# Keys that bound the memory of a stage; what stands in braces is an argument of its command.
+# Keys that bound the memory of a stage; in braces: arguments of its command, or values of its request.
 BOUNDS = {
     "train-sr": "superres.models.{name}.training.batch_size or its crop",
     "super-resolve": "superres.batch_pixels",
-    "train-recognizer": "micro_batch of the {stream} stream of the recogniser",
-    "train-mixed-recognizer": "micro_batch of the {stream} stream of the recogniser",
+    "train-recognizer": "micro_batch of the {request[part][stream]} stream of the recogniser",
+    "train-mixed-recognizer": "micro_batch of the {request[part][stream]} stream of the recogniser",
 }
 # Others (Ctrl-C, scancel, time-out) are somebody's will.
 SIGNALS = {
@@ -40,7 +42,8 @@ def ran_out(error: Exception) -> bool:
 def advice(arguments: list[str]) -> str:
     """What a job had asked for and what to lower; ``arguments``: [stage, "--argument", "value", ...]."""
     stage, *rest = arguments
-    values = {name[2:]: value for name, value in pairwise(rest) if name.startswith("--")}
+    values: dict[str, Any] = {name[2:]: value for name, value in pairwise(rest) if name.startswith("--")}
+    values["request"] = json.loads(values.get("request", "{}"))
     bound = BOUNDS.get(stage, "").format_map(values)
     lower = f"Lower {bound}, or " if bound else "Its memory does not grow with the data: "
     asked = f"It had asked for {os.environ.get('OMP_NUM_THREADS', '1')} thread(s) and"

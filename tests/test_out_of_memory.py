@@ -14,7 +14,10 @@ from workflow import Project
 from pipeline import cli, config
 from pipeline.out_of_memory import BOUNDS, advice, ran_out, report
 
-COMMAND = "trap 'x' EXIT; python -m pipeline {stage} --name vdsr --stream spatial --out 'a b.pt' 2> '{log}'"
+COMMAND = (
+    "trap 'x' EXIT; python -m pipeline {stage} --name vdsr "
+    """--request '{{"part": {{"stream": "spatial"}}}}' --out 'a b.pt' 2> '{log}'"""
+)
 
 
 def fills_memory_by_numpy() -> None:

@@ -64,6 +64,17 @@ class Protocol(StartKeys, InputKeys, BackboneKeys):
         description="published or imported streams, by stream: a path, or one for each data set",
     )
 
+    @classmethod
+    def __pydantic_init_subclass__(cls, **options: Any) -> None:
+        super().__pydantic_init_subclass__(**options)
+        for stream, parts in cls.streams.items():
+            read = {name for part in parts for name in part.model_fields} - {"stream", "training"}
+            if missing := sorted((read | {stream}) - cls.model_fields.keys()):
+                keys = ", ".join(missing)
+                raise StreamError(
+                    f"{cls.__name__} has no {keys}, which its stream {stream} reads; add the keys"
+                )
+
     @model_validator(mode="after")
     def _check_weights(self) -> Self:
         for stream in self.weights:

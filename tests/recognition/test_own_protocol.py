@@ -1,4 +1,4 @@
-"""A protocol of one's own: docs/protocols.md's file, in a folder of its own, as an entry of the configuration."""
+"""A protocol of one's own: the file that docs/protocols.md shows, and an entry of the configuration."""
 
 import json
 import re
@@ -167,6 +167,14 @@ def test_it_is_planned_trained_scored_and_tabulated(raw, toy, tmp_path):
 def test_mistakes_are_told_before_the_first_job(raw, entry, message):
     raw["recognition"]["recognizers"]["mine"] |= entry
     with pytest.raises(ConfigError, match=message):
+        load_config(raw, data_must_exist=False)
+
+
+def test_a_key_that_a_stream_reads_and_the_protocol_lacks_is_told(raw, code, tmp_path):
+    (tmp_path / "one_stream.py").write_text(code.replace("OneStream(Count, Protocol)", "OneStream(Protocol)"))
+    with pytest.raises(
+        ConfigError, match=r"mine: .*OneStream has no count_of_frames, which its stream rgb reads"
+    ):
         load_config(raw, data_must_exist=False)
 
 
