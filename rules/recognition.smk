@@ -60,9 +60,7 @@ rule train_mixed_recognizer:
         frames=lambda w: FILES.all_frames(w.dataset, "hr", "train"),
         flow=lambda w: FILES.recognizer_flow(w.dataset, w.recognizer, "hr"),
         low_frames=lambda w: FILES.all_frames(w.dataset, ROWS.baseline, "train"),
-        low_flow=lambda w: FILES.recognizer_flow(
-            w.dataset, w.recognizer, ROWS.baseline
-        ),
+        low_flow=lambda w: FILES.recognizer_flow(w.dataset, w.recognizer, ROWS.baseline),
         init=lambda w: inputs(FILES.start_weights(w.dataset, w.recognizer, w.stream)),
     output:
         f"{OUT}/recognition/{{dataset}}/{{recognizer}}/{{stream}}.pt",

@@ -46,7 +46,7 @@ def raw(root: Path, code, tmp_path, monkeypatch) -> dict:
     raw["recognition"] = {"frame_size": [40, 32], "recognizers": {"mine": mine}}
     raw["methods"] = {name: raw["methods"][name] for name in ROWS}
     raw["report"] = {"pictured": ["hr"]}
-    raw |= {"output": "out", "tables": {}, "datasets": {"toy": raw["datasets"]["ucf_demo"]}}
+    raw |= {"output": "out", "tables": {}, "quality": {}, "datasets": {"toy": raw["datasets"]["ucf_demo"]}}
     raw["demo"] = None
     raw["datasets"]["toy"] |= {"root": str(tmp_path), "splits": str(tmp_path)}
     yield raw
