@@ -1,6 +1,7 @@
 """A protocol of one's own: the file that docs/protocols.md shows, and an entry of the configuration."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -91,7 +92,7 @@ def test_its_code_counts(raw):
     assert "one_stream:OneStream" in code.score("toy", "mine", "hr")
 
 
-def test_planning_with_it_loads_no_torch(raw, tmp_path):
+def test_planning_with_it_loads_no_torch(raw, root, tmp_path):
     command = (
         "import json, sys\n"
         "from pipeline.config_file import load_config\n"
@@ -100,8 +101,10 @@ def test_planning_with_it_loads_no_torch(raw, tmp_path):
         "requests.train_recognizer('toy', 'mine', 'rgb').text(), requests.plan_frames('toy').text()\n"
         "sys.exit('torch._C' in sys.modules)"
     )
-    path = {"PYTHONPATH": f"{Path.cwd()}:{tmp_path}"}
-    subprocess.run([sys.executable, "-c", command], input=json.dumps(raw), env=path, text=True, check=True)
+    environment = os.environ | {"PYTHONPATH": f"{root}:{tmp_path}"}
+    subprocess.run(
+        [sys.executable, "-c", command], input=json.dumps(raw), env=environment, text=True, check=True
+    )
 
 
 def test_it_is_inspected_and_estimated(raw):
