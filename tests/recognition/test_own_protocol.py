@@ -49,7 +49,7 @@ def raw(root: Path, code, tmp_path, monkeypatch) -> dict:
     raw["report"] = {"pictured": ["hr"]}
     raw |= {"output": "out", "tables": {}, "quality": {}, "datasets": {"toy": raw["datasets"]["ucf_demo"]}}
     raw["demo"] = None
-    raw["datasets"]["toy"] |= {"root": str(tmp_path), "splits": str(tmp_path)}
+    raw["datasets"]["toy"] |= {"root": "videos", "splits": "lists"}
     yield raw
     sys.modules.pop("one_stream", None)
 
