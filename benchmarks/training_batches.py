@@ -10,7 +10,6 @@ training on a GPU has ``compute.threads`` of them.
 from __future__ import annotations
 
 import argparse
-import itertools
 import sys
 import tempfile
 import time
@@ -74,16 +73,14 @@ def main() -> None:
                     writer.add(clip.id, textures(number, *shape))
         print(f"{'input':<22}{'here':>12}{f'{workers} processes':>16}{'ratio':>8}")
         with ClipReader(clips, [stores[0]], [stores[1]], size) as reader:
-            for spec, stream in itertools.product(
-                config.recognition.recognizers.values(), ("spatial", "temporal", "joint")
-            ):
-                if stream == "joint" and spec.protocol == "tsn":
-                    continue
-                stage = spec.joint.stage1 if stream == "joint" else None
-                batches = Batches(spec, stream, clips, reader, BATCH, 0, (stream,), stage)
-                here, ahead = speed(batches, 0), speed(batches, workers)
-                name = f"{spec.label} {stream}"
-                print(f"{name:<22}{here:>8.1f} / s{ahead:>12.1f} / s{ahead / here:>8.2f}", flush=True)
+            for spec in config.recognition.recognizers.values():
+                for stream in spec.streams:
+                    part = spec.trained(stream, next(iter(config.datasets)))
+                    stage = part.stages[0].model_copy(update={"batch_size": BATCH, "micro_batch": None})
+                    batches = Batches(part, stage, clips, reader, 0, (stream,))
+                    here, ahead = speed(batches, 0), speed(batches, workers)
+                    name = f"{spec.label} {stream}"
+                    print(f"{name:<22}{here:>8.1f} / s{ahead:>12.1f} / s{ahead / here:>8.2f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from pipeline.config import SCALE, Config, SRTraining, STResNet
+from pipeline.config import SCALE, Config, SRTraining
 from pipeline.config.tables import table_problems
 from pipeline.config_messages import error_line
 from pipeline.config_paths import resolve_paths
@@ -104,26 +104,22 @@ def _cross_checks(config: Config) -> Iterator[str]:
     yield from table_problems(config)
     for name, recognizer in config.recognition.recognizers.items():
         key = f"recognition.recognizers.{name}"
-        if problem := _network_problem("recognition", recognizer.network):
+        if problem := _backbone_problem(recognizer.network):
             yield f"{key}.network: {problem}"
         if problem := _initial_weights_problem(recognizer.initial_weights):
             yield f"{key}.initial_weights: {problem}"
-        streams = ["spatial", "temporal"] + ["joint"] * isinstance(recognizer, STResNet)
-        for stream in streams:
-            training = getattr(recognizer, stream)
+        for stream in recognizer.streams:
+            training = recognizer.training_of(stream)
             if training is None and not all(recognizer.weights_for(stream, d) for d in config.datasets):
                 yield f"{key}.{stream}: give either this training or {key}.weights.{stream}"
             given = recognizer.weights.get(stream)
             for dataset in given if isinstance(given, dict) else ():
                 if dataset not in config.datasets:
                     yield f"{key}.weights.{stream}: {dataset!r} is no data set of this config"
-            parts = {stream: training}
-            if stream == "joint" and training:
-                parts = {f"joint.stage{n}": stage for n, stage in enumerate(training.stages, 1)}
-            for part, section in parts.items():
-                for dataset in section.per_dataset if section else ():
+            for part, section in training.sections(f"{key}.{stream}").items() if training else ():
+                for dataset in section.per_dataset:
                     if dataset not in config.datasets:
-                        yield f"{key}.{part}.per_dataset: {dataset!r} is no data set of this config"
+                        yield f"{part}.per_dataset: {dataset!r} is no data set of this config"
         if min(config.recognition.frame_size) < recognizer.crop:
             yield (
                 f"{key}.crop: {recognizer.crop} does not fit into "
@@ -175,14 +171,11 @@ def _device_checks(config: Config) -> Iterator[str]:
     }
     micro: dict[str, int] = {}
     for name, recognizer in config.recognition.recognizers.items():
-        joint = getattr(recognizer, "joint", None)
-        stages = joint.stages if joint else []
-        parts = {"spatial": recognizer.spatial, "temporal": recognizer.temporal}
-        parts |= {f"joint.stage{number}": stage for number, stage in enumerate(stages, 1)}
-        for part, section in parts.items():
-            if section is None:
-                continue
-            key = f"recognition.recognizers.{name}.{part}"
+        parts = {}
+        for stream in recognizer.streams:
+            if training := recognizer.training_of(stream):
+                parts |= training.sections(f"recognition.recognizers.{name}.{stream}")
+        for key, section in parts.items():
             sections = {key: section}
             for dataset in section.per_dataset:
                 sections[f"{key}.per_dataset.{dataset}"] = section.for_dataset(dataset)
@@ -218,15 +211,15 @@ def _sr_network_problem(network: str) -> str | None:
     return f"{missing}; give package.module:Class or one of {', '.join(network_names())}"
 
 
-def _network_problem(stage: str, network: str) -> str | None:
-    folder = Path(__file__).parent / stage / "networks"
-    known = sorted(p.stem for p in folder.glob("*.py") if "\nNETWORK = " in p.read_text("utf-8"))
+def _backbone_problem(network: str) -> str | None:
+    folder = Path(__file__).parent / "recognition" / "networks"
+    known = sorted(path.stem for path in folder.glob("[!_]*.py"))
     module, _, class_name = network.partition(":")
     # Ours are looked for as files: find_spec imports the packages around a module, and those import torch.
     if network in known or (class_name and _is_module(module)):
         return None
     if not class_name:
-        module = f"pipeline.{stage}.networks.{network}"
+        module = f"pipeline.recognition.networks.{network}"
         if (folder / f"{network}.py").is_file():
             return f"{network!r} is no network; give package.module:Class or one of {', '.join(known)}"
     return f"no module {module}; give package.module:Class or one of {', '.join(known)}"

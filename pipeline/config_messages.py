@@ -8,9 +8,6 @@ from typing import Any
 def error_line(error: Any) -> str:
     """One line for one of pydantic's errors: key, what is wrong, what was found, a hint."""
     parts = [str(part) for part in error["loc"]]
-    if parts[:2] == ["recognition", "recognizers"]:
-        # The protocol stands behind the recogniser's name, but it is no key of the file.
-        del parts[3:4]
     key = ".".join(parts) or "config"
     found = error["input"]
     if error["type"] == "extra_forbidden":

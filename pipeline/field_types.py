@@ -10,8 +10,6 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from pipeline.plugins import Kind, find, names
-
 
 def sections_in(annotation: Any) -> Iterator[tuple[str, type[BaseModel]]]:
     """Sections inside a field's type, with what stands after its key."""
@@ -19,19 +17,16 @@ def sections_in(annotation: Any) -> Iterator[tuple[str, type[BaseModel]]]:
         yield "", annotation
         return
     if typing.get_origin(annotation) is typing.Annotated:
-        kinds = [found for found in annotation.__metadata__ if isinstance(found, Kind)]
+        kinds = [found for found in annotation.__metadata__ if hasattr(found, "sections")]
         for kind in kinds:
-            for name in names(kind.base):
-                yield f" ({kind.key}: {name})", find(kind.base, name)
+            yield from kind.sections()
         if kinds:
             return
     arguments = [a for a in typing.get_args(annotation) if a is not type(None)]
     under = ".NAME" if typing.get_origin(annotation) is dict else ""
     for argument in arguments:
         for sub, model in sections_in(argument):
-            several = sum(1 for a in arguments for _ in sections_in(a)) > 1
-            protocol = model.model_fields.get("protocol")
-            yield under + (f" (protocol: {protocol.default})" if several and protocol else "") + sub, model
+            yield under + sub, model
 
 
 def type_name(annotation: Any) -> str:

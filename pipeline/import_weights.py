@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 from torch import nn
 
 from pipeline.flow.flownet2 import NETWORKS as FLOW_NETWORKS
+from pipeline.plugins import names
+from pipeline.recognition.backbone import Backbone
 from pipeline.recognition.networks import load_backbone, load_joint
-from pipeline.recognition.networks.backbone import Backbone
 from pipeline.superres.features import VGG19
 from pipeline.superres.networks import load_network, network_names
 from pipeline.weights import WeightsError
@@ -95,8 +96,7 @@ def _is_backbone(network: str) -> bool:
     if class_name:
         found = getattr(importlib.import_module(module_name), class_name, None)
         return isinstance(found, type) and issubclass(found, Backbone)
-    folder = Path(__file__).parent / "recognition" / "networks"
-    return network not in network_names() and (folder / f"{network}.py").is_file()
+    return network not in network_names() and network in names(Backbone)
 
 
 def _recognizer(name: str, args: dict[str, Any], source: Source, part: str | None, joint: bool) -> Target:

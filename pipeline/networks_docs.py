@@ -115,7 +115,7 @@ ROWS = (
         functools.partial(_joint, 101),
         ST_RESNET,
         "",
-        "recognition/networks/st_resnet.py",
+        "recognition/joint_networks/st_resnet.py",
     ),
     _backbone(
         "efficientnet_lite0", "EfficientNet-Lite0 (small runs)", "Tan and Le, ICML 2019", "4.7 M", 1000

@@ -19,8 +19,8 @@ from pathlib import Path
 BOUNDS = {
     "train-sr": "superres.models.{name}.training.batch_size or its crop",
     "super-resolve": "superres.batch_pixels",
-    "train-recognizer": "micro_batch of the {stream} stream of the recogniser",
-    "train-mixed-recognizer": "micro_batch of the {stream} stream of the recogniser",
+    "train-recognizer": "micro_batch of the {part[stream]} stream of the recogniser",
+    "train-mixed-recognizer": "micro_batch of the {part[stream]} stream of the recogniser",
 }
 # Others (Ctrl-C, scancel, time-out) are somebody's will.
 SIGNALS = {

@@ -10,6 +10,7 @@ import importlib
 import inspect
 import json
 import pkgutil
+from collections.abc import Iterator
 from typing import Any, NamedTuple, TypeVar
 
 from pydantic import BaseModel, SerializeAsAny, ValidationInfo, WrapValidator
@@ -24,6 +25,11 @@ class Kind(NamedTuple):
 
     base: type
     key: str
+
+    def sections(self) -> Iterator[tuple[str, type]]:
+        """The classes of our own, with what stands after the field's key where each is used."""
+        for name in names(self.base):
+            yield f" ({self.key}: {name})", find(self.base, name)
 
 
 class PluginError(PipelineError, ValueError):

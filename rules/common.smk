@@ -71,57 +71,6 @@ MODELS = CONFIG.superres.models
 METHODS = CONFIG.methods
 RECOGNIZERS = CONFIG.recognition.recognizers
 
-# Keys of a recogniser that its training, its scoring and the plan of frames read.
-TRAINING_KEYS = {
-    "tsn": [
-        "protocol",
-        "network",
-        "args",
-        "crop",
-        "initial_weights",
-        "flow_stack",
-        "train_snippets",
-    ],
-    "st_resnet": [
-        "protocol",
-        "network",
-        "args",
-        "crop",
-        "initial_weights",
-        "flow_stack",
-    ],
-}
-# Keys that the training of one stream reads besides.
-STREAM_KEYS = {
-    ("tsn", "spatial"): ["first_frame"],
-    ("st_resnet", "joint"): ["temporal_pool"],
-}
-SCORING_KEYS = {
-    "tsn": [
-        "protocol",
-        "network",
-        "args",
-        "crop",
-        "flow_stack",
-        "first_frame",
-        "test_snippets",
-        "test_crops",
-    ],
-    "st_resnet": [
-        "protocol",
-        "network",
-        "args",
-        "crop",
-        "flow_stack",
-        "temporal_pool",
-        "test_frames",
-    ],
-}
-PLAN_KEYS = {
-    "tsn": ["protocol", "flow_stack", "first_frame", "test_snippets"],
-    "st_resnet": ["protocol", "flow_stack", "test_frames"],
-}
-
 
 def one_of(names):
     """Wildcard constraint: one of the names. Snakemake takes an empty one for none at all."""
@@ -136,7 +85,7 @@ wildcard_constraints:
     pair=one_of(ROWS.pairs),
     table=one_of(ROWS.tables),
     recognizer=one_of([*RECOGNIZERS, *ROWS.mixtures]),
-    stream="spatial|temporal|joint",
+    stream=one_of(dict.fromkeys(s for r in RECOGNIZERS.values() for s in r.streams)),
     split="train|test",
     shard=r"\d+",
     engine="tvl1|flownet2",
@@ -184,14 +133,6 @@ def content_of(files):
     return json.dumps(
         [CONTENTS.hash(Path(f)) for f in given if os.path.exists(f) or not PLANNING]
     )
-
-
-def recognizer_spec(recognizer, stream, dataset):
-    """What the training of one stream on one data set reads."""
-    spec = ROWS.recognizer(recognizer)
-    training = getattr(spec, stream).for_dataset(dataset).model_dump(mode="json")
-    keys = TRAINING_KEYS[spec.protocol] + STREAM_KEYS.get((spec.protocol, stream), [])
-    return as_json(spec, *keys, **{stream: training})
 
 
 def inventory(name):

@@ -11,24 +11,18 @@ rule plan_frames:
     conda:
         ENVIRONMENT
     params:
-        recognizers=as_text(
-            {
-                n: json.loads(as_json(r, *PLAN_KEYS[r.protocol]))
-                for n, r in RECOGNIZERS.items()
-            },
-            sort_keys=True,
-        ),
-        code=fingerprint("pipeline.recognition.plan"),
+        request=asks(EXPERIMENT.requests.plan_frames),
+        code=fingerprint(*CODE.plan_frames()),
     shell:
-        "python -m pipeline plan-frames --manifest {input.manifest:q}"
-        " --recognizers {params.recognizers:q} --out {output:q} 2> {log:q}"
+        "python -m pipeline plan-frames --request {params.request:q} --manifest {input.manifest:q}"
+        " --out {output:q} 2> {log:q}"
 
 
 rule train_recognizer:
     input:
         manifest=f"{OUT}/data/{{dataset}}/manifest.csv",
         frames=lambda w: FILES.all_frames(w.dataset, "hr", "train"),
-        flow=lambda w: FILES.all_flow(w.dataset, "hr", "train"),
+        flow=lambda w: FILES.recognizer_flow(w.dataset, w.recognizer, "hr"),
         init=lambda w: inputs(FILES.start_weights(w.dataset, w.recognizer, w.stream)),
     output:
         f"{OUT}/recognition/{{dataset}}/{{recognizer}}/{{stream}}.pt",
@@ -45,14 +39,7 @@ rule train_recognizer:
         gpu=TRAINING_GPUS,
         gpu_turn=GPUS,
     params:
-        spec=lambda w: recognizer_spec(w.recognizer, w.stream, w.dataset),
-        stream="{stream}",
-        dataset="{dataset}",
-        layout=lambda w: CONFIG.datasets[w.dataset].layout,
-        split=lambda w: CONFIG.datasets[w.dataset].split,
-        size=json.dumps(CONFIG.recognition.frame_size),
-        compute=as_json(CONFIG.compute),
-        seed=CONFIG.seed,
+        request=asks(EXPERIMENT.requests.train_recognizer),
         content=lambda w: content_of(
             FILES.start_weights(w.dataset, w.recognizer, w.stream)
             + FILES.initial_weights(w.recognizer)
@@ -61,20 +48,19 @@ rule train_recognizer:
             *CODE.train_recognizer(w.dataset, w.recognizer, w.stream)
         ),
     shell:
-        "python -m pipeline train-recognizer --spec {params.spec:q} --stream {params.stream}"
-        " --dataset {params.dataset} --layout {params.layout} --split {params.split}"
+        "python -m pipeline train-recognizer --request {params.request:q}"
         " --manifest {input.manifest:q} --frames {input.frames:q}"
-        " --flow {input.flow:q} --init {input.init:q} --frame-size {params.size:q} --compute {params.compute:q}"
-        " --seed {params.seed} --code {params.code} --out {output:q} 2> {log:q}"
+        " --flow {input.flow:q} --init {input.init:q}"
+        " --code {params.code} --out {output:q} 2> {log:q}"
 
 
 rule train_mixed_recognizer:
     input:
         manifest=f"{OUT}/data/{{dataset}}/manifest.csv",
         frames=lambda w: FILES.all_frames(w.dataset, "hr", "train"),
-        flow=lambda w: FILES.all_flow(w.dataset, "hr", "train"),
+        flow=lambda w: FILES.recognizer_flow(w.dataset, w.recognizer, "hr"),
         low_frames=lambda w: FILES.all_frames(w.dataset, ROWS.baseline, "train"),
-        low_flow=lambda w: FILES.all_flow(w.dataset, ROWS.baseline, "train"),
+        low_flow=lambda w: FILES.recognizer_flow(w.dataset, w.recognizer, ROWS.baseline),
         init=lambda w: inputs(FILES.start_weights(w.dataset, w.recognizer, w.stream)),
     output:
         f"{OUT}/recognition/{{dataset}}/{{recognizer}}/{{stream}}.pt",
@@ -90,26 +76,17 @@ rule train_mixed_recognizer:
         gpu=TRAINING_GPUS,
         gpu_turn=GPUS,
     params:
-        spec=lambda w: recognizer_spec(w.recognizer, w.stream, w.dataset),
-        stream="{stream}",
-        ratio=lambda w: ROWS.mixtures[w.recognizer].ratio,
-        dataset="{dataset}",
-        layout=lambda w: CONFIG.datasets[w.dataset].layout,
-        split=lambda w: CONFIG.datasets[w.dataset].split,
-        size=json.dumps(CONFIG.recognition.frame_size),
-        compute=as_json(CONFIG.compute),
-        seed=CONFIG.seed,
+        request=asks(EXPERIMENT.requests.train_mixed_recognizer),
         content=lambda w: content_of(FILES.initial_weights(w.recognizer)),
         code=lambda w: fingerprint(
             *CODE.train_recognizer(w.dataset, w.recognizer, w.stream)
         ),
     shell:
-        "python -m pipeline train-mixed-recognizer --spec {params.spec:q} --stream {params.stream}"
-        " --ratio {params.ratio} --dataset {params.dataset} --layout {params.layout} --split {params.split}"
+        "python -m pipeline train-mixed-recognizer --request {params.request:q}"
         " --manifest {input.manifest:q}"
         " --frames {input.frames:q} --flow {input.flow:q} --low-frames {input.low_frames:q}"
-        " --low-flow {input.low_flow:q} --init {input.init:q} --frame-size {params.size:q}"
-        " --compute {params.compute:q} --seed {params.seed} --code {params.code} --out {output:q} 2> {log:q}"
+        " --low-flow {input.low_flow:q} --init {input.init:q}"
+        " --code {params.code} --out {output:q} 2> {log:q}"
 
 
 rule score_clips:
@@ -133,31 +110,18 @@ rule score_clips:
         gpu=GPUS,
         gpu_turn=GPUS,
     params:
-        spec=lambda w: as_json(
-            ROWS.recognizer(w.recognizer),
-            *SCORING_KEYS[ROWS.recognizer(w.recognizer).protocol],
-        ),
-        method="{method}",
-        shard="{shard}",
-        streams=lambda w: json.dumps(ROWS.scored_streams(w.recognizer, w.method)),
-        layout=lambda w: CONFIG.datasets[w.dataset].layout,
-        split=lambda w: CONFIG.datasets[w.dataset].split,
-        size=json.dumps(CONFIG.recognition.frame_size),
-        compute=INFERENCE,
+        request=asks(EXPERIMENT.requests.score_clips),
         content=lambda w: content_of(
             FILES.scoring_weights(w.dataset, w.recognizer, w.method)
         ),
         code=lambda w: fingerprint(*CODE.score(w.dataset, w.recognizer, w.method)),
     shell:
-        "python -m pipeline score-clips --spec {params.spec:q} --streams {params.streams:q}"
-        " --weights {input.weights:q} --dataset {wildcards.dataset} --recognizer {wildcards.recognizer}"
-        " --method {params.method} --layout {params.layout} --split {params.split}"
-        " --manifest {input.manifest:q} --shard {params.shard}"
-        " --frames {input.frames:q} --flow {input.flow:q} --frame-size {params.size:q}"
-        " --compute {params.compute:q} --out {output:q} 2> {log:q}"
+        "python -m pipeline score-clips --request {params.request:q} --weights {input.weights:q}"
+        " --manifest {input.manifest:q} --frames {input.frames:q} --flow {input.flow:q}"
+        " --out {output:q} 2> {log:q}"
 
 
-# Rows that no method shows: a joint network's pairs, all shards in one job.
+# Rows that no method shows: pairs, by networks that see both streams; all shards in one job.
 use rule score_clips as score_pair with:
     input:
         manifest=f"{OUT}/data/{{dataset}}/manifest.csv",
@@ -175,9 +139,7 @@ use rule score_clips as score_pair with:
     benchmark:
         f"{OUT}/benchmarks/score_pair/{{dataset}}-{{recognizer}}-{{pair}}.tsv"
     params:
-        method="{pair}",
-        shard="",
-        streams=lambda w: json.dumps(ROWS.scored_streams(w.recognizer, w.pair)),
+        request=asks(EXPERIMENT.requests.score_pair),
         content=lambda w: content_of(
             FILES.scoring_weights(w.dataset, w.recognizer, w.pair)
         ),

@@ -7,11 +7,16 @@ from typing import Any
 
 from pipeline.config import Method, Report
 from pipeline.config.tables import Table
+from pipeline.recognition.protocols import st_resnet, tsn
 from pipeline.report.request import Aggregate, DatasetEntry, RecognizerEntry, RowEntry, Tabulate
 from pipeline.report.tabulate import tabulate
 
-TSN = RecognizerEntry(name="tsn", label="TSN", protocol="tsn", fusion=[1.0, 1.5])
-ST_RESNET = RecognizerEntry(name="st", label="ST-ResNet", protocol="st_resnet", fusion=None)
+_COLUMNS = {
+    "tsn": tsn.TSN(protocol="tsn").columns(),
+    "st_resnet": st_resnet.STResNet(protocol="st_resnet").columns(),
+}
+TSN = RecognizerEntry(name="tsn", label="TSN", protocol="tsn", columns=_COLUMNS["tsn"])
+ST_RESNET = RecognizerEntry(name="st", label="ST-ResNet", protocol="st_resnet", columns=_COLUMNS["st_resnet"])
 
 
 def columns(methods: dict[str, Method], recognizers: tuple[RecognizerEntry, ...], published: str | None):

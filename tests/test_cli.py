@@ -77,7 +77,7 @@ def test_a_wrong_value_names_argument_and_key(capsys, tmp_path):
 def test_a_stages_own_error_is_one_readable_line(capsys, tmp_path):
     status = main(
         [
-            *["plan-frames", "--manifest", str(tmp_path / "none.csv"), "--recognizers", "{}"],
+            *["plan-frames", "--manifest", str(tmp_path / "none.csv"), "--request", '{"streams": []}'],
             *["--out", str(tmp_path / "plan.json")],
         ]
     )

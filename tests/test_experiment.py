@@ -170,16 +170,64 @@ def test_videos_of_the_demo_of_an_archive_and_of_a_folder(raw):
     assert files.archives(["ucf_demo", "hmdb_demo", "training_videos"]) == ["clips.zip"]
 
 
+BUILT = {"protocol", "stream", "network", "args"}
+TRAINED = BUILT | {"crop", "initial_weights", "training"}
+
+
+@pytest.mark.parametrize(
+    ("recognizer", "stream", "planned", "scored", "trained"),
+    [
+        (
+            *("tsn", "spatial", {"first_frame", "test_snippets"}),
+            *({"crop", "test_crops"}, {"first_frame", "train_snippets"}),
+        ),
+        (
+            *("tsn", "temporal", {"flow_stack", "test_snippets"}),
+            *({"crop", "test_crops"}, {"flow_stack", "train_snippets"}),
+        ),
+        ("st_resnet", "spatial", {"flow_stack", "test_frames"}, set(), set()),
+        ("st_resnet", "temporal", {"flow_stack", "test_frames"}, set(), {"flow_stack"}),
+        (
+            *("st_resnet", "joint", {"flow_stack", "test_frames"}),
+            *({"temporal_pool"}, {"flow_stack", "temporal_pool"}),
+        ),
+    ],
+)
+def test_requests_hold_what_their_stage_reads_of_a_stream(raw, recognizer, stream, planned, scored, trained):
+    """Another value of a key reruns the jobs whose request holds it, and no others."""
+    requests = experiment(raw).requests
+    plan, scoring = requests.plan_frames("ucf_demo"), requests.score_clips("ucf_demo", recognizer, "hr", "0")
+    training = requests.train_recognizer("ucf_demo", recognizer, stream)
+    [part] = [part for part in plan.streams if (part.protocol, part.stream) == (recognizer, stream)]
+    assert part.model_dump().keys() == {"protocol", "stream"} | planned
+    [part] = [part for part in scoring.streams if part.stream == stream]
+    assert part.model_dump().keys() == BUILT | planned | scored
+    assert training.part.model_dump().keys() == TRAINED | trained
+    assert "per_dataset" not in training.text()
+    for request in (plan, scoring, training):
+        assert type(request).read(request.text()) == request
+
+
+def test_scoring_reads_one_device(raw):
+    raw["compute"] = {"devices": 2, "threads": 3}
+    scoring = experiment(raw).requests.score_pair("ucf_demo", "st_resnet", "tosr+sosr")
+    assert scoring.compute.model_dump().keys() == {"device", "threads", "precision"}
+    assert (scoring.shard, [part.stream for part in scoring.streams]) == (None, ["joint"])
+
+
 def test_code_that_a_job_reaches_by_name(raw):
     code = experiment(raw).code
     assert "pipeline.superres.losses.warp" in code.train_sr("tosr")
     assert "pipeline.superres.losses.warp" not in code.train_sr("vdsr")
     assert "pipeline.superres.discriminators.vgg128" in code.train_sr("sosr")
-    assert "pipeline.recognition.networks.st_resnet" in code.train_recognizer(
+    assert "pipeline.recognition.joint_networks.st_resnet" in code.train_recognizer(
         "ucf_demo", "st_resnet", "joint"
     )
-    assert "pipeline.recognition.networks.st_resnet" not in code.score("ucf_demo", "tsn", "sosr")
+    assert "pipeline.recognition.joint_networks.st_resnet" not in code.score("ucf_demo", "tsn", "sosr")
     assert code.train_recognizer("hmdb_demo", "tsn-mixed100", "spatial")[0] == "pipeline.recognition.mixtures"
+    assert "pipeline.recognition.protocols.tsn" in code.score("ucf_demo", "tsn", "sosr")
+    assert "pipeline.recognition.protocols.st_resnet" not in code.score("ucf_demo", "tsn", "sosr")
+    assert {module.rpartition(".")[2] for module in code.plan_frames()} == {"plan", "tsn", "st_resnet"}
     # What reads published weights counts only where there are some.
     assert "pipeline.weights.published" not in code.super_resolve("vdsr")
     raw["superres"]["models"]["vdsr"] = {"network": "vdsr", "weights": "vdsr.pth"}

@@ -204,7 +204,8 @@ def test_a_stage_ends_with_status_1_and_a_line_in_its_log(root, disk, tmp_path):
 def test_without_room_for_the_log_the_line_is_on_the_terminal(root, disk):
     (disk / "log").touch()
     fill(disk / "filler")
-    arguments = ["plan-frames", "--manifest", "none.csv", "--recognizers", "{}", "--out", f"{disk}/plan.json"]
+    request = ["--request", '{"streams": []}']
+    arguments = ["plan-frames", "--manifest", "none.csv", *request, "--out", f"{disk}/plan.json"]
     done = run(root, disk / "log", *arguments)
     assert done.returncode == 1
     assert done.stdout.startswith("plan-frames: FileNotFoundError")

@@ -208,9 +208,11 @@ CODE = {
     "pipeline/superres/networks/rcan.py": trainings("rcan"),
     "pipeline/superres/inference.py": inference(*ROWS, *ABLATED) | LOW,
     "pipeline/recognition/plan.py": PLAN,
+    "pipeline/recognition/protocols/tsn.py": PLAN | recognizers("tsn"),
+    "pipeline/recognition/protocols/st_resnet.py": PLAN | recognizers("st_resnet"),
     "pipeline/recognition/training.py": recognizers(*STREAMS),
     "pipeline/recognition/networks/bn_inception.py": recognizers("tsn"),
-    "pipeline/recognition/networks/st_resnet.py": recognizers("st_resnet", streams=("joint",)),
+    "pipeline/recognition/joint_networks/st_resnet.py": recognizers("st_resnet", streams=("joint",)),
     "pipeline/recognition/mixtures.py": mixed("spatial", "temporal"),
     "pipeline/recognition/scoring.py": scores(*ROWS, *ABLATED, "hr", "sosr_tosr")
     | mixed_scores("hr", "bicubic", "sosr"),
@@ -299,6 +301,7 @@ CONFIG = {
         scores(*ROWS, *ABLATED, "hr", recognizers=("tsn",)) | mixed_scores("hr", "bicubic", "sosr"),
     ),
     "recognition.recognizers.tsn.first_frame": (1, PLAN | recognizers("tsn", streams=("spatial",))),
+    "recognition.recognizers.tsn.train_snippets": (2, recognizers("tsn")),
     "recognition.recognizers.st_resnet.spatial.same_place": (
         True,
         recognizers("st_resnet", streams=("spatial",)),
@@ -415,9 +418,9 @@ def test_words_rerun_nothing(finished):
     edits = {
         "pipeline/video/store.py": ("is added twice", "was added twice"),
         "pipeline/files.py": ('"""Files and', '"""Results and'),
-        "pipeline/config/recognition.py": ("optimiser steps", "steps of the optimiser"),
-        "pipeline/recognition/scoring.py": ("desc=stream", 'desc=f"the {stream} stream"'),
-        "rules/recognition.smk": ("--stream {params.stream}", " --stream  {params.stream}"),
+        "pipeline/config/stream_training.py": ("optimiser steps", "steps of the optimiser"),
+        "pipeline/recognition/scoring.py": ("desc=stream.stream", 'desc=f"the {stream.stream} stream"'),
+        "rules/recognition.smk": ("--init {input.init:q}", " --init  {input.init:q}"),
         "rules/data.smk": ("--out {output.manifest:q}", "--out  {output.manifest:q} "),
     }
     before = {project.folder / name: (project.folder / name).read_text() for name in edits}

@@ -15,8 +15,8 @@ from pipeline import cli, config
 from pipeline.out_of_memory import BOUNDS, advice, ran_out, report
 
 COMMAND = (
-    "trap 'x' EXIT; python -m pipeline {stage} --request '{{\"name\": \"vdsr\"}}' --stream spatial"
-    " --out 'a b.pt' 2> '{log}'"
+    "trap 'x' EXIT; python -m pipeline {stage} "
+    """--request '{{"name": "vdsr", "part": {{"stream": "spatial"}}}}' --out 'a b.pt' 2> '{log}'"""
 )
 
 

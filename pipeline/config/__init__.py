@@ -17,21 +17,10 @@ from pipeline.config.data import Dataset, Demo, Shards, TrainingVideos
 from pipeline.config.flow import TVL1, Flow, FlowNet2
 from pipeline.config.patches import Patches
 from pipeline.config.quality import Quality
-from pipeline.config.recognition import (
-    TSN,
-    AppearanceTraining,
-    DatasetTraining,
-    JointStage1,
-    JointStage2,
-    JointTraining,
-    Recognition,
-    Recognizer,
-    RecognizerBase,
-    StreamTraining,
-    STResNet,
-)
+from pipeline.config.recognition import Protocol, Recognition, Recognizer
 from pipeline.config.report import Method, Report
 from pipeline.config.section import SCALE, Name, Section
+from pipeline.config.stream_training import DatasetTraining, StreamTraining
 from pipeline.config.superres import (
     Architecture,
     FeatureNetwork,
@@ -47,9 +36,7 @@ from pipeline.plugins import named
 
 __all__ = [
     "SCALE",
-    "TSN",
     "TVL1",
-    "AppearanceTraining",
     "Architecture",
     "Columns",
     "Compute",
@@ -61,22 +48,18 @@ __all__ = [
     "Flow",
     "FlowNet2",
     "Inference",
-    "JointStage1",
-    "JointStage2",
-    "JointTraining",
     "Loss",
     "Method",
     "Patches",
+    "Protocol",
     "Quality",
     "Recognition",
     "Recognizer",
-    "RecognizerBase",
     "Report",
     "SRModel",
     "SRProgress",
     "SRRecipe",
     "SRTraining",
-    "STResNet",
     "Section",
     "Shards",
     "StreamTraining",

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from pipeline.config.section import Name, PositiveInt, Section
+from pipeline.config.section import Name, PositiveInt, Section, Stream
 
 
 class Method(Section):
@@ -22,6 +22,23 @@ class Method(Section):
         if (self.model is None) == (self.spatial is None or self.temporal is None):
             raise ValueError("give either model, or both spatial and temporal")
         return self
+
+
+class ColumnPart(Section):
+    """One of the scores that a column adds up."""
+
+    stream: str = Field(description="stream, a name in the scores")
+    weight: float = Field(description="factor of its scores before softmax")
+    row: Stream | None = Field(
+        description="which row of a pairing has scored it; null: the pairing is scored itself"
+    )
+
+
+class Column(Section):
+    """A column of the tables: the weighted sum of some streams' scores before softmax."""
+
+    name: str = Field(description="name in tables")
+    parts: list[ColumnPart] = Field(min_length=1, description="what is added up, in order")
 
 
 class Report(Section):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pipeline.config import Config, Dataset, Table
+from pipeline.config import Config, Dataset, Protocol, Table
 from pipeline.experiment.files import Files, Given
 from pipeline.experiment.rows import Rows
 from pipeline.plugins import module_of
@@ -42,29 +42,35 @@ class Code:
         network = self.config.superres.models[model].module
         return ["pipeline.superres.inference", network, *_importer(self.files.model_weights(model))]
 
+    def plan_frames(self) -> list[str]:
+        """Of the plan of frames."""
+        protocols = {module_of(Protocol, spec.protocol) for spec in self.rows.recognizers.values()}
+        return ["pipeline.recognition.plan", *sorted(protocols)]
+
     def train_recognizer(self, dataset: str, recognizer: str, stream: str) -> list[str]:
         """Of the training of a stream, on HR or on a mixture."""
         weights = self.files.start_weights(dataset, recognizer, stream)
-        named = self.rows.recognizer(recognizer).initial_weights
+        spec = self.rows.recognizer(recognizer)
         stage = "mixtures" if recognizer in self.rows.mixtures else "training"
-        importer = _importer(weights) or [PUBLISHED] * bool(named)
-        return [f"pipeline.recognition.{stage}", *self._recognizer(recognizer, [stream]), *importer]
+        importer = _importer(weights) or [PUBLISHED] * bool(spec.initial_weights)
+        return [f"pipeline.recognition.{stage}", *recognizer_modules(spec, [stream]), *importer]
 
     def score(self, dataset: str, recognizer: str, method: str) -> list[str]:
         """Of the scores of a row or a pair."""
-        streams = self.rows.scored_streams(recognizer, method)
+        spec, streams = self.rows.recognizer(recognizer), self.rows.scored_streams(recognizer, method)
         weights = self.files.scoring_weights(dataset, recognizer, method)
-        return ["pipeline.recognition.scoring", *self._recognizer(recognizer, streams), *_importer(weights)]
+        return ["pipeline.recognition.scoring", *recognizer_modules(spec, streams), *_importer(weights)]
 
     def tabulate(self, table: str) -> list[str]:
         """Of a table beside Table 4."""
         return ["pipeline.report.tabulate", module_of(Table, self.rows.tables[table].table)]
 
-    def _recognizer(self, recognizer: str, streams: list[str]) -> list[str]:
-        """The backbone, and what joins two of them."""
-        spec = self.rows.recognizer(recognizer)
-        joint = [_network("recognition", spec.protocol)] if "joint" in streams else []
-        return [_network("recognition", spec.network), *joint]
+
+def recognizer_modules(spec: Protocol, streams: Iterable[str]) -> list[str]:
+    """The protocol, the backbone, and what joins backbones of some streams."""
+    names = [name for stream in streams if (name := spec.streams[stream].scored.joint)]
+    joints = [name if ":" in name else f"pipeline.recognition.joint_networks.{name}" for name in names]
+    return [module_of(Protocol, spec.protocol), _network("recognition", spec.network), *joints]
 
 
 def _network(stage: str, network: str) -> str:

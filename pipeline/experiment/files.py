@@ -46,6 +46,10 @@ class Files:
         """Flow stores of a source, all shards."""
         return [self.flow(dataset, source, split, shard) for shard in self.shards(dataset, split)]
 
+    def recognizer_flow(self, dataset: str, recognizer: str, source: str) -> list[str]:
+        """Flow stores of a source that a recogniser is trained on, all shards; none where it sees no flow."""
+        return self.all_flow(dataset, source, "train") if self.rows.sees_flow(recognizer) else []
+
     def plan(self, dataset: str, split: str) -> list[str]:
         """Plan of the frames that are read: of a test clip only some, in training any."""
         return [] if split == "train" else [f"{self.out}/recognition/{dataset}/plan.json"]
@@ -114,7 +118,8 @@ class Files:
 
     def start_weights(self, dataset: str, recognizer: str, stream: str) -> list[str]:
         """Weights of the streams that the training of a stream starts from."""
-        return self.recognizer_weights(dataset, recognizer, first_streams(stream))
+        parts = self.rows.recognizer(recognizer).streams[stream]
+        return self.recognizer_weights(dataset, recognizer, parts.trained.starts_from)
 
     def initial_weights(self, recognizer: str) -> list[str]:
         """ImageNet weights that the training of a recogniser starts from."""
@@ -126,13 +131,13 @@ class Files:
 
     def scored_frames(self, dataset: str, recognizer: str, method: str, shard: str) -> list[str]:
         """Frame store that the scored streams of a row read, if any does."""
-        if self.rows.scored_streams(recognizer, method) == ["temporal"]:
+        if not self.rows.reads(recognizer, method)[0]:
             return []
         return [self.frames(dataset, self.rows.source(method, "spatial"), "test", shard)]
 
     def scored_flow(self, dataset: str, recognizer: str, method: str, shard: str) -> list[str]:
         """Flow store that the scored streams of a row read, if any does."""
-        if self.rows.scored_streams(recognizer, method) == ["spatial"]:
+        if not self.rows.reads(recognizer, method)[1]:
             return []
         return [self.flow(dataset, self.rows.source(method, "temporal"), "test", shard)]
 
@@ -155,8 +160,8 @@ class Files:
             f"{self.out}/recognition/{dataset}/{recognizer}/pairs/{pair}.npz"
             for dataset in datasets
             for recognizer in recognizers
-            if "joint" in self.rows.streams(recognizer)
             for pair in self.rows.pairs
+            if self.rows.scored_streams(recognizer, pair)
         ]
 
     def quality(self, datasets: Iterable[str]) -> list[str]:
@@ -197,8 +202,3 @@ class Files:
     def data(self, name: str) -> Dataset | TrainingVideos:
         """Section of a data set, or of the training videos."""
         return self.config.datasets.get(name, self.config.training_videos)
-
-
-def first_streams(stream: str) -> list[str]:
-    """Streams whose weights the training of a stream starts from."""
-    return ["spatial", "temporal"] if stream == "joint" else []

@@ -6,13 +6,14 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pipeline.config import Method
-from pipeline.config.compute import Device
+from pipeline.config.compute import Device, Inference
 from pipeline.config.flow import FlowNetwork
 from pipeline.config.patches import Pairs
 from pipeline.data.request import GenerateDemo, ListClips, ListVideos, PrepareClips, PrepareVideos
 from pipeline.flow.request import ExtractFlow, ExtractTrainingFlow
 from pipeline.patches.request import CropPatches
 from pipeline.quality.request import MeasureQuality
+from pipeline.recognition.request import PlanFrames, ScoreClips, TrainMixedRecognizer, TrainRecognizer
 from pipeline.report.request import (
     Aggregate,
     DatasetEntry,
@@ -105,6 +106,45 @@ class Requests:
         spec = superres.models[model]
         return SuperResolve.of(spec, superres, compute, split=split, shard=int(shard))
 
+    def plan_frames(self, dataset: str) -> PlanFrames:
+        """What all recognisers read of test clips, of any data set."""
+        specs = self.config.recognition.recognizers.values()
+        return PlanFrames(streams=[spec.planned(stream) for spec in specs for stream in spec.streams])
+
+    def train_recognizer(self, dataset: str, recognizer: str, stream: str) -> TrainRecognizer:
+        """Training of a stream on HR."""
+        return TrainRecognizer.of(self.config, **self._training(dataset, recognizer, stream))
+
+    def train_mixed_recognizer(self, dataset: str, recognizer: str, stream: str) -> TrainMixedRecognizer:
+        """Training of a stream on a mixture."""
+        ratio = float(self.rows.mixtures[recognizer].ratio)
+        training = self._training(dataset, recognizer, stream)
+        return TrainMixedRecognizer.of(self.config, ratio=ratio, **training)
+
+    def _training(self, dataset: str, recognizer: str, stream: str) -> dict[str, Any]:
+        data, size = self.config.datasets[dataset], self.config.recognition.frame_size
+        trained = self.rows.recognizer(recognizer).trained(stream, dataset)
+        about = {"dataset": dataset, "layout": data.layout, "split": data.split}
+        return {"part": trained, "frame_size": size} | about
+
+    def score_clips(self, dataset: str, recognizer: str, method: str, shard: str) -> ScoreClips:
+        """Scores of a row's streams on a shard."""
+        return self._scores(dataset, recognizer, method, int(shard))
+
+    def score_pair(self, dataset: str, recognizer: str, pair: str) -> ScoreClips:
+        """Scores of a pair that no row shows, on all shards."""
+        return self._scores(dataset, recognizer, pair, None)
+
+    def _scores(self, dataset: str, recognizer: str, method: str, shard: int | None) -> ScoreClips:
+        config, spec = self.config, self.rows.recognizer(recognizer)
+        return ScoreClips.of(
+            config.datasets[dataset],
+            config.recognition,
+            streams=[spec.scored(stream) for stream in self.rows.scored_streams(recognizer, method)],
+            compute=part(config.compute, Inference),
+            **{"dataset": dataset, "recognizer": recognizer, "method": method, "shard": shard},
+        )
+
     def measure_quality(self, dataset: str, model: str, shard: str) -> MeasureQuality:
         """Quality of a model's frames of a shard."""
         config = self.config
@@ -148,7 +188,7 @@ class Requests:
                     name=name,
                     label=spec.label,
                     protocol=spec.protocol,
-                    fusion=getattr(spec, "fusion", None),
+                    columns=spec.columns(),
                 )
                 for name, spec in ((n, self.rows.recognizer(n)) for n in recognizers)
             ],

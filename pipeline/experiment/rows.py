@@ -82,7 +82,7 @@ class Rows:
         return self.recognizers[self.mixtures[name].recognizer if name in self.mixtures else name]
 
     def streams(self, recognizer: str) -> list[str]:
-        """Streams of a recogniser; ST-ResNet's joint network is a third."""
+        """Streams of a recogniser."""
         return list(self.recognizer(recognizer).streams)
 
     def trained_streams(self, recognizer: str, dataset: str) -> list[str]:
@@ -93,19 +93,33 @@ class Rows:
     def scored_streams(self, recognizer: str, method: str) -> list[str]:
         """Streams that are scored for a row.
 
-        A pairing's streams are scored by its two rows; only a joint network sees both of them. A mixture
+        A pairing's streams are scored by its two rows, but for those that see both frames and flow. A mixture
         scores all streams of its few rows, and a model of another table the streams of its tables.
         """
-        if method in self._other_streams:
-            return [stream for stream in TWO_STREAMS if stream in self._other_streams[method]]
         streams = self.streams(recognizer)
+        if method in self._other_streams:
+            return [stream for stream in streams if stream in self._other_streams[method]]
         row = self.methods.get(method) or self.pairs[method]
         if row.model or recognizer in self.mixtures:
             return streams
-        return [stream for stream in streams if stream == "joint"]
+        spec = self.recognizer(recognizer)
+        return [stream for stream in streams if spec.part(stream).row is None]
+
+    def reads(self, recognizer: str, method: str) -> tuple[bool, bool]:
+        """Whether the streams that are scored for a row read frames, and whether they read flow."""
+        parts = self.recognizer(recognizer).streams
+        scored = [parts[stream].scored for stream in self.scored_streams(recognizer, method)]
+        return any(part.reads_frames for part in scored), any(part.reads_flow for part in scored)
+
+    def sees_flow(self, recognizer: str) -> bool:
+        """Whether any stream of a recogniser reads flow."""
+        return any(parts.trained.reads_flow for parts in self.recognizer(recognizer).streams.values())
 
     def source(self, method: str, stream: str) -> str:
-        """Model (or "hr") that makes a row's frames for a stream; a pairing takes it from its two rows."""
+        """Model (or "hr") that makes a row's frames ("spatial") or what its flow is of ("temporal").
+
+        A pairing takes it from its two rows.
+        """
         row = self.scored.get(method) or self.pairs[method]
         source = row.model or self.methods[getattr(row, stream)].model
         assert source is not None  # the configuration's check refuses pairings of pairings
@@ -124,7 +138,9 @@ class Rows:
     @property
     def flow_sources(self) -> list[str]:
         """Models (and "hr") whose frames' flow is recognised for Table 4."""
-        return list(dict.fromkeys(self.source(row, "temporal") for row in self._recognised))
+        seeing = [name for name in self.recognizers if self.sees_flow(name)]
+        rows = [row for row in self.methods if any(self.scored_streams(r, row) for r in seeing)]
+        return list(dict.fromkeys(self.source(row, "temporal") for row in rows))
 
     @property
     def _recognised(self) -> list[str]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pipeline.config import Config, JointTraining, Recognizer, SRModel, StreamTraining
+from pipeline.config import Config, SRModel
 from pipeline.config.superres import LossNetwork
-from pipeline.experiment import TWO_STREAMS, Experiment
+from pipeline.experiment import Experiment
 from pipeline.preflight.counts import Clips, count_clips, count_videos
-from pipeline.preflight.reading import Reads, views
+from pipeline.preflight.reading import Reads
 from pipeline.preflight.throughput import GPU_TFLOPS, Measured, Operation, throughput
+from pipeline.recognition.streams import BuiltStream, TrainedStream
 
 BACKWARD = 3
 """A training step in forward passes: the gradients of inputs and of weights cost one each."""
@@ -93,7 +94,7 @@ class Estimate:
             clips = self.clips[name]
             jobs += dataset.shards.test * len(rows.flow_sources)
             fields += self.reads.count(clips.lengths["test"])[1] * len(rows.flow_sources)
-            if self._recognizers_trained(name):
+            if self._recognizers_trained(name, flow=True):
                 jobs += dataset.shards.train
                 fields += clips.frames("train") - clips.clips("train")
         bytes_of_field = width * height * 2 * self._of("store/flow")
@@ -152,27 +153,20 @@ class Estimate:
             for dataset in config.datasets:
                 for stream in rows.trained_streams(name, dataset):
                     training.jobs += 1
-                    self._add_stream(training, name, stream, getattr(spec, stream).for_dataset(dataset))
+                    self._add_stream(training, spec.trained(stream, dataset))
                 for row in config.methods:
                     if streams := rows.scored_streams(name, row):
                         scoring.jobs += config.datasets[dataset].shards.test
-                        seen = views(spec, streams, config.recognition.frame_size)
-                        for stream, count in seen.items():
-                            amount = count * self.clips[dataset].clips("test")
-                            self._add(scoring, stream_operation(spec, stream), amount)
+                        for stream in map(spec.scored, streams):
+                            views = stream.views(*config.recognition.frame_size, spec.crop)
+                            for operation in stream_operations(stream, spec.crop):
+                                self._add(scoring, operation, views * self.clips[dataset].clips("test"))
         return [training, scoring, Work("aggregate", 1)]
 
-    def _add_stream(
-        self, work: Work, name: str, stream: str, training: StreamTraining | JointTraining
-    ) -> None:
-        spec = self.rows.recognizers[name]
-        if isinstance(training, JointTraining):
-            seen = sum(stage.iterations * stage.batch_size * stage.frames for stage in training.stages)
-        else:
-            each = spec.train_snippets if spec.protocol == "tsn" else 1
-            seen = training.iterations * training.batch_size * each
-        for part in TWO_STREAMS if stream == "joint" else (stream,):
-            self._add(work, stream_operation(spec, part), seen * BACKWARD)
+    def _add_stream(self, work: Work, stream: TrainedStream) -> None:
+        seen = sum(stage.iterations * stage.batch_size * stream.count(stage) for stage in stream.stages)
+        for operation in stream_operations(stream, stream.crop):
+            self._add(work, operation, seen * BACKWARD)
 
     def _add(self, work: Work, operation: Operation, amount: float) -> None:
         """Add the time of an amount of a network's work, on the configuration's device."""
@@ -182,9 +176,10 @@ class Estimate:
         else:
             work.cpu_hours += hours
 
-    def _recognizers_trained(self, dataset: str) -> bool:
-        """Whether any recogniser learns from the clips of a data set."""
-        return any(self.rows.trained_streams(name, dataset) for name in self.rows.recognizers)
+    def _recognizers_trained(self, dataset: str, flow: bool = False) -> bool:
+        """Whether any recogniser learns from the clips of a data set, or one that sees flow."""
+        names = [name for name in self.rows.recognizers if not flow or self.rows.sees_flow(name)]
+        return any(self.rows.trained_streams(name, dataset) for name in names)
 
     def _seconds(self, operation: Operation) -> float:
         """Of one pass: as measured on this machine, else as packaged, else none."""
@@ -252,8 +247,11 @@ def loss_operation(own: LossNetwork, side: int) -> tuple[Operation, float]:
     return Operation("discriminator", name, own.name, f"{side}x{side} image", own.args), 1.0
 
 
-def stream_operation(spec: Recognizer, stream: str) -> Operation:
-    """The backbone of a recogniser's stream on one view: 3 channels, or 2 x flow_stack."""
-    args = {**spec.args, "in_channels": 3 if stream == "spatial" else 2 * spec.flow_stack}
-    name = f"recognition/{spec.network}/{stream}"
-    return Operation("recognition", name, spec.network, f"{spec.crop}x{spec.crop} view", args)
+def stream_operations(stream: BuiltStream, crop: int) -> list[Operation]:
+    """The backbones of a stream on one view of ``crop`` pixels."""
+    operations = []
+    for flow, channels in zip(stream.flows, stream.channels, strict=True):
+        name = f"recognition/{stream.network}/{'temporal' if flow else 'spatial'}"
+        args = {**stream.args, "in_channels": channels}
+        operations.append(Operation("recognition", name, stream.network, f"{crop}x{crop} view", args))
+    return operations

@@ -17,6 +17,7 @@ from pathlib import Path
 import pipeline
 from pipeline.config import Config
 from pipeline.errors import PipelineError
+from pipeline.experiment.code import recognizer_modules
 from pipeline.files import atomic_path
 from pipeline.fingerprint import PACKAGE, fingerprint
 from pipeline.flow.compiler import cache_folder
@@ -113,9 +114,7 @@ def _modules(config: Config) -> Iterator[str]:
         for loss in model.training.terms.values() if model.training else ():
             yield from loss.modules()
     for recognizer in config.recognition.recognizers.values():
-        yield _module("recognition", recognizer.network)
-        if recognizer.protocol == "st_resnet":
-            yield _module("recognition", recognizer.protocol)
+        yield from recognizer_modules(recognizer, recognizer.streams)
 
 
 def _module(stage: str, network: str) -> str:

@@ -29,6 +29,8 @@ from pipeline.preflight.counts import content
 from pipeline.preflight.losses import try_loss
 from pipeline.recognition import models as recognition
 from pipeline.recognition import networks as backbones
+from pipeline.recognition.backbone import Backbone
+from pipeline.recognition.streams import ScoredStream
 from pipeline.recognition.weights import load_initial
 from pipeline.superres.checkpoint import load_start, load_trained, without
 from pipeline.superres.discriminators import load_discriminator
@@ -152,39 +154,33 @@ class Inspection:
                 self._pass(at, own.name, own.args, network, images, [(1, 1)])
 
     def _recognizer(self, key: str, spec: Recognizer) -> None:
-        stack, crop = 2 * spec.flow_stack, spec.crop
-        streams: dict[str, list[tuple[int, ...]]] = {
-            "spatial": [(1, 3, crop, crop)],
-            "temporal": [(1, stack, crop, crop)],
-        }
-        if spec.protocol == "st_resnet":
-            streams["joint"] = [(1, 1, 3, crop, crop), (1, 1, stack, crop, crop)]
-        for stream, inputs in streams.items():
-            network = self._build(key, lambda s=stream: recognition.build_model(spec, s, 2, 0.0))
+        for stream in spec.streams:
+            scored = spec.scored(stream)
+            network = self._build(key, lambda part=scored: recognition.build_model(part, 2, 0.0))
             if network is None:
                 return
-            found = network.appearance if stream == "joint" else network
-            if problem := _backbone_problem(found):
-                self.problems.append(f"{key}.network: {spec.network} is no backbone: {problem}")
-                return
-            outputs = [(inputs[0][0], 2)] * len(inputs)
+            for backbone in recognition.backbones_of(network):
+                if problem := _backbone_problem(backbone):
+                    self.problems.append(f"{key}.network: {spec.network} is no backbone: {problem}")
+                    return
+            frames = (1,) if scored.together else ()
+            inputs = [(1, *frames, channels, spec.crop, spec.crop) for channels in scored.channels]
+            outputs = [(1, 2)] * len(inputs)
             if not self._pass(f"{key}.network", spec.network, spec.args, network, inputs, outputs):
                 return
             for dataset in self.config.datasets:
                 path = spec.weights_for(stream, dataset)
                 classes = path and class_count(self.config, dataset)
                 if path and classes:
-                    self._stream(f"{key}.weights.{stream}", dataset, path, spec, stream, classes)
-            if spec.initial_weights and stream != "joint" and getattr(spec, stream):
+                    self._stream(f"{key}.weights.{stream}", dataset, path, scored, classes)
+            if spec.initial_weights and isinstance(network, Backbone) and spec.training_of(stream):
                 start = lambda _, n=network: load_initial(n, spec.initial_weights)  # noqa: E731
                 self._weights(f"{key}.initial_weights", resolve_quietly(spec.initial_weights), start)
 
-    def _stream(
-        self, key: str, dataset: str, path: Path, spec: Recognizer, stream: str, classes: int
-    ) -> None:
-        network = self._build(key, lambda: recognition.build_model(spec, stream, classes, 0.0))
+    def _stream(self, key: str, dataset: str, path: Path, stream: ScoredStream, classes: int) -> None:
+        network = self._build(key, lambda: recognition.build_model(stream, classes, 0.0))
         if network is not None:
-            load = lambda p: recognition.load_trained(network, p, spec, stream, classes)  # noqa: E731
+            load = lambda p: recognition.load_trained(network, p, stream, stream.stream, classes)  # noqa: E731
             self._weights(key, path, load, f"for {dataset}, of {classes} classes: ")
 
     def _others(self) -> None:
@@ -303,9 +299,7 @@ def first_line(error: Exception) -> str:
     return text if isinstance(error, PipelineError | ValueError) else f"{type(error).__name__}: {text}"
 
 
-def _backbone_problem(network: nn.Module) -> str | None:
-    if not isinstance(network, backbones.Backbone):
-        return f"{type(network).__name__} does not extend Backbone (recognition/networks/backbone.py)"
+def _backbone_problem(network: Backbone) -> str | None:
     missing = [
         name
         for name in ("normalisation", "first_conv", "classifier", "dropout")

@@ -1,12 +1,11 @@
-"""How much of the test clips is read and seen: frames, flow fields and the networks' views."""
+"""How much of the test clips is read: frames and flow fields."""
 
 from __future__ import annotations
 
 from collections import Counter
 from functools import cache
 
-from pipeline.config import Config, Recognizer
-from pipeline.experiment import TWO_STREAMS
+from pipeline.config import Config
 from pipeline.recognition.plan import read_indices
 
 
@@ -14,7 +13,8 @@ class Reads:
     """Frames and flow fields that the recognisers of a configuration read of test clips."""
 
     def __init__(self, config: Config) -> None:
-        self._recognizers = config.recognition.recognizers.values()
+        specs = config.recognition.recognizers.values()
+        self._streams = [spec.planned(stream) for spec in specs for stream in spec.streams]
         self._count = cache(self._read)
 
     def count(self, lengths: Counter[int]) -> tuple[int, int]:
@@ -27,20 +27,6 @@ class Reads:
         return frames, fields
 
     def _read(self, length: int) -> tuple[int, int]:
-        frames: set[int] = set()
-        fields: set[int] = set()
-        for spec in self._recognizers:
-            rgb, flow = read_indices(spec, length)
-            frames |= rgb
-            fields |= flow
+        frames, fields = read_indices(self._streams, length)
         ends = {end for field in fields for end in (field, field + 1) if end < length}
         return len(frames | ends), len(fields)
-
-
-def views(spec: Recognizer, streams: list[str], size: list[int]) -> dict[str, float]:
-    """Views of a test clip that each stream's backbone sees, in units of its square input."""
-    if spec.protocol == "tsn":
-        return {stream: spec.test_snippets * spec.test_crops for stream in streams}
-    # All of the frame and its mirror image; the joint network runs both backbones once more.
-    whole = 2 * spec.test_frames * size[0] * size[1] / spec.crop**2
-    return {stream: whole * ((stream in streams) + ("joint" in streams)) for stream in TWO_STREAMS}

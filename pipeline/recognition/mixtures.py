@@ -6,15 +6,14 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
-from pipeline import config
 from pipeline.data.manifest import Clip
 from pipeline.files import seed_for
 from pipeline.recognition.reading import ClipReader
-from pipeline.recognition.training import Run, open_clips, train_stream
+from pipeline.recognition.request import TrainMixedRecognizer
+from pipeline.recognition.training import open_clips, train_stream
 
 
 def low_clips(clips: Sequence[Clip], ratio: float, seed: int) -> set[str]:
@@ -64,23 +63,15 @@ def _open_mixed(
 
 
 def train_mixed_recognizer(
-    spec: config.TSN | config.STResNet,
-    stream: Literal["spatial", "temporal", "joint"],
-    ratio: float,
-    dataset: str,
+    request: TrainMixedRecognizer,
     manifest: Path,
     frames: list[Path],
     flow: list[Path],
     low_frames: list[Path],
     low_flow: list[Path],
     init: list[Path],
-    frame_size: list[int],
-    compute: config.Compute,
-    seed: int,
     code: str,
     out: Path,
-    layout: str | None = None,
-    split: int | None = None,
 ) -> None:
     """Train as ``train_recognizer`` does, but ``ratio`` of the clips of each class are seen in LR.
 
@@ -89,20 +80,16 @@ def train_mixed_recognizer(
     included, is the same for all ratios. Source: section 4.3, where sequences are mixed.
 
     Args:
-        spec, stream, dataset, manifest, init, frame_size, compute, seed, code, out, layout, split: of
-            train_recognizer.
-        ratio: 0 (HR only) to 1 (LR only).
+        request: as train_recognizer's, and the ratio.
+        manifest, init, code, out: of train_recognizer.
         frames, flow: HR stores of the training split, all shards.
         low_frames, low_flow: stores of the enlarged LR clips.
 
     Raises:
-        TrainingError: sections, checkpoints or clips are missing.
+        TrainingError: checkpoints or clips are missing.
         ReadingError: a clip is not in its stores.
     """
-
-    open_high = partial(open_clips, stream, frames, flow, frame_size)
-    open_low = partial(open_clips, stream, low_frames, low_flow, frame_size)
-    open_reader = partial(_open_mixed, open_high, open_low, ratio, seed)
-    # The ratio is no part of the specification, so the state of an unfinished training carries it here.
-    about = (spec, stream, dataset, manifest, init, frame_size, compute, seed, f"{code} {ratio}", out)
-    train_stream(open_reader, Run(*about, layout=layout, split=split))
+    open_high = partial(open_clips, request, frames, flow)
+    open_low = partial(open_clips, request, low_frames, low_flow)
+    open_reader = partial(_open_mixed, open_high, open_low, request.ratio, request.seed)
+    train_stream(open_reader, request, manifest, init, code, out)

@@ -110,12 +110,6 @@ def st_train_frames(
     return candidates[start : start + count]
 
 
-def st_stream_frame(frames: int, stack: int, stream: str, rng: np.random.Generator) -> int:
-    """The frame that a separate stream learns from: any one, or for flow one that has its flow around it."""
-    first, last = (0, frames - 1) if stream == "spatial" else st_range(frames, stack)
-    return int(rng.integers(first, last + 1))
-
-
 def st_fields(frame: int, fields: int, stack: int) -> list[int]:
     """The ``stack`` fields around a frame, ``stack // 2`` of them before it, clamped at the clip's ends."""
     first = frame - stack // 2

@@ -1,4 +1,4 @@
-"""The stage that trains one stream, or ST-ResNet's joint network, on HR clips of the training split."""
+"""The stage that trains one stream of a recogniser on HR clips of the training split."""
 
 from __future__ import annotations
 
@@ -7,13 +7,10 @@ import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal
 
 import torch
-import torch.nn.functional as F
 from lightning_fabric import Fabric
 from torch import nn
 from torch.utils.tensorboard import SummaryWriter
@@ -26,179 +23,145 @@ from pipeline.engine import launch, share
 from pipeline.errors import PipelineError
 from pipeline.files import seed_for
 from pipeline.recognition import inputs
+from pipeline.recognition.backbone import Backbone
 from pipeline.recognition.batches import Batch, Batches
-from pipeline.recognition.models import build_backbone, join_streams, load_model, save_model
-from pipeline.recognition.networks.backbone import Backbone
+from pipeline.recognition.models import backbones_of, build_backbones, join, load_trained, save_model
 from pipeline.recognition.reading import ClipReader
+from pipeline.recognition.request import TrainRecognizer
+from pipeline.recognition.streams import TrainedStream
 from pipeline.recognition.weights import load_initial
 from pipeline.torch_settings import autocast, torch_settings
 from pipeline.weights.provenance import trained_on
 
 LOG_EVERY = 20
 
+CHECKPOINT_SECONDS = 120.0
+"""Time between two states of an unfinished training."""
+
+OpenReader = Callable[[Sequence[Clip]], AbstractContextManager[ClipReader]]
+
 
 class TrainingError(PipelineError):
     """A training that cannot start; the message names the key or file and what to do."""
 
 
-@dataclass  # not frozen: Fabric looks for tensors in all that it hands to processes
-class Run:
-    """One training: what ``train_recognizer`` is given, but for its stores."""
-
-    spec: config.TSN | config.STResNet
-    stream: Literal["spatial", "temporal", "joint"]
-    dataset: str
-    manifest: Path
-    init: list[Path]
-    frame_size: list[int]
-    compute: config.Compute
-    seed: int
-    code: str
-    out: Path
-    checkpoint_seconds: float = 120.0
-    layout: str | None = None
-    split: int | None = None
-
-
 def train_recognizer(
-    spec: config.TSN | config.STResNet,
-    stream: Literal["spatial", "temporal", "joint"],
-    dataset: str,
+    request: TrainRecognizer,
     manifest: Path,
     frames: list[Path],
     flow: list[Path],
     init: list[Path],
-    frame_size: list[int],
-    compute: config.Compute,
-    seed: int,
     code: str,
     out: Path,
-    checkpoint_seconds: float = 120.0,
-    layout: str | None = None,
-    split: int | None = None,
 ) -> None:
-    """Train ``stream`` of ``spec`` with SGD (docs/facts.md, section 7) and write its checkpoint to ``out``.
+    """Train a stream with SGD (docs/facts.md, section 7) and write its checkpoint to ``out``.
 
-    ``frames`` and ``flow`` are the HR stores of the training split, all shards; a stream that reads no
-    frames or no flow takes none. ``init`` holds the trained spatial and temporal checkpoints, in this order,
-    that a joint network starts from; its two stages are trained here one after the other, each with an
-    optimiser of its own. An interrupted training goes on from ``resume_path(out)`` to the same
-    weights, if that state is of this very run and ``code``, a digest of the source. The checkpoint is a
-    dict of ``network``, ``args``, ``state_dict``, ``metadata``, which records ``layout`` and ``split`` of the
-    data set.
+    The stages of a training come one after the other, each with an optimiser of its own. An interrupted
+    training goes on from ``resume_path(out)`` to the same weights, if that state is of this very request,
+    ``code`` and files. The checkpoint is a dict of ``network``, ``args``, ``state_dict``, ``metadata``, which
+    records layout and split of the data set.
 
-    Raises TrainingError for missing sections, checkpoints or clips.
+    Args:
+        request: the stream, its training, data set, compute, seed.
+        manifest: the data set's clips.
+        frames, flow: HR stores of the training split, all shards; a stream that reads no frames or no flow
+            takes none.
+        init: trained checkpoints of the streams that it starts from, in order.
+        code: a digest of the source.
+        out: the checkpoint.
+
+    Raises:
+        TrainingError: checkpoints or clips are missing.
+        ReadingError: a clip is not in its stores.
     """
-    open_reader = partial(open_clips, stream, frames, flow, frame_size)
-    about = (spec, stream, dataset, manifest, init, frame_size, compute, seed, code, out)
-    train_stream(open_reader, Run(*about, checkpoint_seconds, layout, split))
+    train_stream(partial(open_clips, request, frames, flow), request, manifest, init, code, out)
 
 
 def open_clips(
-    stream: str, frames: list[Path], flow: list[Path], frame_size: list[int], clips: Sequence[Clip]
+    request: TrainRecognizer, frames: list[Path], flow: list[Path], clips: Sequence[Clip]
 ) -> ClipReader:
     """A reader of ``clips`` from all shards; a stream that reads no frames or no flow opens none."""
-    stores = (frames if stream != "temporal" else [], flow if stream != "spatial" else [])
-    return ClipReader(clips, *stores, frame_size, keep=True)
+    part = request.part
+    stores = (frames if part.reads_frames else [], flow if part.reads_flow else [])
+    return ClipReader(clips, *stores, request.frame_size, keep=True)
 
 
 def train_stream(
-    open_reader: Callable[[Sequence[Clip]], AbstractContextManager[ClipReader]], run: Run
+    open_reader: OpenReader, request: TrainRecognizer, manifest: Path, init: list[Path], code: str, out: Path
 ) -> None:
     """``train_recognizer`` with frames and flow of the training clips from ``open_reader(clips)``.
 
     With several devices each process opens its own: ``open_reader`` can be pickled.
     """
-    launch(run.compute, _train_stream, open_reader, run)
+    launch(request.compute, _train_stream, open_reader, request, manifest, init, code, out)
 
 
 def _train_stream(
     fabric: Fabric,
-    open_reader: Callable[[Sequence[Clip]], AbstractContextManager[ClipReader]],
-    run: Run,
+    open_reader: OpenReader,
+    request: TrainRecognizer,
+    manifest: Path,
+    init: list[Path],
+    code: str,
+    out: Path,
 ) -> None:
     """``train_stream`` in one process; only the first of several shows and writes."""
-    spec, stream = run.spec, run.stream
-    trainings = _trainings(spec, stream, run.dataset)
-    everything = read_manifest(run.manifest)
+    part, dataset, seed = request.part, request.dataset, request.seed
+    everything = read_manifest(manifest)
     clips, classes = select(everything, "train"), count_classes(everything)
     if not clips:
-        raise TrainingError(f"{run.manifest} lists no training clips of {run.dataset}")
-    names = (run.dataset, spec.protocol, spec.network, stream)
-    with torch_settings(run.compute) as device:
-        torch.manual_seed(seed_for(run.seed, *names, "weights"))
-        network = _start(spec, stream, classes, trainings[0].dropout, run.init)
+        raise TrainingError(f"{manifest} lists no training clips of {dataset}")
+    names = (dataset, part.protocol, part.network, part.stream)
+    with torch_settings(request.compute) as device:
+        torch.manual_seed(seed_for(seed, *names, "weights"))
+        network = _start(part, classes, init)
         network = network.to(device, memory_format=torch.channels_last)
         with open_reader(clips) as reader:
-            common = (spec, stream, clips, reader)
             stages = []
-            for number, training in enumerate(trainings):
+            for number, stage in enumerate(part.stages):
                 own = (*names, f"stage{number + 1}") if number else names
-                joint = training if stream == "joint" else None
-                size, micro = training.batch_size, training.micro_batch
-                same_place = getattr(training, "same_place", False)
-                batches = Batches(*common, size, run.seed, own, joint, share(fabric, size), micro, same_place)
-                stages.append((training, batches))
-            _train(fabric, network, stages, run, device, _key(run, classes, clips))
+                seen = share(fabric, stage.batch_size)
+                stages.append(Batches(part, stage, clips, reader, seed, own, seen))
+            key = _key(request, classes, clips, init, code)
+            _train(fabric, network, stages, request.compute, out, device, key)
     if not fabric.is_global_zero:
         return
     metadata = {
-        "protocol": spec.protocol,
-        "stream": stream,
-        "dataset": run.dataset,
+        "protocol": part.protocol,
+        "stream": part.stream,
+        "dataset": dataset,
         "classes": classes,
         "clips": len(clips),
-        "iterations": sum(training.iterations for training in trainings),
-        "seed": run.seed,
-        "trained_on": trained_on(run.layout, run.split),
+        "iterations": sum(stage.iterations for stage in part.stages),
+        "seed": seed,
+        "trained_on": trained_on(request.layout, request.split),
     }
-    save_model(run.out, network, spec, metadata)
-    resume_path(run.out).unlink(missing_ok=True)
+    save_model(out, network, part, metadata)
+    resume_path(out).unlink(missing_ok=True)
 
 
-def _trainings(spec: config.TSN | config.STResNet, stream: str, dataset: str) -> list[config.StreamTraining]:
-    """What ``dataset`` is trained with: one section, or one for each stage of a joint network."""
-    section = getattr(spec, stream, None)
-    if section is None:
-        raise TrainingError(f"'{spec.label}' has no section {stream}; give its training, or weights")
-    training = section.for_dataset(dataset)
-    return training.stages if stream == "joint" else [training]
-
-
-def _start(
-    spec: config.TSN | config.STResNet, stream: str, classes: int, dropout: float, init: list[Path]
-) -> nn.Module:
-    if stream != "joint":
-        network = build_backbone(spec, stream, classes, dropout)
-        if spec.initial_weights:
-            load_initial(network, spec.initial_weights)
-        return network
-    if len(init) != 2:
+def _start(part: TrainedStream, classes: int, init: list[Path]) -> nn.Module:
+    """A new network, from ImageNet weights if there are any, or one of trained streams."""
+    if len(init) != len(part.starts_from):
         raise TrainingError(
-            f"the joint network of '{spec.label}' starts from its trained spatial and temporal streams; "
-            f"found {len(init)} checkpoints in init"
+            f"{part.protocol}'s {part.stream} starts from {len(part.starts_from)} trained streams "
+            f"({', '.join(part.starts_from)}); found {len(init)} checkpoints in init"
         )
-    names = ("spatial", "temporal")
-    streams = [load_model(path, spec, name, classes) for path, name in zip(init, names, strict=True)]
-    for backbone in streams:
-        backbone.dropout = nn.Dropout(dropout)
-    return join_streams(spec, *streams)
+    dropout = part.stages[0].dropout
+    backbones = build_backbones(part, classes, dropout)
+    for backbone, path, stream in zip(backbones, init, part.starts_from, strict=False):
+        load_trained(backbone, path, part, stream, classes)
+    if part.initial_weights and not init:
+        for backbone in backbones:
+            load_initial(backbone, part.initial_weights)
+    return join(part, backbones)
 
 
-def _key(run: Run, classes: int, clips: list[Clip]) -> str:
+def _key(request: TrainRecognizer, classes: int, clips: list[Clip], init: list[Path], code: str) -> str:
     """What must be equal for a training to go on where another stopped."""
-    content = [
-        run.spec.model_dump(mode="json"),
-        run.stream,
-        run.dataset,
-        classes,
-        run.frame_size,
-        run.seed,
-        run.compute.model_dump(mode="json"),
-        run.code,
-    ]
+    content = [request.text(), code, classes]
     content.append([[clip.id, clip.label, clip.frames, clip.content] for clip in clips])
-    content.append([hashlib.sha256(path.read_bytes()).hexdigest() for path in run.init])
+    content.append([hashlib.sha256(path.read_bytes()).hexdigest() for path in init])
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
@@ -257,56 +220,21 @@ def set_norm_momentum(network: nn.Module, share: float, number: int, count: int)
             module.momentum = each / (1 - share + number * each)
 
 
-def loss_and_scores(
-    network: nn.Module, tensors: list[torch.Tensor], labels: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Cross-entropy and scores (B, classes) of a batch (``Batches.__getitem__``).
-
-    A stream's scores are averaged over its snippets before the softmax (TSN's segment consensus). Both
-    classifiers of the joint network have a softmax at every time step; their losses are summed over steps and
-    divided by the clips alone (authors' Loss.m and cnn_train_dag.m).
-    """
-    if len(tensors) == 2:
-        appearance, motion = (scores.float() for scores in network.step_scores(*tensors))
-        repeated = labels.repeat_interleave(appearance.shape[1])
-        total = sum(
-            F.cross_entropy(scores.flatten(0, 1), repeated, reduction="sum")
-            for scores in (appearance, motion)
-        )
-        return total / len(labels), (appearance.mean(1) + motion.mean(1)) / 2
-    (snippets,) = tensors  # (B, S, C, h, w)
-    scores = network(snippets.flatten(0, 1)).float().unflatten(0, snippets.shape[:2]).mean(1)
-    return F.cross_entropy(scores, labels), scores
-
-
-def _enter(network: nn.Module, number: int, training: config.StreamTraining) -> None:
-    """Prepare ``network`` for its stage ``number``, from 0; only a joint network has several."""
-    if hasattr(network, "temporal_pool"):
-        network.temporal_pool = number > 0
-        for backbone in (network.appearance, network.motion):
-            backbone.dropout = nn.Dropout(training.dropout)
-    train_mode(network, training.partial_bn)
-
-
 class _Step(nn.Module):
     """From a batch to the loss and the scores, in one call: what devices share is in here."""
 
-    def __init__(self, network: nn.Module, stream: str, compute: config.Compute) -> None:
+    def __init__(self, network: nn.Module, stream: TrainedStream, compute: config.Compute) -> None:
         super().__init__()
-        self.network, self.compute = network, compute
-        if stream == "joint":
-            seen = [(network.appearance, False), (network.motion, True)]
-        else:
-            seen = [(network, stream == "temporal")]
+        self.network, self.stream, self.compute = network, stream, compute
         self.normalised = [
             partial(inputs.normalise, normalisation=backbone.normalisation, flow=flow)
-            for backbone, flow in seen
+            for backbone, flow in zip(backbones_of(network), stream.flows, strict=True)
         ]
 
     def forward(self, raw: list[torch.Tensor], labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         tensors = [normalised(part) for normalised, part in zip(self.normalised, raw, strict=True)]
         with autocast(self.compute):
-            loss, scores = loss_and_scores(self.network, tensors, labels)
+            loss, scores = self.stream.loss(self.network, tensors, labels)
         return loss, scores.detach()
 
 
@@ -347,8 +275,9 @@ def _step(
 def _train(
     fabric: Fabric,
     network: nn.Module,
-    stages: list[tuple[config.StreamTraining, Batches]],
-    run: Run,
+    stages: list[Batches],
+    compute: config.Compute,
+    out: Path,
     device: torch.device,
     key: str,
 ) -> None:
@@ -357,29 +286,31 @@ def _train(
     With several devices losses and accuracies are shown for the first one's part of the batches.
     """
     shown = fabric.is_global_zero
-    resume = resume_path(run.out)
+    resume = resume_path(out)
     state = load_resume(resume, key)
     done = 0 if state is None else state["step"]
     if state is not None:
         network.load_state_dict(state["network"])
-    total = sum(training.iterations for training, _ in stages)
+    total = sum(batches.stage.iterations for batches in stages)
     saved, first, losses, hits = time.monotonic(), 0, [], []
     with (
-        SummaryWriter(str(log_folder(run.out)), purge_step=done) if shown else nullcontext() as log,
+        SummaryWriter(str(log_folder(out)), purge_step=done) if shown else nullcontext() as log,
         tqdm(
-            initial=done, total=total, desc=stages[0][1].stream, mininterval=2.0, disable=not shown
+            initial=done, total=total, desc=stages[0].stream.stream, mininterval=2.0, disable=not shown
         ) as progress,
     ):
-        for stage, (training, batches) in enumerate(stages):
+        for number_of_stage, batches in enumerate(stages):
+            stream, training = batches.stream, batches.stage
             last = first + training.iterations
             if done < last:
-                _enter(network, stage, training)
+                stream.enter(network, number_of_stage, training)
+                train_mode(network, training.partial_bn)
                 optimizer = make_optimizer(network, training)
-                # After _enter: devices average the gradients of what it left to be trained.
-                step = _Step(network, batches.stream, run.compute)
+                # After train_mode: devices average the gradients of what it left to be trained.
+                step = _Step(network, stream, compute)
                 forward = fabric.setup_module(step, move_to_device=False)
                 steps = range(done - first, training.iterations)
-                pieces = batches.of_steps(steps, device, workers(run.compute))
+                pieces = batches.of_steps(steps, device, workers(compute))
                 if done > first:  # in the middle of this stage; at its start it has a new optimiser
                     optimizer.load_state_dict(state["optimizer"])
             while done < last:
@@ -398,7 +329,7 @@ def _train(
                     log.add_scalar("learning_rate", optimizer.param_groups[0]["lr"], done)
                     progress.set_postfix(loss=f"{mean_loss:.3f}", accuracy=f"{accuracy:.2f}", refresh=False)
                     losses, hits = [], []
-                if shown and time.monotonic() - saved >= run.checkpoint_seconds and done < total:
+                if shown and time.monotonic() - saved >= CHECKPOINT_SECONDS and done < total:
                     content = {"network": network.state_dict(), "optimizer": optimizer.state_dict()}
                     save_resume(resume, {"step": done, **content}, key)
                     saved = time.monotonic()

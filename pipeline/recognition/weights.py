@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.recognition.networks.backbone import Backbone, cross_modality
+from pipeline.recognition.backbone import Backbone, cross_modality
 from pipeline.weights.checkpoint import importer
 from pipeline.weights.location import resolve
 

@@ -21,16 +21,19 @@ class Accuracy:
     clips: int
 
 
-def fuse(spatial: StreamScores, temporal: StreamScores, weights: Sequence[float]) -> StreamScores:
-    """Weighted sum of two streams' scores before softmax (TSN: 1 : 1.5, spatial : temporal).
+def fuse(streams: Sequence[StreamScores], weights: Sequence[float]) -> StreamScores:
+    """Weighted sum of streams' scores before softmax (TSN: 1 : 1.5, spatial : temporal).
 
     Raises:
-        ScoresError: if the two streams were scored on different clips.
+        ScoresError: if the streams were scored on different clips.
     """
-    if not np.array_equal(spatial.clips, temporal.clips):
-        raise ScoresError("the two streams to fuse were scored on different clips; score both again")
-    values = weights[0] * spatial.values + weights[1] * temporal.values
-    return StreamScores(spatial.clips, spatial.labels, values)
+    first, *others = streams
+    if not all(np.array_equal(first.clips, other.clips) for other in others):
+        raise ScoresError("the streams to fuse were scored on different clips; score all again")
+    values = weights[0] * first.values
+    for weight, other in zip(weights[1:], others, strict=True):
+        values = values + weight * other.values
+    return StreamScores(first.clips, first.labels, values)
 
 
 def measure(scores: StreamScores, confidence: float) -> Accuracy:

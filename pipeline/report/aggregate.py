@@ -15,8 +15,7 @@ from pipeline.report.accuracy import measure
 from pipeline.report.made_by import made_by
 from pipeline.report.published import published_accuracy
 from pipeline.report.request import Aggregate
-from pipeline.report.rows import Names, Rows, columns, markdown_table, write_markdown
-from pipeline.report.scores import STREAMS
+from pipeline.report.rows import Names, Rows, each_column, markdown_table, write_markdown
 from pipeline.report.significance import compare, correctness
 
 
@@ -74,22 +73,20 @@ def aggregate(
 
 def _cells(rows: Rows, request: Aggregate) -> Iterator[Cell]:
     paper = published_accuracy()
-    for dataset, recognizer in columns(request):
+    for dataset, recognizer, stream in each_column(request):
         about = rows.datasets[dataset].published, rows.recognizers[recognizer].protocol
-        for stream in STREAMS:
-            marks = _marks(rows, dataset, recognizer, stream, request)
-            for method, row in rows.methods.items():
-                found = measure(rows.of(dataset, recognizer, method, stream), request.confidence)
-                scored = method if row.model or stream == "fusion" else getattr(row, stream)
-                yield Cell(
-                    method=method,
-                    dataset=dataset,
-                    recognizer=recognizer,
-                    stream=stream,
-                    **vars(found),
-                    paper=paper.get((row.label, *about, stream)),
-                    marks=marks[scored],
-                )
+        marks = _marks(rows, dataset, recognizer, stream, request)
+        for method, row in rows.methods.items():
+            found = measure(rows.of(dataset, recognizer, method, stream), request.confidence)
+            yield Cell(
+                method=method,
+                dataset=dataset,
+                recognizer=recognizer,
+                stream=stream,
+                **vars(found),
+                paper=paper.get((row.label, *about, stream)),
+                marks=marks[rows.scored_row(recognizer, method, stream)],
+            )
 
 
 def _marks(rows: Rows, dataset: str, recognizer: str, stream: str, request: Aggregate) -> dict[str, str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pipeline.report.scores import STREAMS
+STREAMS = ("spatial", "temporal", "fusion")
+"""The paper's columns of a recogniser."""
 
 _COLUMNS = [(dataset, protocol) for dataset in ("HMDB51", "UCF101") for protocol in ("tsn", "st_resnet")]
 

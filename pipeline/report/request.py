@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from pipeline.config.report import Method
+from pipeline.config.report import Column, Method
 from pipeline.config.section import Section
 from pipeline.config.tables import Table
 from pipeline.plugins import named
@@ -33,9 +33,11 @@ class RecognizerEntry(Section):
     name: str = Field(description="name in the scores")
     label: str = Field(description="name in tables; empty: its name")
     protocol: str = Field(description="protocol")
-    fusion: list[float] | None = Field(
-        description="weights of the spatial and the temporal scores; null: a joint network fuses"
-    )
+    columns: list[Column] = Field(description="its streams and their fusion, in order")
+
+    def column(self, name: str) -> Column | None:
+        """A column by its name, if the recogniser has it."""
+        return next((column for column in self.columns if column.name == name), None)
 
 
 class Columns(Request):

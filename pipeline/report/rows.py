@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import lazy_loader
 
+from pipeline.config.report import ColumnPart
 from pipeline.files import atomic_path
 from pipeline.report.accuracy import fuse
 from pipeline.report.request import Columns
@@ -20,7 +21,7 @@ else:
 
 
 class Rows:
-    """The scores of all rows, found by data set, recogniser, row and stream."""
+    """The scores of all rows, found by data set, recogniser, row and column."""
 
     def __init__(self, files: list[Path], request: Columns) -> None:
         self.methods = {row.name: row for row in request.rows}
@@ -28,26 +29,38 @@ class Rows:
         self.recognizers = {recognizer.name: recognizer for recognizer in request.recognizers}
         self._scores = read_scores(files)
 
-    def of(self, dataset: str, recognizer: str, method: str, stream: str) -> StreamScores:
-        """Scores of one cell.
+    def of(self, dataset: str, recognizer: str, method: str, column: str) -> StreamScores:
+        """Scores of one cell: the column's sum of streams.
 
-        A pairing takes a stream that was not scored for itself from its two rows. Fusion is ST-ResNet's
-        joint network, or the weighted sum of TSN's streams.
+        A pairing takes a stream that was not scored for itself from its two rows.
 
         Raises:
-            ScoresError: there are no such scores, or the streams are of different clips.
+            ScoresError: there are no such scores or columns, or the streams are of different clips.
         """
-        if stream == "fusion":
-            weights = self.recognizers[recognizer].fusion
-            if weights is None:
-                return self._own(dataset, recognizer, method).of("joint")
-            streams = (self.of(dataset, recognizer, method, s) for s in ("spatial", "temporal"))
-            return fuse(*streams, weights)
+        entry = self.recognizers[recognizer]
+        found = entry.column(column)
+        if found is None:
+            known = ", ".join(column.name for column in entry.columns)
+            raise ScoresError(f"{recognizer} has no column {column}, only {known}; leave it out of the table")
+        streams = [self.part(dataset, recognizer, method, part) for part in found.parts]
+        if len(streams) == 1:
+            return streams[0]
+        return fuse(streams, [part.weight for part in found.parts])
+
+    def part(self, dataset: str, recognizer: str, method: str, part: ColumnPart) -> StreamScores:
+        """Scores of a stream of a row, unweighted. Raises ScoresError."""
         row = self.methods[method]
         own = self._scores.get((dataset, recognizer, method))
-        if row.model is None and (own is None or stream not in own.streams):
-            return self.of(dataset, recognizer, getattr(row, stream), stream)
-        return self._own(dataset, recognizer, method).of(stream)
+        if row.model is None and part.row and (own is None or part.stream not in own.streams):
+            return self.part(dataset, recognizer, getattr(row, part.row), part)
+        return self._own(dataset, recognizer, method).of(part.stream)
+
+    def scored_row(self, recognizer: str, method: str, column: str) -> str:
+        """The row that a cell's scores are of: its own, or for a pairing's streams one of its two."""
+        row, found = self.methods[method], self.recognizers[recognizer].column(column)
+        if row.model or found is None or len(found.parts) > 1 or found.parts[0].row is None:
+            return method
+        return getattr(row, found.parts[0].row)
 
     def _own(self, dataset: str, recognizer: str, method: str) -> Scores:
         key = (dataset, recognizer, method)
@@ -74,6 +87,14 @@ def columns(request: Columns) -> Iterator[tuple[str, str]]:
     for dataset in request.datasets:
         for recognizer in request.recognizers:
             yield dataset.name, recognizer.name
+
+
+def each_column(request: Columns) -> Iterator[tuple[str, str, str]]:
+    """Data set, recogniser and column of each column of the tables, in order."""
+    for dataset in request.datasets:
+        for recognizer in request.recognizers:
+            for column in recognizer.columns:
+                yield dataset.name, recognizer.name, column.name
 
 
 def one_line(text: str) -> str:

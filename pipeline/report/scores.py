@@ -10,8 +10,8 @@ import numpy as np
 
 from pipeline.errors import DamagedError, PipelineError
 
-STREAMS = ("spatial", "temporal", "fusion")
-"""Columns of a recogniser."""
+ABOUT = {"dataset", "recognizer", "method", "clips", "labels"}
+"""What a score file holds beside the streams' scores."""
 
 
 class ScoresError(PipelineError, ValueError):
@@ -61,7 +61,7 @@ def _read(path: Path) -> dict[str, np.ndarray]:
     try:
         with np.load(path) as content:
             part = dict(content)
-        lacking = {"dataset", "recognizer", "method", "clips", "labels"} - part.keys()
+        lacking = ABOUT - part.keys()
     except (FileNotFoundError, PermissionError, MemoryError):
         raise
     except Exception as error:
@@ -75,6 +75,6 @@ def _joined(shards: list[dict[str, np.ndarray]]) -> dict[str, StreamScores]:
     clips = np.concatenate([s["clips"] for s in shards])
     labels = np.concatenate([s["labels"] for s in shards])
     order = np.argsort(clips)
-    streams = [s for s in ("spatial", "temporal", "joint") if s in shards[0]]
+    streams = [name for name in shards[0] if name not in ABOUT]
     values = {s: np.concatenate([part[s] for part in shards]) for s in streams}
     return {s: StreamScores(clips[order], labels[order], values[s][order]) for s in streams}

@@ -95,7 +95,7 @@ def correctness(rows: Rows, dataset: str, recognizer: str, stream: str) -> dict[
     """
     found, clips = {}, None
     for name, row in rows.methods.items():
-        if row.model is None and stream != "fusion":
+        if row.model is None and rows.scored_row(recognizer, name, stream) != name:
             continue
         scores = rows.of(dataset, recognizer, name, stream)
         if clips is not None and not np.array_equal(scores.clips, clips):

@@ -20,6 +20,7 @@ from torch.utils.backend_registration import _setup_privateuseone_for_python_bac
 
 from pipeline import config
 from pipeline.flow.flownet2 import NETWORKS
+from pipeline.plugins import find
 from pipeline.recognition.models import build_model
 from pipeline.recognition.training import _Step
 from pipeline.superres.batches import Batch
@@ -110,12 +111,13 @@ def flow_case(name: str) -> None:
 
 
 def recogniser_case(protocol: str, network: str, args: dict, stream: str) -> None:
-    section = config.TSN if protocol == "tsn" else config.STResNet
-    pool = {"temporal_pool": True} if stream == "joint" else {}
-    spec = section(label=protocol, network=network, args=args, crop=32, flow_stack=2, **pool)
-    step = _Step(moved(build_model(spec, stream, 5, 0.5)), stream, COMPUTE)
-    raw = [torch.zeros(2, 5, 32, 32, 4 if s == "temporal" else 3, dtype=torch.uint8, device=DEVICE)
-           for s in (("spatial", "temporal") if stream == "joint" else (stream,))]  # fmt: skip
+    once = {"iterations": 1}
+    training = {"stage1": once, "stage2": once} if stream == "joint" else once
+    keys = {"protocol": protocol, "network": network, "args": args, "crop": 32, "flow_stack": 2}
+    spec = find(config.Protocol, protocol).model_validate(keys | {stream: training})
+    part = spec.trained(stream, "set")
+    step = _Step(moved(build_model(part, 5, 0.5)), part, COMPUTE)
+    raw = [torch.zeros(2, 5, 32, 32, n, dtype=torch.uint8, device=DEVICE) for n in part.channels]
     loss, _ = step(raw, torch.zeros(2, dtype=torch.long, device=DEVICE))
     loss.backward()
 

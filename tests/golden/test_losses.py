@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from pipeline import config
 from pipeline.flow.warp import warp
-from pipeline.recognition.networks.backbone import Backbone, Unit
-from pipeline.recognition.networks.st_resnet import STResNet
-from pipeline.recognition.training import loss_and_scores
+from pipeline.recognition.backbone import Backbone, Unit
+from pipeline.recognition.joint_networks.st_resnet import STResNet
+from pipeline.recognition.protocols import st_resnet
 from pipeline.superres.batches import Batch
 from pipeline.superres.losses.adversarial import relativistic_discriminator_loss, relativistic_generator_loss
 from pipeline.superres.losses.pixel import pixel_loss
@@ -157,7 +157,8 @@ def test_joint_loss_of_st_resnet(stage):
     scores = [torch.tensor(part["scores"], requires_grad=True) for part in parts]
     network = STResNet(Scores(), Scores(), temporal_pool=False)
     labels = torch.tensor(golden["labels"])
-    loss, _ = loss_and_scores(network, [each[..., None, None] for each in scores], labels)
+    joint = st_resnet.JointStreamTraining.model_construct()
+    loss, _ = joint.loss(network, [each[..., None, None] for each in scores], labels)
     loss.backward()
     assert loss.item() == pytest.approx(golden[stage]["loss"], rel=1e-6)
     for each, part in zip(scores, parts, strict=True):

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from pipeline.quality.metrics import channels, ssim
-from pipeline.recognition.inputs import scoring_boxes, tsn_box
+from pipeline.recognition.crops import scoring_boxes, tsn_box
 from pipeline.recognition.sampling import st_fields, st_test_frames, tsn_stack, tsn_test_starts
 from pipeline.report.accuracy import measure
 from pipeline.report.scores import StreamScores

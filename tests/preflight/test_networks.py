@@ -157,11 +157,11 @@ def test_what_is_fine_is_quiet(raw):
             },
             r"training\.patches: vsr_duf sees 7 frames, but patches\.neighbours is 3",
         ),
+        ({f"{RECOGNISER}.network": "mine:Twice"}, r"tsn\.network: .*mine:Twice does not extend Backbone"),
         (
-            {f"{RECOGNISER}.network": "st_resnet", f"{RECOGNISER}.args": {}},
-            r"tsn\.network: .*STResNet is no backbone",
+            {f"{RECOGNISER}.network": "mine:Bare", f"{RECOGNISER}.args": {}},
+            r"Bare has no normalisation",
         ),
-        ({f"{RECOGNISER}.network": "mine:Twice"}, r"tsn\.network: .*Twice is no backbone"),
         ({f"{RECOGNISER}.args": {"withd": 1}}, r"tsn\.args: .*'withd'.*it takes .*width"),
         ({f"{RECOGNISER}.args": {"blocks": ["9z"]}}, r"tsn\.args: .*9z"),
         (
@@ -188,6 +188,7 @@ def test_what_would_die_later_is_one_line_that_names_its_key(raw, changes, line,
 
 OWN = """
 import torch
+from pipeline.recognition.backbone import Backbone
 from pipeline.superres.discriminator import Discriminator
 from pipeline.superres.network import ImageNetwork
 
@@ -209,6 +210,10 @@ class Even(Twice):
 class Fails(Twice):
     def super_resolve(self, lr):
         return {}["lr"]
+
+class Bare(Backbone):
+    def __init__(self, classes, in_channels, dropout):
+        super().__init__()
 """
 
 

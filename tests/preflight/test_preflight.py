@@ -14,10 +14,10 @@ from pipeline.data.manifest import DataError
 from pipeline.data.members import RAR_READERS
 from pipeline.experiment import Experiment
 from pipeline.preflight import cost, needs
-from pipeline.preflight.cost import Estimate, Work, sr_operation
+from pipeline.preflight.cost import Estimate, Work, sr_operation, stream_operations
 from pipeline.preflight.counts import Clips, count_clips, count_videos
 from pipeline.preflight.needs import find_needs
-from pipeline.preflight.reading import Reads, views
+from pipeline.preflight.reading import Reads
 from pipeline.preflight.report import PreflightError, check, preflight
 
 
@@ -324,11 +324,18 @@ def _counts(config):
 
 def test_views_of_a_clip(raw):
     recognizers = load(raw).recognition.recognizers
-    assert views(recognizers["tsn"], ["spatial", "temporal"], [340, 256]) == {"spatial": 250, "temporal": 250}
-    whole = 2 * 25 * 340 * 256 / 224**2
-    both = views(recognizers["st_resnet"], ["spatial", "temporal", "joint"], [340, 256])
-    assert both == pytest.approx({"spatial": 2 * whole, "temporal": 2 * whole})
-    assert views(recognizers["st_resnet"], ["joint"], [340, 256])["spatial"] == pytest.approx(whole)
+    views = {
+        name: [spec.scored(stream).views(340, 256, 224) for stream in spec.streams]
+        for name, spec in recognizers.items()
+    }
+    assert views["tsn"] == [250, 250]
+    assert views["st_resnet"] == pytest.approx([2 * 25 * 340 * 256 / 224**2] * 3)
+    # The joint network runs both backbones once more.
+    joint = recognizers["st_resnet"].scored("joint")
+    assert [operation.name for operation in stream_operations(joint, 224)] == [
+        "recognition/resnet50/spatial",
+        "recognition/resnet50/temporal",
+    ]
 
 
 def test_hours_by_hand(raw, monkeypatch):

@@ -8,6 +8,14 @@ import pytest
 
 from pipeline import config
 from pipeline.data.manifest import Clip, write_manifest
+from pipeline.recognition.protocols.st_resnet import (
+    AppearanceTraining,
+    JointStage1,
+    JointStage2,
+    JointTraining,
+    STResNet,
+)
+from pipeline.recognition.protocols.tsn import TSN
 from pipeline.video.store import ShardWriter
 
 WIDTH, HEIGHT = 40, 32
@@ -59,8 +67,9 @@ def training(**keys: object) -> config.DatasetTraining:
 
 
 @pytest.fixture
-def tsn() -> config.TSN:
-    return config.TSN(
+def tsn() -> TSN:
+    return TSN(
+        protocol="tsn",
         label="TSN",
         args={"width": 0.125, "blocks": ["3a", "3c"]},
         crop=32,
@@ -73,17 +82,18 @@ def tsn() -> config.TSN:
 
 
 @pytest.fixture
-def st_resnet() -> config.STResNet:
-    return config.STResNet(
+def st_resnet() -> STResNet:
+    return STResNet(
+        protocol="st_resnet",
         label="ST-ResNet",
         args={"depths": [1, 2, 1, 1], "width": 8},
         crop=32,
         flow_stack=4,
         test_frames=5,
-        spatial=config.AppearanceTraining(**STEPS),
+        spatial=AppearanceTraining(**STEPS),
         temporal=training(),
-        joint=config.JointTraining(
-            stage1=config.JointStage1(**{**STEPS, "iterations": 6, "lr": 0.01, "frames": 3}),
-            stage2=config.JointStage2(**{**STEPS, "iterations": 4, "lr": 0.001, "frames": 6}),
+        joint=JointTraining(
+            stage1=JointStage1(**{**STEPS, "iterations": 6, "lr": 0.01, "frames": 3}),
+            stage2=JointStage2(**{**STEPS, "iterations": 4, "lr": 0.001, "frames": 6}),
         ),
     )

@@ -4,21 +4,21 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.recognition import inputs
-from pipeline.recognition.networks.backbone import CAFFE, IMAGENET
+from pipeline.recognition import crops, inputs
+from pipeline.recognition.backbone import CAFFE, IMAGENET
 
 pytestmark = pytest.mark.numeric
 
 
 @pytest.mark.parametrize("count", [1, 2, 5, 10])
 def test_test_boxes_count(count):
-    boxes = inputs.scoring_boxes(72, 96, 64, count)
+    boxes = crops.scoring_boxes(72, 96, 64, count)
     assert len(boxes) == count
     assert (boxes[0].top, boxes[0].left, boxes[0].mirrored) == (4, 16, False)
 
 
 def test_crop_larger_than_the_frame_is_cut():
-    boxes = inputs.scoring_boxes(20, 96, 64, 10)
+    boxes = crops.scoring_boxes(20, 96, 64, 10)
     assert {(box.top, box.height, box.width) for box in boxes} == {(0, 20, 64)}
 
 
@@ -42,7 +42,7 @@ def test_mirrored_flow_turns_u_and_keeps_v():
 def test_cropping_before_stacking_is_stacking_before_cropping():
     rng = np.random.default_rng(0)
     fields = rng.integers(0, 256, (6, 20, 24, 2)).astype(np.uint8)
-    box = inputs.Box(2, 3, 16, 16, mirrored=True)
+    box = crops.Box(2, 3, 16, 16, mirrored=True)
     first = inputs.stack_fields(inputs.cut_resized(fields, box, 16, flow=True), 3)
     second = inputs.cut(inputs.stack_fields(fields, 3), box, flow=True)
     assert (first == second).all()
@@ -51,9 +51,9 @@ def test_cropping_before_stacking_is_stacking_before_cropping():
 @pytest.mark.parametrize("stream", ["spatial", "temporal"])
 def test_training_boxes_stay_inside(stream):
     rng = np.random.default_rng(0)
-    boxes = [inputs.tsn_box(72, 96, 64, stream, rng) for _ in range(300)]
-    boxes += [inputs.st_box(72, 96, 64, rng) for _ in range(300)]
-    boxes += [inputs.st_flow_box(72, 96, 64, rng) for _ in range(300)]
+    boxes = [crops.tsn_box(72, 96, 64, stream, rng) for _ in range(300)]
+    boxes += [crops.st_box(72, 96, 64, rng) for _ in range(300)]
+    boxes += [crops.st_flow_box(72, 96, 64, rng) for _ in range(300)]
     for box in boxes:
         assert 0 <= box.top <= box.top + box.height <= 72
         assert 0 <= box.left <= box.left + box.width <= 96
@@ -63,19 +63,19 @@ def test_training_boxes_stay_inside(stream):
 
 def test_tsn_sides_close_to_the_input_become_it():
     rng = np.random.default_rng(0)
-    boxes = [inputs.tsn_box(254, 340, 224, "spatial", rng) for _ in range(200)]
+    boxes = [crops.tsn_box(254, 340, 224, "spatial", rng) for _ in range(200)]
     # 0.875 of 254 is 222.25.
     assert {box.height for box in boxes} == {254, 224, 190, 167}
 
 
 def test_st_boxes_at_paper_scale():
     rng = np.random.default_rng(0)
-    boxes = [inputs.st_flow_box(256, 340, 224, rng) for _ in range(2000)]
+    boxes = [crops.st_flow_box(256, 340, 224, rng) for _ in range(2000)]
     sides = {256, 224, 192, 168}
     assert {(box.height, box.width) for box in boxes} == {(h, w) for h in sides for w in sides}
     places = {(box.top, box.left) for box in boxes if (box.height, box.width) == (192, 168)}
     assert places == {(0, 0), (0, 172), (64, 0), (64, 172), (32, 86)}
-    for box in (inputs.st_box(256, 340, 224, rng) for _ in range(500)):
+    for box in (crops.st_box(256, 340, 224, rng) for _ in range(500)):
         assert 168 <= box.height <= 256
         assert 168 <= box.width <= 280
         shares = [box.top / max(256 - box.height, 1), box.left / (340 - box.width)]

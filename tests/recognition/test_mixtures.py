@@ -4,12 +4,13 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+import recognising
 import torch
 
-from pipeline.config import Compute
 from pipeline.data.manifest import Clip, read_manifest, select
 from pipeline.recognition.mixtures import MixedReader, low_clips, train_mixed_recognizer
 from pipeline.recognition.reading import ClipReader
+from pipeline.recognition.request import TrainMixedRecognizer
 from pipeline.recognition.training import train_recognizer
 from pipeline.video.store import ShardReader, ShardWriter
 
@@ -63,24 +64,20 @@ def same(first, second) -> bool:
 
 @pytest.mark.parametrize("stream", ["spatial", "temporal"])
 def test_the_ends_of_the_scale_are_plain_trainings(tsn, toy, low, tmp_path, stream):
-    about = {
-        "manifest": toy.manifest,
-        "init": [],
-        "frame_size": list(toy.frame_size),
-        "compute": Compute(),
-        "seed": 0,
-        "code": "",
-        "layout": "hmdb51",
-        "split": 2,
-    }
+    about = {"layout": "hmdb51", "split": 2}
+    common = {"manifest": toy.manifest, "init": [], "code": ""}
     stores = {"frames": [toy.frames["train"]], "flow": [toy.flow["train"]]}
     halved = {"frames": [low["frames"]], "flow": [low["flow"]]}
     for name, plain in (("high", stores), ("low", halved)):
-        train_recognizer(tsn, stream, "toy", **about, **plain, out=tmp_path / f"{name}.pt")
+        request = recognising.training(tsn, stream, toy.frame_size, **about)
+        train_recognizer(request, **common, **plain, out=tmp_path / f"{name}.pt")
     for ratio in (0.0, 0.5, 1.0):
+        request = recognising.training(
+            tsn, stream, toy.frame_size, TrainMixedRecognizer, **about, ratio=ratio
+        )
         train_mixed_recognizer(
-            *(tsn, stream, ratio, "toy"),
-            **about,
+            request,
+            **common,
             **stores,
             low_frames=halved["frames"],
             low_flow=halved["flow"],

@@ -5,10 +5,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from pipeline.recognition.backbone import cross_modality
+from pipeline.recognition.joint_networks.st_resnet import STResNet, TemporalPointwise
 from pipeline.recognition.networks import NetworkError, load_backbone
-from pipeline.recognition.networks.backbone import cross_modality
 from pipeline.recognition.networks.efficientnet_lite0 import SameConv2d
-from pipeline.recognition.networks.st_resnet import STResNet, TemporalPointwise
 
 pytestmark = pytest.mark.numeric
 
@@ -89,12 +89,12 @@ def test_cross_modality_repeats_the_mean_kernel():
 def test_load_backbone_from_a_module_and_its_errors():
     backbone = load_backbone("pipeline.recognition.networks.resnet50:ResNet50", 4, 3, 0.0, SMALL["resnet50"])
     assert type(backbone).__name__ == "ResNet50"
-    with pytest.raises(NetworkError, match=r"no network 'resnet51'.*resnet50"):
+    with pytest.raises(NetworkError, match=r"no 'resnet51' among .*resnet50"):
         load_backbone("resnet51", 4, 3, 0.0, {})
     with pytest.raises(NetworkError, match=r"does not take args \['depth'\]"):
         load_backbone("resnet50", 4, 3, 0.0, {"depth": 3})
-    with pytest.raises(NetworkError, match="backbone"):
-        load_backbone("backbone", 4, 3, 0.0, {})
+    with pytest.raises(NetworkError, match="STResNet does not extend Backbone"):
+        load_backbone("pipeline.recognition.joint_networks.st_resnet:STResNet", 4, 3, 0.0, {})
 
 
 def test_temporal_convolution_of_a_still_clip_is_the_frame_wise_one():

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import recognising
 import torch
 
-from pipeline import config
 from pipeline.data.manifest import read_manifest, select, write_manifest
 from pipeline.data.plan import read_plan
 from pipeline.recognition import models, scoring
@@ -18,39 +18,25 @@ from pipeline.weights import WeightsError
 
 pytestmark = pytest.mark.numeric
 
-COMPUTE = config.Compute()
-
 
 def save(spec, stream: str, folder: Path) -> Path:
     """A checkpoint of a random network with a classifier that matters."""
     torch.manual_seed(len(stream))
-    network = models.build_model(spec, stream, 2, 0.0)
+    part = spec.scored(stream)
+    network = models.build_model(part, 2, 0.0)
     for name, parameter in network.named_parameters():
         if name.endswith(("last_linear.weight", "fc.weight")):
             torch.nn.init.normal_(parameter)
     path = folder / f"{stream}.pt"
-    models.save_model(path, network, spec, {"stream": stream, "classes": 2})
+    models.save_model(path, network, part, {"stream": stream, "classes": 2})
     return path
 
 
-def score(spec, weights: dict[str, Path], toy, out: Path, **keys) -> dict[str, np.ndarray]:
-    arguments = {
-        "manifest": toy.manifest,
-        "frames": [toy.frames["test"]],
-        "flow": [toy.flow["test"]],
-        "streams": list(weights),
-        "weights": list(weights.values()),
-    } | keys
-    score_clips(
-        spec,
-        frame_size=list(toy.frame_size),
-        compute=COMPUTE,
-        dataset="toy",
-        recognizer="r",
-        method="hr",
-        out=out,
-        **arguments,
-    )
+def score(spec, weights: dict[str, Path], toy, out: Path, streams=None, **keys) -> dict[str, np.ndarray]:
+    files = {"manifest": toy.manifest, "frames": [toy.frames["test"]], "flow": [toy.flow["test"]]}
+    files |= {name: keys.pop(name) for name in files.keys() & keys.keys()}
+    request = recognising.scoring(spec, streams or list(weights), toy.frame_size, **keys)
+    score_clips(request, list(weights.values()), **files, out=out)
     with np.load(out) as content:
         return dict(content)
 
@@ -65,7 +51,9 @@ def test_tsn_scores_are_means_over_crops_and_snippets(tsn, toy, tmp_path, monkey
     assert found["labels"].tolist() == [clip.label for clip in clips]
     assert (str(found["dataset"]), str(found["recognizer"]), str(found["method"])) == ("toy", "r", "hr")
     assert found["spatial"].dtype == np.float32
-    networks = {stream: models.load_model(path, tsn, stream, 2).eval() for stream, path in weights.items()}
+    networks = {
+        stream: models.load_model(path, tsn.scored(stream), 2).eval() for stream, path in weights.items()
+    }
     for index, clip in enumerate(clips):
         with ShardReader(toy.frames["test"]) as frames, ShardReader(toy.flow["test"]) as flow:
             first = min(first_frame, clip.frames) - 1
@@ -112,7 +100,7 @@ def test_st_resnet_scores_all_streams(st_resnet, toy, tmp_path, monkeypatch):
         frame = frames.read(clips[index].id, [0]).astype(np.float32)
     views = np.concatenate([frame, frame[:, :, ::-1]]) / 255
     views = (views - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
-    network = models.load_model(weights["spatial"], st_resnet, "spatial", 2).eval()
+    network = models.load_model(weights["spatial"], st_resnet.scored("spatial"), 2).eval()
     with torch.inference_mode():
         expected = network(torch.tensor(views.transpose(0, 3, 1, 2)).float()).mean(0)
     np.testing.assert_allclose(found["spatial"][index], expected, rtol=1e-3, atol=1e-4)
@@ -120,8 +108,7 @@ def test_st_resnet_scores_all_streams(st_resnet, toy, tmp_path, monkeypatch):
 
 def test_planned_frames_are_enough(tsn, st_resnet, toy, tmp_path):
     """Stores of the planned frames alone give the same scores to the last bit (docs/design.md, rule 7)."""
-    specs = {"tsn": tsn, "st_resnet": st_resnet}
-    plan_frames(toy.manifest, specs, tmp_path / "plan.json")
+    plan_frames(recognising.plan(tsn, st_resnet), toy.manifest, tmp_path / "plan.json")
     plan = read_plan(tmp_path / "plan.json")
     clips = {clip.id: clip for clip in select(read_manifest(toy.manifest), "test")}
     assert plan.keys() == clips.keys()
@@ -132,8 +119,8 @@ def test_planned_frames_are_enough(tsn, st_resnet, toy, tmp_path):
             for name, entry in plan.items():
                 numbers = getattr(entry, kind)
                 writer.add(name, reader.read(name, numbers), index=numbers)
-    for name, spec in specs.items():
-        streams = ["spatial", "temporal"] + ["joint"] * (name == "st_resnet")
+    for spec in (tsn, st_resnet):
+        streams = list(spec.streams)
         weights = {stream: save(spec, stream, tmp_path) for stream in streams}
         full = score(spec, weights, toy, tmp_path / "full.npz")
         stores = {"frames": [tmp_path / "frames.h5"], "flow": [tmp_path / "fields.h5"]}
@@ -178,7 +165,8 @@ def test_a_stream_needs_only_its_own_store_and_weights(tsn, toy, tmp_path):
 def test_weights_that_saw_the_test_clips_are_refused(tsn, toy, tmp_path):
     path = save(tsn, "spatial", tmp_path)
     metadata = {"stream": "spatial", "classes": 2, "trained_on": {"dataset": "ucf101", "split": 1}}
-    models.save_model(path, models.load_model(path, tsn, "spatial", 2), tsn, metadata)
+    spatial = tsn.scored("spatial")
+    models.save_model(path, models.load_model(path, spatial, 2), spatial, metadata)
     score(tsn, {"spatial": path}, toy, tmp_path / "same.npz", layout="ucf101", split=1)
     score(tsn, {"spatial": path}, toy, tmp_path / "other.npz", layout="hmdb51", split=2)
     with pytest.raises(WeightsError, match=r"spatial\.pt was trained on split 1 of ucf101.* split 2"):

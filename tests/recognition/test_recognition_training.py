@@ -4,42 +4,37 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import recognising
 import torch
 from torch import nn
 
 from pipeline import config
+from pipeline.config.recognition import StreamError
 from pipeline.data.manifest import read_manifest, select
 from pipeline.recognition import batches, inputs, models, training
 from pipeline.recognition.batches import Batches
-from pipeline.recognition.models import ModelError, build_model, join_streams, load_model
-from pipeline.recognition.networks.st_resnet import STResNet
+from pipeline.recognition.joint_networks.st_resnet import STResNet
+from pipeline.recognition.models import ModelError, build_model, load_model
+from pipeline.recognition.protocols.st_resnet import AppearanceTraining, JointTraining
 from pipeline.recognition.reading import ClipReader, ReadingError
-from pipeline.recognition.training import (
-    TrainingError,
-    loss_and_scores,
-    make_optimizer,
-    train_mode,
-    train_recognizer,
-)
+from pipeline.recognition.training import TrainingError, make_optimizer, train_mode, train_recognizer
 
-COMPUTE = config.Compute()
 CPU = torch.device("cpu")
 
 
 def train(spec, stream: str, toy, out: Path, **keys) -> Path:
     """Train on the toy data and return the checkpoint."""
-    arguments = {
-        "manifest": toy.manifest,
-        "frames": [toy.frames["train"]],
-        "flow": [toy.flow["train"]],
-        "frame_size": list(toy.frame_size),
-        "compute": COMPUTE,
-        "seed": 0,
-        "init": [],
-        "code": "",
-    }
-    train_recognizer(spec, stream, "toy", out=out, **arguments | keys)
+    stores = {"frames": [toy.frames["train"]], "flow": [toy.flow["train"]], "init": []}
+    files = stores | {name: keys.pop(name) for name in stores.keys() & keys.keys()}
+    request = recognising.training(spec, stream, toy.frame_size, **keys)
+    train_recognizer(request, toy.manifest, **files, code="", out=out)
     return out
+
+
+def stage_of(spec, stream: str, number: int = 0, **keys):
+    """A part that is trained and one of its stages, with other keys."""
+    part = spec.trained(stream, "toy")
+    return part, part.stages[number].model_copy(update=keys)
 
 
 def state(path: Path) -> dict[str, torch.Tensor]:
@@ -56,7 +51,7 @@ def same(first: Path, second: Path) -> bool:
 def test_training_learns_logs_and_leaves_a_checkpoint(tsn, toy, tmp_path, stream):
     # Each stream may do without the other's stores.
     unused = {"flow": []} if stream == "spatial" else {"frames": []}
-    out = train(tsn, stream, toy, tmp_path / "model.pt", layout="ucf101", split=3, **unused)
+    out = train(tsn, stream, toy, tmp_path / "model.pt", split=3, **unused)
     content = torch.load(out, weights_only=True)
     assert content["network"] == "bn_inception"
     assert content["args"] == tsn.args
@@ -64,14 +59,14 @@ def test_training_learns_logs_and_leaves_a_checkpoint(tsn, toy, tmp_path, stream
     assert content["metadata"]["trained_on"] == {"dataset": "ucf101", "split": 3}
     assert not (tmp_path / "model.resume").exists()
     assert list((tmp_path / "tensorboard" / "model").glob("events*"))
-    network = load_model(out, tsn, stream, 2).eval()
+    network = load_model(out, tsn.scored(stream), 2).eval()
     clips = select(read_manifest(toy.manifest), "train")
+    part, stage = stage_of(tsn, stream, batch_size=16)
     with ClipReader(clips, [toy.frames["train"]], [toy.flow["train"]], toy.frame_size) as reader:
-        batches = Batches(tsn, stream, clips, reader, 16, 1, ("check",))
-        (raw,), labels = batches[0]
+        (raw,), labels = Batches(part, stage, clips, reader, 1, ("check",))[0]
     with torch.inference_mode():
         tensors = [inputs.normalise(raw, network.normalisation, stream == "temporal")]
-        _, scores = loss_and_scores(network, tensors, labels)
+        _, scores = part.loss(network, tensors, labels)
     assert (scores.argmax(1) == labels).float().mean() >= 0.9
 
 
@@ -107,16 +102,17 @@ def test_interrupted_training_ends_with_the_same_weights(
 
     broken = tmp_path / "broken.pt"
     monkeypatch.setattr(Batches, "__getitem__", stop)
+    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0.0)
     with pytest.raises(Killed):
-        train(st_resnet, stream, toy, broken, init=init, checkpoint_seconds=0.0)
+        train(st_resnet, stream, toy, broken, init=init)
     assert not broken.exists()
     assert broken.with_suffix(".resume").exists()
-    stages = st_resnet.joint.stages if stream == "joint" else [st_resnet.spatial]
+    stages = st_resnet.trained(stream, "toy").stages
     whole = [(stage, step) for stage, section in enumerate(stages) for step in range(section.iterations)]
     again = []
 
     def record(self, step):
-        again.append((stages.index(self.stage) if self.stage else 0, step))
+        again.append((stages.index(self.stage), step))
         return original(self, step)
 
     monkeypatch.setattr(Batches, "__getitem__", record)
@@ -143,7 +139,7 @@ def test_the_second_stage_pools_over_time_and_has_its_own_section(st_resnet, toy
     out = train(st_resnet.model_copy(update={"joint": joint}), "joint", toy, tmp_path / "joint.pt", init=init)
     assert seen == [(False, 3, {0.2})] * 6 + [(True, 6, {0.7})] * 4
     assert torch.load(out, weights_only=True)["metadata"]["iterations"] == 10
-    loaded = load_model(out, st_resnet, "joint", 2)
+    loaded = load_model(out, st_resnet.scored("joint"), 2)
     assert loaded.temporal_pool
     # A single stage leaves a network without pooling.
     single = {"joint": joint.model_copy(update={"stage2": None}), "temporal_pool": False}
@@ -151,7 +147,7 @@ def test_the_second_stage_pools_over_time_and_has_its_own_section(st_resnet, toy
     seen.clear()
     out = train(spec, "joint", toy, tmp_path / "single.pt", init=init)
     assert seen == [(False, 3, {0.2})] * 6
-    assert not load_model(out, spec, "joint", 2).temporal_pool
+    assert not load_model(out, spec.scored("joint"), 2).temporal_pool
 
 
 class Fixed(nn.Module):
@@ -165,14 +161,13 @@ class Fixed(nn.Module):
         return self.scores
 
 
-def test_joint_loss_is_summed_over_frames_and_streams_and_divided_by_the_clips():
+def test_joint_loss_is_summed_over_frames_and_streams_and_divided_by_the_clips(st_resnet):
     # Two clips, three steps, two classes. Equal scores cost log 2 a step, a right lead of log 3 log 4/3.
     lead = np.log(3)
     even = torch.zeros(2, 3, 2, requires_grad=True)
     right = torch.tensor([[[lead, 0.0]] * 3, [[0.0, lead]] * 3], dtype=torch.float32)
-    loss, scores = loss_and_scores(
-        Fixed(even, right), [torch.empty(2, 3), torch.empty(2, 3)], torch.tensor([0, 1])
-    )
+    joint = st_resnet.trained("joint", "toy")
+    loss, scores = joint.loss(Fixed(even, right), [torch.empty(2, 3)] * 2, torch.tensor([0, 1]))
     assert loss.item() == pytest.approx(3 * (np.log(2) + np.log(4 / 3)))
     loss.backward()
     # (p - y) / clips at every step: no division by the steps.
@@ -187,7 +182,7 @@ def test_new_classifiers_start_as_their_releases_do(tsn, st_resnet):
         for network, args in (("bn_inception", tsn.args), ("resnet50", st_resnet.args)):
             built = spec.model_copy(update={"network": network, "args": args})
             for stream in ("spatial", "temporal"):
-                model = build_model(built, stream, 400, dropout=0.0)
+                model = build_model(built.trained(stream, "toy"), 400, dropout=0.0)
                 classifier = model.get_submodule(model.classifier)
                 assert classifier.weight.std().item() == pytest.approx(expected, rel=0.03)
                 assert not classifier.bias.any()
@@ -196,14 +191,14 @@ def test_new_classifiers_start_as_their_releases_do(tsn, st_resnet):
 def test_stages_and_pooling_belong_together(st_resnet):
     content = st_resnet.model_dump()
     with pytest.raises(ValueError, match="temporal_pool is false, but joint has 2 stage"):
-        config.STResNet.model_validate(content | {"temporal_pool": False})
+        type(st_resnet).model_validate(content | {"temporal_pool": False})
     content["joint"]["stage2"] = None
     with pytest.raises(ValueError, match="temporal_pool is true, but joint has 1 stage"):
-        config.STResNet.model_validate(content)
+        type(st_resnet).model_validate(content)
 
 
 def test_multipliers_of_the_learning_rate(tsn):
-    network = build_model(tsn, "temporal", 2, dropout=0.0)
+    network = build_model(tsn.scored("temporal"), 2, dropout=0.0)
     training = tsn.temporal.model_copy(update={"first_conv_rate": 5.0})
     found = {
         id(parameter): (group["rate"], group["weight_decay"])
@@ -225,7 +220,7 @@ def test_multipliers_of_the_learning_rate(tsn):
 
 
 def test_gains_of_batch_normalisation_have_their_own_rate(st_resnet):
-    network = build_model(st_resnet, "spatial", 2, dropout=0.0)
+    network = build_model(st_resnet.scored("spatial"), 2, dropout=0.0)
     training = st_resnet.spatial.model_copy(update={"norm_rate": 2.0})
     rates = {
         id(parameter): (group["rate"], group["weight_decay"])
@@ -267,7 +262,7 @@ def test_a_training_uses_the_share_of_its_section(st_resnet, toy, tmp_path):
 def test_joint_training_starts_from_the_trained_streams(st_resnet, toy, tmp_path):
     init = [train(st_resnet, name, toy, tmp_path / f"{name}.pt") for name in ("spatial", "temporal")]
     stages = (st_resnet.joint.stage1, st_resnet.joint.stage2)
-    frozen = config.JointTraining(
+    frozen = JointTraining(
         **{f"stage{n}": s.model_copy(update={"lr": 1e-12}) for n, s in enumerate(stages, 1)}
     )
     spec = st_resnet.model_copy(update={"joint": frozen})
@@ -282,7 +277,7 @@ def test_joint_training_starts_from_the_trained_streams(st_resnet, toy, tmp_path
 
 
 def test_partial_bn_trains_only_the_first_normalisation(tsn, st_resnet):
-    network = build_model(tsn, "spatial", 2, dropout=0.0)
+    network = build_model(tsn.scored("spatial"), 2, dropout=0.0)
     train_mode(network, partial_bn=True)
     norms = [m for m in network.modules() if isinstance(m, nn.BatchNorm2d)]
     before = [norm.running_mean.clone() for norm in norms]
@@ -290,7 +285,7 @@ def test_partial_bn_trains_only_the_first_normalisation(tsn, st_resnet):
     moved = [not torch.equal(norm.running_mean, mean) for norm, mean in zip(norms, before, strict=True)]
     assert moved == [True] + [False] * (len(norms) - 1)
     assert [norm.weight.grad is not None for norm in norms] == moved
-    joint = build_model(st_resnet, "joint", 2, dropout=0.0)
+    joint = build_model(st_resnet.scored("joint"), 2, dropout=0.0)
     train_mode(joint, partial_bn=True)
     training = [name for name, m in joint.named_modules() if isinstance(m, nn.BatchNorm2d) and m.training]
     assert training == ["appearance.bn1", "motion.bn1"]
@@ -322,8 +317,8 @@ def test_batches_depend_on_seed_and_step_alone(tsn, toy):
         ClipReader(clips, [toy.frames["train"]], [], toy.frame_size, keep=True) as kept,
         ClipReader(clips, [toy.frames["train"]], [], toy.frame_size) as read,
     ):
-        first = Batches(tsn, "spatial", clips, kept, 6, 0, ("a",))
-        second = Batches(tsn, "spatial", clips, read, 6, 0, ("a",))
+        first = Batches(*stage_of(tsn, "spatial", batch_size=6), clips, kept, 0, ("a",))
+        second = Batches(*stage_of(tsn, "spatial", batch_size=6), clips, read, 0, ("a",))
         batches = [first[step] for step in range(8)]
         (tensor,), labels = second[5]
         assert torch.equal(tensor, batches[5][0][0])
@@ -335,9 +330,9 @@ def test_batches_depend_on_seed_and_step_alone(tsn, toy):
 @pytest.mark.slow
 def test_batches_made_ahead_are_the_same(st_resnet, toy):
     clips = select(read_manifest(toy.manifest), "train")
-    stores, stage = ([toy.frames["train"]], [toy.flow["train"]]), st_resnet.joint.stage1
+    stores = ([toy.frames["train"]], [toy.flow["train"]])
     with ClipReader(clips, *stores, toy.frame_size, keep=True) as reader:
-        batches = Batches(st_resnet, "joint", clips, reader, 3, 0, ("a",), stage)
+        batches = Batches(*stage_of(st_resnet, "joint", batch_size=3), clips, reader, 0, ("a",))
         random = torch.get_rng_state()
         for step, (raw, labels) in zip(range(2, 9), batches.of_steps(range(2, 9), CPU, 2), strict=True):
             expected = batches[step]
@@ -355,9 +350,9 @@ def test_training_on_batches_made_ahead_ends_with_the_same_weights(tsn, toy, tmp
 
 def test_errors_name_what_is_missing(tsn, toy, tmp_path):
     out = tmp_path / "model.pt"
-    with pytest.raises(TrainingError, match="no section spatial"):
+    with pytest.raises(StreamError, match="tsn: no key spatial; give the stream's training, or its weights"):
         train(tsn.model_copy(update={"spatial": None}), "spatial", toy, out)
-    with pytest.raises(TrainingError, match="no section joint"):
+    with pytest.raises(StreamError, match="tsn has no stream joint, only spatial, temporal"):
         train(tsn, "joint", toy, out)
     with pytest.raises(ReadingError, match=r"clip .* is not in"):
         train(tsn, "spatial", toy, out, frames=[toy.frames["test"]])
@@ -367,14 +362,15 @@ def test_errors_name_what_is_missing(tsn, toy, tmp_path):
 
 
 def test_checkpoints_of_other_recognisers_are_refused(tsn, tmp_path):
-    network = models.build_model(tsn, "spatial", 2, 0.0)
+    spatial = tsn.scored("spatial")
+    network = models.build_model(spatial, 2, 0.0)
     out = tmp_path / "model.pt"
-    models.save_model(out, network, tsn, {"stream": "spatial", "classes": 2})
-    assert np.isclose(load_model(out, tsn, "spatial", 2).last_linear.bias.sum().item(), 0)
+    models.save_model(out, network, spatial, {"stream": "spatial", "classes": 2})
+    assert np.isclose(load_model(out, spatial, 2).last_linear.bias.sum().item(), 0)
     with pytest.raises(ModelError, match=r"'spatial', 2.*expected.*'temporal', 2"):
-        load_model(out, tsn, "temporal", 2)
-    with pytest.raises(ModelError, match="no joint network"):
-        load_model(out, tsn, "joint", 2)
+        load_model(out, tsn.scored("temporal"), 2)
+    with pytest.raises(StreamError, match="no stream joint"):
+        tsn.scored("joint")
 
 
 @pytest.mark.numeric
@@ -386,9 +382,8 @@ def test_two_devices_share_every_batch_of_both_stages(st_resnet, toy, tmp_path):
     two = state(
         train(st_resnet, "joint", toy, tmp_path / "two.pt", init=init, compute=config.Compute(devices=2))
     )
-    start = join_streams(
-        st_resnet, *(load_model(path, st_resnet, path.stem, 2) for path in init)
-    ).state_dict()
+    streams = [load_model(path, st_resnet.scored(path.stem), 2) for path in init]
+    start = models.join(st_resnet.scored("joint"), streams).state_dict()
     moved = sum((one[name] - start[name]).float().norm() for name in one)
     apart = sum((two[name] - one[name]).float().norm() for name in one)
     assert 0 < apart < moved
@@ -456,7 +451,7 @@ def test_tsn_learns_from_frames_from_the_second_and_from_all_fields(tsn, toy, fi
     spec = tsn.model_copy(update={"first_frame": first_frame})
     with Noting(clips, [toy.frames["train"]], [toy.flow["train"]], toy.frame_size) as reader:
         for stream in ("spatial", "temporal"):
-            Batches(spec, stream, clips, reader, 60, 1, ("check",))[0]
+            Batches(*stage_of(spec, stream, batch_size=60), clips, reader, 1, ("check",))[0]
     length = (clips[0].frames - first_frame + 1) // 3  # of a segment; what is left over is not drawn
     assert seen["frames"] == set(range(first_frame - 1, first_frame - 1 + 3 * length))
     assert 0 in seen["fields"]
@@ -473,9 +468,10 @@ def test_clips_of_a_piece_share_place_and_mirroring_but_not_sides(st_resnet, toy
     monkeypatch.setattr(batches.inputs, "cut_resized", record)
     with ClipReader(clips, [toy.frames["train"]], [], toy.frame_size) as reader:
         spec = st_resnet.model_copy(update={"crop": 16})
-        common = (spec, "spatial", clips, reader, 16, 1, ("check",))
+        common = (clips, reader, 1, ("check",))
         for same_place in (True, False):
-            read = Batches(*common, micro_batch=8, same_place=same_place)
+            piece = stage_of(spec, "spatial", batch_size=16, micro_batch=8, same_place=same_place)
+            read = Batches(*piece, *common)
             mirrored = []
             for number in range(8):
                 drawn.clear()
@@ -489,8 +485,9 @@ def test_clips_of_a_piece_share_place_and_mirroring_but_not_sides(st_resnet, toy
             assert all(len(found) == 1 for found in mirrored) == same_place
             assert set().union(*mirrored) == {True, False}
         # The second device's pieces are those of the whole batch.
-        whole = Batches(*common, micro_batch=4, same_place=True)
-        half = Batches(*common, micro_batch=4, same_place=True, part=slice(8, 16))
+        piece = stage_of(spec, "spatial", batch_size=16, micro_batch=4)
+        whole = Batches(*piece, *common)
+        half = Batches(*piece, *common, part=slice(8, 16))
         seen = []
         for part, numbers in ((whole, (2, 3, 6, 7)), (half, (0, 1, 2, 3))):
             drawn.clear()
@@ -502,23 +499,23 @@ def test_clips_of_a_piece_share_place_and_mirroring_but_not_sides(st_resnet, toy
 
 def test_the_appearance_stream_shares_a_place_unless_told_otherwise(st_resnet, toy, tmp_path, monkeypatch):
     asked = []
-    original = Batches.__init__
+    original = Batches.sample
     monkeypatch.setattr(
-        Batches, "__init__", lambda self, *a, **k: asked.append(a[-1]) or original(self, *a, **k)
+        Batches, "sample", lambda self, *a: asked.append(a[-1] is not None) or original(self, *a)
     )
-    spec = st_resnet.model_copy(update={"spatial": config.AppearanceTraining(iterations=1, batch_size=2)})
+    spec = st_resnet.model_copy(update={"spatial": AppearanceTraining(iterations=1, batch_size=2)})
     shared = train(spec, "spatial", toy, tmp_path / "shared.pt")
-    own = config.AppearanceTraining(iterations=1, batch_size=2, same_place=False)
+    own = AppearanceTraining(iterations=1, batch_size=2, same_place=False)
     each = train(spec.model_copy(update={"spatial": own}), "spatial", toy, tmp_path / "own.pt")
     train(spec, "temporal", toy, tmp_path / "temporal.pt")
-    assert asked == [True, False, False]
+    assert asked == [True] * 2 + [False] * 2 + [False] * 4 * 12
     assert not same(shared, each)
 
 
 def test_parts_of_a_batch_are_those_of_the_whole(tsn, toy):
     clips = select(read_manifest(toy.manifest), "train")
     with ClipReader(clips, [toy.frames["train"]], [], toy.frame_size) as reader:
-        common = (tsn, "spatial", clips, reader, 4, 1, ("check",))
+        common = (*stage_of(tsn, "spatial", batch_size=4), clips, reader, 1, ("check",))
         whole, halves = Batches(*common), [Batches(*common, part=slice(at, at + 2)) for at in (0, 2)]
         (images,), labels = whole[3]
         parts = [half[3] for half in halves]

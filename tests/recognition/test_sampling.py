@@ -110,7 +110,10 @@ def test_st_train_frames_of_short_clips():
     assert sampling.st_train_frames(21, 10, 11, (1, 1), rng) == list(range(5, 16))
 
 
-def test_separate_streams_learn_from_any_frame_or_any_that_has_its_flow():
+def test_separate_streams_learn_from_any_frame_or_any_that_has_its_flow(st_resnet):
     rng = np.random.default_rng(0)
-    assert {sampling.st_stream_frame(12, 10, "spatial", rng) for _ in range(300)} == set(range(12))
-    assert {sampling.st_stream_frame(12, 10, "temporal", rng) for _ in range(50)} == {5, 6}
+    drawn = {}
+    for stream in ("spatial", "temporal"):
+        part = st_resnet.model_copy(update={"flow_stack": 10}).trained(stream, "toy")
+        drawn[stream] = {place for _ in range(300) for place in part.draw(12, part.training, rng)}
+    assert drawn == {"spatial": set(range(12)), "temporal": {5, 6}}

@@ -127,7 +127,7 @@ def test_streams_of_different_clips_are_not_fused():
     one = StreamScores(np.array(["a"]), np.array([0]), np.ones((1, 2)))
     two = StreamScores(np.array(["b"]), np.array([0]), np.ones((1, 2)))
     with pytest.raises(ScoresError, match="different clips"):
-        fuse(one, two, [1.0, 1.5])
+        fuse([one, two], [1.0, 1.5])
 
 
 def test_mean_class_accuracy_ignores_classes_without_clips():

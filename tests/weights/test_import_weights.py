@@ -13,6 +13,8 @@ from pipeline.flow.flownet2 import NETWORKS as FLOW_NETWORKS
 from pipeline.flow.flownet2 import load_flownet2
 from pipeline.recognition.models import load_model as load_recognizer
 from pipeline.recognition.networks import load_backbone, load_joint
+from pipeline.recognition.protocols.st_resnet import STResNet
+from pipeline.recognition.protocols.tsn import TSN
 from pipeline.superres.checkpoint import load_model
 from pipeline.superres.features import load_features
 from pipeline.superres.networks import load_network
@@ -60,11 +62,11 @@ def test_a_stream_of_tsn(channels, stream, tmp_path):
     metadata = content(out)["metadata"]
     assert (metadata["stream"], metadata["classes"]) == (stream, 4)
     assert metadata["trained_on"] == {"dataset": "hmdb51", "split": 1}
-    spec = config.TSN(args={"width": 0.125, "blocks": ["3a", "3c"]})
+    part = TSN(protocol="tsn", args={"width": 0.125, "blocks": ["3a", "3c"]}).scored(stream)
     x = torch.rand(1, channels, 64, 64)
     with torch.no_grad():
-        assert torch.equal(load_recognizer(out, spec, stream, 4).eval()(x), network(x))
-        assert torch.equal(load_recognizer(source, spec, stream, 4).eval()(x), network(x))
+        assert torch.equal(load_recognizer(out, part, 4).eval()(x), network(x))
+        assert torch.equal(load_recognizer(source, part, 4).eval()(x), network(x))
 
 
 def test_the_joint_network(tmp_path):
@@ -78,8 +80,8 @@ def test_the_joint_network(tmp_path):
     metadata = content(out)["metadata"]
     assert (metadata["stream"], metadata["classes"]) == ("joint", 3)
     assert metadata["trained_on"] == {"dataset": "ucf101", "split": 2}  # as the file's name says
-    spec = config.STResNet(args=args, flow_stack=4, temporal_pool=False)
-    loaded = load_recognizer(out, spec, "joint", 3).eval()
+    spec = STResNet(protocol="st_resnet", args=args, flow_stack=4, temporal_pool=False)
+    loaded = load_recognizer(out, spec.scored("joint"), 3).eval()
     frames, flow = torch.rand(1, 2, 3, 64, 64), torch.rand(1, 2, 8, 64, 64)
     with torch.no_grad():
         for found, expected in zip(loaded(frames, flow), joint(frames, flow), strict=True):

@@ -23,7 +23,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from pipeline.recognition.networks.backbone import CAFFE, Backbone, initialise
+from pipeline.recognition.backbone import CAFFE, Backbone, initialise
 
 # Channels of 1x1 (0: none and stride 2), 3x3 reduce and 3x3, double 3x3 reduce and both, pool projection.
 BLOCKS: dict[str, tuple[int, int, int, int, int, int]] = {
@@ -128,6 +128,3 @@ class BNInception(Backbone):
         for block in self.blocks:
             x = self._apply_block(block, x)
         return x
-
-
-NETWORK = BNInception

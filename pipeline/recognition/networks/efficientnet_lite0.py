@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from pipeline.recognition.networks.backbone import Backbone, Normalisation, Unit, initialise
+from pipeline.recognition.backbone import Backbone, Normalisation, Unit, initialise
 
 # Repeats, kernel size, stride, expansion, output channels of each group of blocks.
 GROUPS = (
@@ -130,6 +130,3 @@ class EfficientNetLite0(Backbone):
             for unit in units:
                 x = unit(x)
         return self.neck(x)
-
-
-NETWORK = EfficientNetLite0

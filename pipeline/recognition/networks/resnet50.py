@@ -27,7 +27,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from pipeline.recognition.networks.backbone import IMAGENET, Backbone, Normalisation, Unit, initialise
+from pipeline.recognition.backbone import IMAGENET, Backbone, Normalisation, Unit, initialise
 
 CAFFE_RGB = Normalisation("rgb", (123.151630838, 115.902882574, 103.062623801), (1.0, 1.0, 1.0), 1.0)
 """Means over Caffe's ResNet_mean.binaryproto, as MatConvNet's import of that model has them."""
@@ -125,6 +125,3 @@ class ResNet50(Backbone):
             for unit in units:
                 x = unit(x)
         return x
-
-
-NETWORK = ResNet50

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pipeline.config import Config
+    from pipeline.experiment import Experiment
     from pipeline.experiment.rows import Rows
 else:
     pd = lazy_loader.load("pandas")
@@ -44,8 +45,16 @@ class Ablation(Table):
         """Rows of Table 4 where one shows the model, else the models themselves."""
         return rows.of_models([row.model for row in self.rows])
 
+    def columns(self, experiment: Experiment) -> tuple[list[str], list[str]]:
+        """Only recognisers that have the stream."""
+        datasets, recognizers = super().columns(experiment)
+        return datasets, [name for name in recognizers if self.stream in experiment.rows.streams(name)]
+
     def problems(self, key: str, config: Config) -> Iterator[str]:
-        """Models that there are not, and rows of ``methods`` that have a model's name but show another."""
+        """A stream or models that there are not, and rows that have a model's name but show another."""
+        recognizers = config.recognition.recognizers
+        if not any(self.stream in recognizers[name].streams for name in self.recognizers or recognizers):
+            yield f"{key}.stream: no recogniser of the table has a stream {self.stream}; leave the table out"
         models, methods = config.superres.models, config.methods
         for row in self.rows:
             if row.model not in models:

@@ -14,8 +14,7 @@ from pipeline.config.section import Name
 from pipeline.config.tables import Table, mixture_name, unknown_rows
 from pipeline.report.accuracy import measure
 from pipeline.report.request import Intervals
-from pipeline.report.rows import columns, markdown_table
-from pipeline.report.scores import STREAMS
+from pipeline.report.rows import each_column, markdown_table
 from pipeline.report.tabulate import Made, TableData
 
 if TYPE_CHECKING:
@@ -78,7 +77,7 @@ class Mixtures(Table):
         recognizers = config.recognition.recognizers
         for name in self.recognizers or recognizers:
             for stream in recognizers[name].streams:
-                if getattr(recognizers[name], stream) is None:
+                if recognizers[name].training_of(stream) is None:
                     yield f"recognition.recognizers.{name}.{stream}: missing, but {key} trains it"
 
     def make(self, data: TableData) -> Made:
@@ -88,15 +87,14 @@ class Mixtures(Table):
             for ratio in self.mixed_ratios():
                 rows.recognizers[mixture_name(recognizer, ratio)] = rows.recognizers[recognizer]
         lines = []
-        for dataset, recognizer in columns(data.request):
-            for stream in STREAMS:
-                for ratio in self.ratios:
-                    for row in self.rows:
-                        found = rows.of(dataset, mixture_name(recognizer, ratio), row, stream)
-                        line = {"dataset": names.datasets[dataset]}
-                        line |= {"recognizer": names.recognizers[recognizer], "stream": stream}
-                        line |= {"ratio": ratio, "row": names.methods[row]}
-                        lines.append(line | vars(measure(found, data.settings.confidence)))
+        for dataset, recognizer, stream in each_column(data.request):
+            for ratio in self.ratios:
+                for row in self.rows:
+                    found = rows.of(dataset, mixture_name(recognizer, ratio), row, stream)
+                    line = {"dataset": names.datasets[dataset]}
+                    line |= {"recognizer": names.recognizers[recognizer], "stream": stream}
+                    line |= {"ratio": ratio, "row": names.methods[row]}
+                    lines.append(line | vars(measure(found, data.settings.confidence)))
         whole = pd.DataFrame(lines)
         title = "Figure 8: recognisers trained on mixtures of HR and LR"
         return Made(title, whole, _lines(whole, f"{data.request.name}.png"))
@@ -130,12 +128,15 @@ def _draw(whole: pd.DataFrame, path: Path) -> None:
     import matplotlib.pyplot as plt
 
     groups = list(whole.groupby(["dataset", "recognizer"], sort=False))
+    most = max(part["stream"].nunique() for _, part in groups)
     figure, axes = plt.subplots(
-        len(groups), len(STREAMS), figsize=(11, 3.2 * len(groups)), squeeze=False, sharex=True, sharey="row"
+        len(groups), most, figsize=(11, 3.2 * len(groups)), squeeze=False, sharex=True, sharey="row"
     )
-    for line, ((dataset, recognizer), cells) in zip(axes, groups, strict=True):
-        for axis, stream in zip(line, STREAMS, strict=True):
-            for row, part in cells[cells["stream"] == stream].groupby("row", sort=False):
+    for line, ((dataset, recognizer), panels) in zip(axes, groups, strict=True):
+        for axis in line[panels["stream"].nunique() :]:
+            axis.set_visible(False)
+        for axis, (stream, panel) in zip(line, panels.groupby("stream", sort=False), strict=False):
+            for row, part in panel.groupby("row", sort=False):
                 error = [part["top1"] - part["low"], part["high"] - part["top1"]]
                 axis.errorbar(part["ratio"], part["top1"], error, marker="o", capsize=2, label=row)
             axis.set_title(f"{dataset}, {recognizer}: {stream}", fontsize=9)

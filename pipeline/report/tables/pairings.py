@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import permutations
+from dataclasses import fields
+from itertools import permutations, product
 from typing import TYPE_CHECKING, ClassVar
 
 import lazy_loader
@@ -12,7 +13,7 @@ from pydantic import Field
 from pipeline.config.report import Method
 from pipeline.config.section import Name
 from pipeline.config.tables import Table
-from pipeline.report.accuracy import fuse, measure
+from pipeline.report.accuracy import Accuracy, fuse, measure
 from pipeline.report.request import Intervals
 from pipeline.report.rows import Rows as ScoredRows
 from pipeline.report.rows import columns, markdown_table
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from pipeline.experiment.rows import Rows
 else:
     pd = lazy_loader.load("pandas")
+
+
+COLUMNS = ["dataset", "recognizer", "spatial", "temporal", *(field.name for field in fields(Accuracy))]
 
 
 class Pairings(Table):
@@ -51,6 +55,11 @@ class Pairings(Table):
         """All rows, and the pairs that no row shows."""
         return rows.methods | rows.pairs
 
+    def columns(self, experiment: Experiment) -> tuple[list[str], list[str]]:
+        """Only recognisers that fuse streams."""
+        datasets, recognizers = super().columns(experiment)
+        return datasets, [name for name in recognizers if experiment.rows.recognizer(name).fused()]
+
     def reads(self, experiment: Experiment) -> list[str]:
         """Scores of the rows and of the pairs."""
         files, found = experiment.files, self.columns(experiment)
@@ -72,26 +81,24 @@ class Pairings(Table):
                 line = {"dataset": names.datasets[dataset], "recognizer": names.recognizers[recognizer]}
                 line |= {"spatial": names.methods[spatial], "temporal": names.methods[temporal]}
                 lines.append(line | vars(measure(fused, data.settings.confidence)))
-        table = pd.DataFrame(lines)
+        table = pd.DataFrame(lines, columns=COLUMNS)
         return Made("Pairings of spatial and temporal methods", table, _lines(table), digits="%.2f")
 
 
 def _pairs(rows: ScoredRows, dataset: str, recognizer: str) -> Iterator[tuple]:
-    """Spatial row, temporal row and their fused scores."""
+    """Spatial row, temporal row and their fused scores; the fusion is a recogniser's last column."""
     singles = [name for name, row in rows.methods.items() if row.model]
-    weights = rows.recognizers[recognizer].fusion
-    if weights is None:
+    fusion = rows.recognizers[recognizer].columns[-1]
+    if any(part.row is None for part in fusion.parts):
         for name, row in rows.methods.items():
             parts = (name, name) if row.model else (row.spatial, row.temporal)
-            yield *parts, rows.of(dataset, recognizer, name, "fusion")
+            yield *parts, rows.of(dataset, recognizer, name, fusion.name)
         return
-    for spatial in singles:
-        for temporal in singles:
-            streams = (
-                rows.of(dataset, recognizer, spatial, "spatial"),
-                rows.of(dataset, recognizer, temporal, "temporal"),
-            )
-            yield spatial, temporal, fuse(*streams, weights)
+    weights = [part.weight for part in fusion.parts]
+    for pair in product(singles, singles):
+        chosen = dict(zip(("spatial", "temporal"), pair, strict=True))
+        streams = [rows.part(dataset, recognizer, chosen[part.row], part) for part in fusion.parts]
+        yield *pair, fuse(streams, weights)
 
 
 def _lines(table: pd.DataFrame) -> list[str]:

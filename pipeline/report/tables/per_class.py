@@ -12,8 +12,8 @@ from pydantic import Field
 from pipeline.config.report import Method
 from pipeline.config.section import Name, PositiveInt
 from pipeline.config.tables import Table, unknown_rows
-from pipeline.report.rows import Names, columns, markdown_table
-from pipeline.report.scores import STREAMS, StreamScores
+from pipeline.report.rows import Names, each_column, markdown_table
+from pipeline.report.scores import StreamScores
 from pipeline.report.tabulate import Made, TableData
 from pipeline.request import Request
 
@@ -49,14 +49,13 @@ class PerClass(Table):
         """A line for each class of each stream of each column (section 3.1.1); see docs/tables.md."""
         rows, names, baseline = data.rows, data.names, data.settings.baseline
         parts = []
-        for dataset, recognizer in columns(data.request):
-            for stream in STREAMS:
-                found = {row: class_accuracy(rows.of(dataset, recognizer, row, stream)) for row in self.rows}
-                part = _classes(found, rows.methods, names, baseline)
-                part.insert(0, "dataset", names.datasets[dataset])
-                part.insert(1, "recognizer", names.recognizers[recognizer])
-                part.insert(2, "stream", stream)
-                parts.append(part)
+        for dataset, recognizer, stream in each_column(data.request):
+            found = {row: class_accuracy(rows.of(dataset, recognizer, row, stream)) for row in self.rows}
+            part = _classes(found, rows.methods, names, baseline)
+            part.insert(0, "dataset", names.datasets[dataset])
+            part.insert(1, "recognizer", names.recognizers[recognizer])
+            part.insert(2, "stream", stream)
+            parts.append(part)
         whole = pd.concat(parts, ignore_index=True)
         compared = [row for row in self.rows if row != baseline and rows.methods[row].model != "hr"]
         sr = [names.methods[row] for row in compared] if baseline in self.rows else []

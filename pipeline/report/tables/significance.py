@@ -11,8 +11,7 @@ from pydantic import Field
 from pipeline.config.tables import Table
 from pipeline.files import seed_for
 from pipeline.report.request import Intervals
-from pipeline.report.rows import columns, markdown_table
-from pipeline.report.scores import STREAMS
+from pipeline.report.rows import each_column, markdown_table
 from pipeline.report.significance import compare, correctness, intervals
 from pipeline.report.tabulate import Made, TableData
 
@@ -35,20 +34,19 @@ class Significance(Table):
         """A line for each column and two of its rows; see docs/tables.md."""
         rows, names, settings = data.rows, data.names, data.settings
         tables = []
-        for dataset, recognizer in columns(data.request):
-            for stream in STREAMS:
-                correct = correctness(rows, dataset, recognizer, stream)
-                table = compare(correct)
-                seed = seed_for(settings.seed, "bootstrap", dataset, recognizer, stream)
-                stacked = np.stack(list(correct.values()))
-                limits = 100 * intervals(stacked, settings.confidence, settings.resamples, seed)
-                table.insert(3, "low", limits[:, 0])
-                table.insert(4, "high", limits[:, 1])
-                table["beyond_noise"] = table["p_holm"] < 1 - settings.confidence
-                table.insert(0, "dataset", names.datasets[dataset])
-                table.insert(1, "recognizer", names.recognizers[recognizer])
-                table.insert(2, "stream", stream)
-                tables.append(table.replace({"first": names.methods, "second": names.methods}))
+        for dataset, recognizer, stream in each_column(data.request):
+            correct = correctness(rows, dataset, recognizer, stream)
+            table = compare(correct)
+            seed = seed_for(settings.seed, "bootstrap", dataset, recognizer, stream)
+            stacked = np.stack(list(correct.values()))
+            limits = 100 * intervals(stacked, settings.confidence, settings.resamples, seed)
+            table.insert(3, "low", limits[:, 0])
+            table.insert(4, "high", limits[:, 1])
+            table["beyond_noise"] = table["p_holm"] < 1 - settings.confidence
+            table.insert(0, "dataset", names.datasets[dataset])
+            table.insert(1, "recognizer", names.recognizers[recognizer])
+            table.insert(2, "stream", stream)
+            tables.append(table.replace({"first": names.methods, "second": names.methods}))
         whole = pd.concat(tables, ignore_index=True)
         return Made("Differences between rows of Table 4", whole, _lines(whole, settings.confidence))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -64,10 +64,19 @@ class Unit(nn.Module):
 class Backbone(nn.Module):
     """Base of the recognisers' networks: ``forward`` maps (B, C, H, W) to (B, classes) scores.
 
-    A backbone sets ``normalisation``, ``first_conv`` and ``classifier`` (names of those layers),
-    ``dropout``, and implements ``features``. Backbones that ST-ResNet can join also have ``stem`` and
-    ``stages``: lists of ``Unit``, one list for each of conv2 to conv5.
+    A constructor takes ``classes``, ``in_channels`` (3 for frames, 2 x stack for flow), ``dropout``, and
+    arguments of its own with defaults: the configuration's ``args``. A backbone implements ``features``.
+    Those that ST-ResNet can join also have ``stem`` (B, C, H, W) -> (B, F, h, w), ``stages``: lists of
+    ``Unit``, one list for each of conv2 to conv5, and ``neck``, between the last unit and the head.
+
+    Attributes:
+        normalisation: what its input is.
+        first_conv: name of the first convolution, which weights of another number of channels are fitted to.
+        classifier: name of the last layer, which is new for other classes.
+        dropout: the module before the classifier, which a training replaces.
     """
+
+    HOME: ClassVar[str] = "pipeline.recognition.networks"
 
     normalisation: Normalisation
     first_conv: str
@@ -91,6 +100,24 @@ class Backbone(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(B, C, H, W) normalised input -> (B, classes) scores before softmax."""
         return self.head(self.features(x))
+
+
+class JointNetwork(nn.Module):
+    """Base of the networks that join two backbones, of frames and of flow, which they take over and change.
+
+    A constructor takes both and what the protocol gives (``joint_args``). ``forward`` maps (B, T, 3, H, W)
+    and (B, T, 2 x stack, H, W), both normalised, to what the protocol makes scores of.
+
+    Attributes:
+        backbones: that of the frames and that of the flow.
+    """
+
+    HOME: ClassVar[str] = "pipeline.recognition.joint_networks"
+
+    @property
+    def backbones(self) -> tuple[Backbone, Backbone]:
+        """Both, in the order of the input."""
+        raise NotImplementedError
 
 
 def cross_modality(

@@ -24,7 +24,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from pipeline.recognition.networks.backbone import Backbone, Unit
+from pipeline.recognition.backbone import Backbone, JointNetwork, Unit
 
 
 class TemporalPointwise(nn.Module):
@@ -48,7 +48,7 @@ class TemporalPointwise(nn.Module):
         return out.transpose(1, 2).reshape(n, -1, height, width)
 
 
-class STResNet(nn.Module):
+class STResNet(JointNetwork):
     """Two backbones with ``stages`` of residual units; takes over and changes their modules.
 
     ``temporal_pool``: the max-pooling over time of stage 2. Raises ValueError for a backbone without
@@ -65,6 +65,11 @@ class STResNet(nn.Module):
         for backbone in (appearance, motion):
             for units in backbone.stages:
                 self._make_temporal(units[min(1, len(units) - 1)])
+
+    @property
+    def backbones(self) -> tuple[Backbone, Backbone]:
+        """Appearance and motion."""
+        return self.appearance, self.motion
 
     @staticmethod
     def _make_temporal(unit: Unit) -> None:
@@ -110,6 +115,3 @@ class STResNet(nn.Module):
             pooled = self._pool_time(backbone.neck(features), count)
             scores.append(backbone.head(pooled).unflatten(0, (clips, -1)))
         return scores[0], scores[1]
-
-
-NETWORK = STResNet
