@@ -14,7 +14,6 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-import lazy_loader
 import numpy as np
 from pydantic import Field, SerializeAsAny, ValidationInfo, WrapValidator
 
@@ -26,12 +25,9 @@ from pipeline.recognition.crops import Box, Place
 from pipeline.recognition.sampling import count_fields
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor, nn
 
     from pipeline.recognition.backbone import Backbone
-else:
-    torch = lazy_loader.load("torch")
 
 
 class Indices(NamedTuple):
@@ -174,9 +170,11 @@ class TrainedStream(BuiltStream, InputKeys, StartKeys):
 
         By default cross-entropy of the scores' mean over the places (TSN's segment consensus).
         """
+        from torch.nn import functional as F
+
         (snippets,) = tensors
         scores = network(snippets.flatten(0, 1)).float().unflatten(0, snippets.shape[:2]).mean(1)
-        return torch.nn.functional.cross_entropy(scores, labels), scores
+        return F.cross_entropy(scores, labels), scores
 
 
 class StreamParts(NamedTuple):

@@ -150,7 +150,7 @@ def test_a_key_is_told_once(raw):
     with pytest.raises(ConfigError) as error:
         load_config(raw, inspect=lambda _: more)
     told = str(error.value)
-    assert "superres.models.vdsr.network: 'luma' is no network" in told
+    assert "superres.models.vdsr.network: no 'luma'" in told
     assert "again" not in told
     assert "superres.models.rcan.args: wrong" in told
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-import lazy_loader
 import numpy as np
 from pydantic import Field, model_validator
 
@@ -17,12 +16,9 @@ from pipeline.recognition.crops import Box, Place, full_boxes, st_box, st_flow_b
 from pipeline.recognition.streams import PlannedStream, ScoredStream, StreamPart, StreamParts, TrainedStream
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor, nn
 
     from pipeline.recognition.backbone import Backbone
-else:
-    torch = lazy_loader.load("torch")
 
 
 class SamePlace(Section):
@@ -270,9 +266,11 @@ class JointStreamTraining(Joint, Training):
 
     def enter(self, network: nn.Module, number: int, stage: StreamTraining) -> None:
         """Pooling over time from the second stage on, and the stage's own dropout."""
+        from torch import nn
+
         network.temporal_pool = number > 0
         for backbone in (network.appearance, network.motion):
-            backbone.dropout = torch.nn.Dropout(stage.dropout)
+            backbone.dropout = nn.Dropout(stage.dropout)
 
     def loss(self, network: nn.Module, tensors: list[Tensor], labels: Tensor) -> tuple[Tensor, Tensor]:
         """Both classifiers have a softmax at every time step.
@@ -280,10 +278,12 @@ class JointStreamTraining(Joint, Training):
         Their losses are summed over steps and divided by the clips alone (authors' Loss.m and
         cnn_train_dag.m).
         """
+        from torch.nn import functional as F
+
         appearance, motion = (scores.float() for scores in network.step_scores(*tensors))
         repeated = labels.repeat_interleave(appearance.shape[1])
         total = sum(
-            torch.nn.functional.cross_entropy(scores.flatten(0, 1), repeated, reduction="sum")
+            F.cross_entropy(scores.flatten(0, 1), repeated, reduction="sum")
             for scores in (appearance, motion)
         )
         return total / len(labels), (appearance.mean(1) + motion.mean(1)) / 2
@@ -320,6 +320,8 @@ class STResNet(TemporalPool, ScoredFrames, FlowStack, Protocol):
 
 def start_classifier(backbone: Backbone) -> None:
     """0.01 x normal and no bias (authors' cnn_ucf101_spatial.m)."""
+    from torch.nn import init
+
     classifier = backbone.get_submodule(backbone.classifier)
-    torch.nn.init.normal_(classifier.weight, std=0.01)
-    torch.nn.init.zeros_(classifier.bias)
+    init.normal_(classifier.weight, std=0.01)
+    init.zeros_(classifier.bias)
