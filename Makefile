@@ -30,5 +30,5 @@ check: setup
 	snakemake --lint
 
 docs: setup
-	python -m pipeline.config_docs
-	python -m pipeline.networks_docs
+	python -m tools.config_docs
+	python -m tools.networks_docs

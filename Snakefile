@@ -4,6 +4,7 @@ import shlex
 import sys
 from pathlib import Path
 
+from snakemake.cli import get_argument_parser
 from snakemake.utils import min_version
 
 min_version("9.0")
@@ -42,6 +43,18 @@ include: "rules/recognition.smk"
 include: "rules/quality.smk"
 include: "rules/report.smk"
 include: "rules/tables.smk"
+
+
+from pipeline.config.paths import target_problems
+
+
+def asked():
+    """Files that the command line asks for. Snakemake tells a Snakefile only when its rules stand."""
+    try:
+        targets = get_argument_parser().parse_args(sys.argv[1:]).targets
+    except SystemExit:  # another program than Snakemake's runs the workflow
+        return []
+    return [target for target in targets if not workflow.is_rule(target)]
 
 
 if workflow.is_main_process and (problems := target_problems(asked(), CONFIG.output)):

@@ -29,7 +29,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from pipeline.config import TVL1, Compute, Config
-from pipeline.config_file import load_config
+from pipeline.config.load import load_config
 from pipeline.data.manifest import Clip, write_manifest
 from pipeline.data.prepare import prepare_clips
 from pipeline.data.request import PrepareClips

@@ -21,7 +21,7 @@ import torch
 import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from pipeline.config_file import load_config
+from pipeline.config.load import load_config
 from pipeline.data.manifest import Clip
 from pipeline.recognition.batches import Batches
 from pipeline.recognition.reading import ClipReader

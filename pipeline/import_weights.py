@@ -21,9 +21,9 @@ from pipeline.superres.features import VGG19
 from pipeline.superres.networks import load_network, network_names
 from pipeline.weights import WeightsError
 from pipeline.weights.checkpoint import write_checkpoint
+from pipeline.weights.families.matconvnet import is_joint
 from pipeline.weights.fitting import fit
 from pipeline.weights.formats import Source, read_source
-from pipeline.weights.layouts.matconvnet import is_joint
 from pipeline.weights.provenance import describe_file, named_split, trained_on
 from pipeline.weights.published import notes, recognise
 

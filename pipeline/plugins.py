@@ -7,6 +7,7 @@ one class of its kind; files whose names begin with an underscore hold what seve
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import inspect
 import json
 import pkgutil
@@ -74,9 +75,10 @@ def names(base: type) -> list[str]:
 
 
 def files(home: str) -> list[str]:
-    """Names that the files of a package stand for; the package is imported, its files are not."""
-    package = importlib.import_module(home)
-    return sorted(info.name for info in pkgutil.iter_modules(package.__path__) if info.name[0] != "_")
+    """Names that the files of a package stand for; neither they nor the package are imported."""
+    spec = importlib.util.find_spec(home)
+    folders = spec.submodule_search_locations if spec else None
+    return sorted(info.name for info in pkgutil.iter_modules(folders) if info.name[0] != "_")
 
 
 def module_of(base: type, name: str) -> str:

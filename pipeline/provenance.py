@@ -17,9 +17,9 @@ from typing import Any
 
 from pipeline import environment
 from pipeline.config import Config
+from pipeline.config.needs import find_needs
 from pipeline.errors import PipelineError
 from pipeline.files import atomic_path
-from pipeline.preflight.needs import find_needs
 from pipeline.weights.location import resolve
 from pipeline.weights.provenance import describe_file
 

@@ -1,24 +1,20 @@
 # The checked configuration, where files lie, and what each stage reads.
-import json
 import os
 import re
 import sys
 from pathlib import Path
 
-from snakemake.cli import get_argument_parser
 from snakemake.exceptions import WorkflowError
 
-from pipeline.config_file import load_config
-from pipeline.config_paths import target_problems
-from pipeline.config_text import check_keys, without_empty
+from pipeline.config.load import load_config
+from pipeline.config.text import check_keys, without_empty
 from pipeline.content import Contents
-from pipeline.data.inventory import clips_inventory, files_inventory, videos_inventory
 from pipeline.errors import PipelineError
 from pipeline.experiment import Experiment, Given
+from pipeline.experiment.given import GivenContent
 from pipeline.fingerprint import fingerprint
 from pipeline.preflight.inspection import Inspector
 from pipeline.preflight.report import check
-from pipeline.request import escape_braces
 
 # A dry run plans without data and weights and says what is missing; any other run stops before its first job.
 PLANNING = workflow.output_settings.dryrun
@@ -49,26 +45,17 @@ except PipelineError as error:
     raise WorkflowError(str(error))
 
 
-def asked():
-    """Files that the command line asks for. Snakemake tells a Snakefile only when its rules stand."""
-    try:
-        targets = get_argument_parser().parse_args(sys.argv[1:]).targets
-    except SystemExit:  # another program than Snakemake's runs the workflow
-        return []
-    return [target for target in targets if not workflow.is_rule(target)]
-
-
 EXPERIMENT = Experiment(CONFIG)
 ROWS, FILES, CODE = EXPERIMENT.rows, EXPERIMENT.files, EXPERIMENT.code
 OUT = FILES.out
 # Hashes of users' files, remembered between runs. A dry run makes no output folder for them.
 CONTENTS = Contents(CONFIG.output / ".contents.json", create=not PLANNING)
+CONTENT = GivenContent(FILES, CONTENTS, PLANNING)
 ENVIRONMENT = f"{workflow.basedir}/envs/{'gpu' if CONFIG.compute.device == 'cuda' else 'cpu'}.yaml"
 GPUS = int(CONFIG.compute.device == "cuda")
 TRAINING_GPUS = GPUS * CONFIG.compute.devices
 TRAINING_THREADS = CONFIG.compute.threads * CONFIG.compute.devices
 MODELS = CONFIG.superres.models
-METHODS = CONFIG.methods
 RECOGNIZERS = CONFIG.recognition.recognizers
 
 
@@ -93,30 +80,13 @@ wildcard_constraints:
     part="videos|splits",
 
 
-def as_text(value, **options):
-    """JSON for one argument."""
-    return escape_braces(json.dumps(value, **options))
-
-
-def as_json(section, *keys, **changes):
-    """The named keys of a config section as text for one argument: what the stage reads, no more."""
-    values = (
-        section.model_dump(mode="json", include=set(keys) if keys else None) | changes
-    )
-    return as_text(values, sort_keys=True)
-
-
-# What inference reads of the compute section: one device.
-INFERENCE = as_json(CONFIG.compute, "device", "threads", "precision")
-
-
 def asks(fill):
     """A rule's param: the request that the experiment fills by the job's wildcards."""
     return lambda wildcards: fill(**dict(wildcards.items())).text()
 
 
 def inputs(files):
-    """Files as inputs. A given one counts by content (``content_of``), not by its time stamp.
+    """Files as inputs. A given one counts by content (``CONTENT.of``), not by its time stamp.
 
     A run that only plans goes without given files that are missing.
     """
@@ -125,29 +95,3 @@ def inputs(files):
         for file in files
         if not (PLANNING and isinstance(file, Given) and not os.path.exists(file))
     ]
-
-
-def content_of(files):
-    """Hashes of the given files among some, as text for a job's params."""
-    given = [file for file in files if isinstance(file, Given)]
-    return json.dumps(
-        [CONTENTS.hash(Path(f)) for f in given if os.path.exists(f) or not PLANNING]
-    )
-
-
-def inventory(name):
-    """Hash of what the listing of a data set's clips, or of the training videos, reads of users' files."""
-    data = FILES.data(name)
-    roots = {"videos": data.root, "splits": getattr(data, "splits", None)}
-    roots = {
-        part: root
-        for part, root in roots.items()
-        if root and not FILES.made_folder(name, part)
-    }
-    if PLANNING and not all(root.is_dir() for root in roots.values()):
-        return "missing"
-    if name not in CONFIG.datasets:
-        return videos_inventory(data.root, CONTENTS, data.listed) if roots else ""
-    if len(roots) == 2:
-        return clips_inventory(data, data.root, data.splits, CONTENTS)
-    return " ".join(files_inventory(root, CONTENTS) for root in roots.values())

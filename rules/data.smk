@@ -29,7 +29,7 @@ rule unpack_archive:
     conda:
         ENVIRONMENT
     params:
-        content=lambda w: content_of(FILES.archive(w.name, w.part)),
+        content=lambda w: CONTENT.of(FILES.archive(w.name, w.part)),
         code=fingerprint("pipeline.data.archive"),
     shell:
         "python -m pipeline unpack-archive --archive {input:q} --folder {output:q} 2> {log:q}"
@@ -52,7 +52,7 @@ rule list_clips:
         # Below the input where it is generated: a path of the output folder would part the caches of runs.
         root=lambda w: FILES.below(w.dataset, "videos"),
         splits=lambda w: FILES.below(w.dataset, "splits"),
-        files=lambda w: inventory(w.dataset),
+        files=lambda w: CONTENT.listing(w.dataset),
         request=asks(EXPERIMENT.requests.list_clips),
         code=lambda w: fingerprint(*CODE.list_clips(w.dataset)),
     shell:
@@ -94,7 +94,7 @@ rule list_videos:
         ENVIRONMENT
     params:
         root=FILES.below("training_videos", "videos"),
-        files=lambda w: inventory("training_videos"),
+        files=lambda w: CONTENT.listing("training_videos"),
         request=EXPERIMENT.requests.list_videos().text(),
         code=fingerprint("pipeline.data.listing"),
     shell:

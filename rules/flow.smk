@@ -39,7 +39,7 @@ rule extract_training_flow:
         gpu_turn=lambda w: GPUS if w.engine == "flownet2" else 0,
     params:
         request=asks(EXPERIMENT.requests.extract_training_flow),
-        content=lambda w: content_of(FILES.flow_weights(w.engine)),
+        content=lambda w: CONTENT.of(FILES.flow_weights(w.engine)),
         code=lambda w: fingerprint(*CODE.training_flow(w.engine)),
     shell:
         "python -m pipeline extract-training-flow --request {params.request:q} --frames {input.frames:q}"

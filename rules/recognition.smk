@@ -40,7 +40,7 @@ rule train_recognizer:
         gpu_turn=GPUS,
     params:
         request=asks(EXPERIMENT.requests.train_recognizer),
-        content=lambda w: content_of(
+        content=lambda w: CONTENT.of(
             FILES.start_weights(w.dataset, w.recognizer, w.stream)
             + FILES.initial_weights(w.recognizer)
         ),
@@ -77,7 +77,7 @@ rule train_mixed_recognizer:
         gpu_turn=GPUS,
     params:
         request=asks(EXPERIMENT.requests.train_mixed_recognizer),
-        content=lambda w: content_of(FILES.initial_weights(w.recognizer)),
+        content=lambda w: CONTENT.of(FILES.initial_weights(w.recognizer)),
         code=lambda w: fingerprint(
             *CODE.train_recognizer(w.dataset, w.recognizer, w.stream)
         ),
@@ -111,7 +111,7 @@ rule score_clips:
         gpu_turn=GPUS,
     params:
         request=asks(EXPERIMENT.requests.score_clips),
-        content=lambda w: content_of(
+        content=lambda w: CONTENT.of(
             FILES.scoring_weights(w.dataset, w.recognizer, w.method)
         ),
         code=lambda w: fingerprint(*CODE.score(w.dataset, w.recognizer, w.method)),
@@ -140,7 +140,7 @@ use rule score_clips as score_pair with:
         f"{OUT}/benchmarks/score_pair/{{dataset}}-{{recognizer}}-{{pair}}.tsv"
     params:
         request=asks(EXPERIMENT.requests.score_pair),
-        content=lambda w: content_of(
+        content=lambda w: CONTENT.of(
             FILES.scoring_weights(w.dataset, w.recognizer, w.pair)
         ),
         code=lambda w: fingerprint(*CODE.score(w.dataset, w.recognizer, w.pair)),

@@ -3,7 +3,7 @@
 
 rule aggregate:
     input:
-        scores=FILES.scores(METHODS, CONFIG.datasets, RECOGNIZERS),
+        scores=FILES.scores(CONFIG.methods, CONFIG.datasets, RECOGNIZERS),
         manifests=expand(
             f"{OUT}/data/{{dataset}}/manifest.csv", dataset=CONFIG.datasets
         ),
@@ -45,13 +45,11 @@ rule draw_comparison:
     conda:
         ENVIRONMENT
     params:
-        labels=as_text([METHODS[row].label or row for row in ROWS.pictured]),
-        bound=CONFIG.flow.bound,
+        request=EXPERIMENT.requests.draw_comparison().text(),
         code=fingerprint("pipeline.report.picture"),
     shell:
-        "python -m pipeline draw-comparison --manifest {input.manifest:q} --plan {input.plan:q} --shard 0"
-        " --frames {input.frames:q} --flow {input.flow:q} --labels {params.labels:q}"
-        " --bound {params.bound} --out {output:q} 2> {log:q}"
+        "python -m pipeline draw-comparison --request {params.request:q} --manifest {input.manifest:q}"
+        " --plan {input.plan:q} --frames {input.frames:q} --flow {input.flow:q} --out {output:q} 2> {log:q}"
 
 
 rule figures:

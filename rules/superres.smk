@@ -23,7 +23,7 @@ rule train_sr:
         request=asks(EXPERIMENT.requests.train_sr),
         # How often a training says how it goes changes no weights: from `threads`, so not recorded.
         progress=lambda w, threads: EXPERIMENT.requests.show_progress(w.model).text(),
-        content=lambda w: content_of(
+        content=lambda w: CONTENT.of(
             FILES.init_weights(w.model) + FILES.loss_weights(w.model)
         ),
         code=lambda w: fingerprint(*CODE.train_sr(w.model)),
@@ -52,7 +52,7 @@ rule super_resolve:
         gpu_turn=GPUS,
     params:
         request=asks(EXPERIMENT.requests.super_resolve),
-        content=lambda w: content_of(FILES.model_weights(w.model)),
+        content=lambda w: CONTENT.of(FILES.model_weights(w.model)),
         code=lambda w: fingerprint(*CODE.super_resolve(w.model)),
     shell:
         "python -m pipeline super-resolve --request {params.request:q} --weights {input.weights:q}"

@@ -7,8 +7,8 @@ import pytest
 import yaml
 
 from pipeline.config import DatasetTraining
-from pipeline.config_docs import TARGET, config_markdown
-from pipeline.config_file import ConfigError, load_config
+from pipeline.config.load import ConfigError, load_config
+from tools.config_docs import TARGET, config_markdown
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipeline.config_file import ConfigError, load_config
-from pipeline.config_paths import PathError, expand, target_problems
-from pipeline.preflight.needs import find_needs
+from pipeline.config.load import ConfigError, load_config
+from pipeline.config.needs import find_needs
+from pipeline.config.paths import PathError, expand, target_problems
 
 KEYS = {
     "data_root": ["data_root"],

@@ -7,8 +7,8 @@ import pytest
 import yaml
 
 from pipeline.cli import main
-from pipeline.config_file import ConfigError, load_config
-from pipeline.config_text import ConfigTextError, check_keys, read_config
+from pipeline.config.load import ConfigError, load_config
+from pipeline.config.text import ConfigTextError, check_keys, read_config
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.checkpoint import load_resume, save_resume
 from pipeline.config import SRModel, SRTraining
 from pipeline.csv_rows import read_rows, write_rows
 from pipeline.data.manifest import Clip, read_manifest, write_manifest
@@ -22,8 +21,9 @@ from pipeline.patches.store import PARTS, PatchWriter
 from pipeline.report.scores import read_scores
 from pipeline.report.tables.quality import COLUMNS
 from pipeline.superres.batches import PatchFile
-from pipeline.superres.checkpoint import load_model, save_network
+from pipeline.superres.models import load_model, save_network
 from pipeline.superres.networks import load_network
+from pipeline.training.resume import load_resume, save_resume
 from pipeline.video.store import ShardReader, ShardWriter
 
 VDSR = SRModel(network="vdsr", args={"depth": 3, "features": 4})

@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from pipeline.config import Compute
-from pipeline.engine import EngineError, launch, share
-from pipeline.torch_settings import DeviceError, torch_settings
+from pipeline.training.devices import EngineError, launch, share
+from pipeline.training.torch_settings import DeviceError, torch_settings
 
 
 def test_missing_devices_are_named(monkeypatch):
@@ -55,7 +55,7 @@ SPREAD = """
 import sys, time
 from pathlib import Path
 from pipeline.config import Compute
-from pipeline.engine import launch
+from pipeline.training.devices import launch
 from pipeline.files import atomic_path
 from pipeline.termination import signals_as_exceptions
 

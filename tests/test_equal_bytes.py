@@ -11,9 +11,9 @@ import test_damage
 import torch
 from matplotlib.figure import Figure
 
-from pipeline.checkpoint import load_resume, save_resume
 from pipeline.files import atomic_path
 from pipeline.torch_archive import write_archive
+from pipeline.training.resume import load_resume, save_resume
 from pipeline.video.frames import write_video
 
 

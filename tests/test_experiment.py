@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipeline.config_file import load_config
+from pipeline.config.load import load_config
 from pipeline.experiment import Experiment, Given
 
 
@@ -257,7 +257,7 @@ def test_planning_loads_neither_torch_nor_pandas(root):
     """Both would add seconds to every command."""
     code = """
 import sys, yaml
-from pipeline.config_file import load_config
+from pipeline.config.load import load_config
 from pipeline.experiment import Experiment
 config = load_config(yaml.safe_load(open("tests/micro/config.yaml")), data_must_exist=False)
 requests = Experiment(config).requests

@@ -22,7 +22,6 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 
-from pipeline.checkpoint import save_resume
 from pipeline.config import SRModel
 from pipeline.data.archive import unpack_archive
 from pipeline.data.manifest import Clip, write_manifest
@@ -30,7 +29,8 @@ from pipeline.data.plan import ClipPlan, write_plan
 from pipeline.errors import PipelineError
 from pipeline.files import atomic_folder, atomic_path
 from pipeline.patches.store import PatchWriter
-from pipeline.superres.checkpoint import save_network
+from pipeline.superres.models import save_network
+from pipeline.training.resume import save_resume
 from pipeline.video.frames import write_video
 from pipeline.video.store import ShardWriter
 

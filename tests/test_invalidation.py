@@ -232,7 +232,7 @@ CODE = {
     "pipeline/weights/published.py": set(),
     "pipeline/import_weights.py": set(),
     "pipeline/cli.py": set(),
-    "pipeline/config_file.py": set(),
+    "pipeline/config/load.py": set(),
     "pipeline/provenance.py": set(),
     "pipeline/environment.py": set(),
     "pipeline/version.py": set(),

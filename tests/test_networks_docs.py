@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 import torch
 
-from pipeline.networks_docs import ROWS, TARGET, count, networks_markdown
+from tools.networks_docs import ROWS, TARGET, count, networks_markdown
 
 COUNTS = {row.name: count(row.make) for row in ROWS}
 

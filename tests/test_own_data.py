@@ -8,7 +8,7 @@ import torch
 import yaml
 from workflow import Project
 
-from pipeline.config_file import load_config
+from pipeline.config.load import load_config
 from pipeline.recognition.weights import resolve
 from pipeline.superres.networks import load_network
 

@@ -15,7 +15,7 @@ from snakemake.utils import update_config
 from workflow import Project
 
 from pipeline.config.data import Dataset
-from pipeline.config_file import load_config
+from pipeline.config.load import load_config
 from pipeline.plugins import find
 from pipeline.preflight.cost import Estimate
 from pipeline.preflight.counts import count_clips, count_videos

@@ -16,7 +16,7 @@ from workflow import Project
 
 from pipeline import environment
 from pipeline.cli import main
-from pipeline.config_file import load_config
+from pipeline.config.load import load_config
 from pipeline.data.manifest import Clip, write_manifest
 from pipeline.environment import FOLDER, describe_machine
 from pipeline.provenance import ProvenanceError, begin_run, end_run, read_runs

@@ -17,6 +17,7 @@ from pipeline.recognition.request import PlanFrames, ScoreClips, TrainMixedRecog
 from pipeline.report.request import (
     Aggregate,
     DatasetEntry,
+    DrawComparison,
     DrawTable,
     RecognizerEntry,
     RowEntry,
@@ -168,6 +169,11 @@ class Requests:
             settings=settings.model_dump(mode="json"),
             **columns,
         )
+
+    def draw_comparison(self) -> DrawComparison:
+        """The picture of a data set."""
+        labels = [self.config.methods[row].label or row for row in self.rows.pictured]
+        return DrawComparison(labels=labels, shard=0, bound=self.config.flow.bound)
 
     def draw_table(self, table: str) -> DrawTable:
         """The picture of a table."""

@@ -37,7 +37,7 @@ from pipeline.flow.flownet_networks import FlowNetC, FlowNetFusion, FlowNetS, Fl
 from pipeline.flow.flownet_parts import channel_norm
 from pipeline.flow.pairs import Engine
 from pipeline.flow.warp import warp
-from pipeline.torch_settings import torch_settings
+from pipeline.training.torch_settings import torch_settings
 from pipeline.weights.checkpoint import load_weights
 
 if TYPE_CHECKING:

@@ -22,9 +22,9 @@ from pipeline.preflight.throughput import COLUMNS, Operation, measured_path
 from pipeline.recognition.networks import load_backbone
 from pipeline.superres.discriminators import load_discriminator
 from pipeline.superres.features import VGG19
-from pipeline.superres.layout import image_layout
+from pipeline.superres.memory_format import image_layout
 from pipeline.superres.networks import load_network
-from pipeline.torch_settings import autocast, check_devices, torch_settings
+from pipeline.training.torch_settings import autocast, check_devices, torch_settings
 
 CLASSES = 101
 """Of a recogniser that is timed; they hardly matter."""

@@ -32,12 +32,12 @@ from pipeline.recognition import networks as backbones
 from pipeline.recognition.backbone import Backbone
 from pipeline.recognition.streams import ScoredStream
 from pipeline.recognition.weights import load_initial
-from pipeline.superres.checkpoint import load_start, load_trained, without
 from pipeline.superres.discriminators import load_discriminator
 from pipeline.superres.features import VGG19
+from pipeline.superres.models import load_start, load_trained, without
 from pipeline.superres.network import ArgumentsError, SRNetwork
 from pipeline.superres.networks import load_network
-from pipeline.torch_settings import check_devices
+from pipeline.training.torch_settings import check_devices
 from pipeline.weights.checkpoint import load_weights
 from pipeline.weights.location import resolve
 

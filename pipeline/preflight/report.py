@@ -8,13 +8,13 @@ import textwrap
 from pathlib import Path
 
 from pipeline.config import Config
-from pipeline.config_file import load_config
-from pipeline.config_text import read_config
+from pipeline.config.load import load_config
+from pipeline.config.needs import Need, find_needs
+from pipeline.config.text import read_config
 from pipeline.errors import PipelineError
 from pipeline.preflight.cost import Estimate, Work
 from pipeline.preflight.counts import NAMED, count_clips, count_videos
 from pipeline.preflight.inspection import Inspector
-from pipeline.preflight.needs import Need, find_needs
 from pipeline.preflight.throughput import GPU_TFLOPS, measured_on, read_measured
 
 WIDTH = 130

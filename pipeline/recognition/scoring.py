@@ -21,7 +21,7 @@ from pipeline.recognition.models import backbones_of, load_model
 from pipeline.recognition.reading import ClipReader
 from pipeline.recognition.request import ScoreClips
 from pipeline.recognition.streams import ScoredStream
-from pipeline.torch_settings import autocast, torch_settings
+from pipeline.training.torch_settings import autocast, torch_settings
 from pipeline.weights.provenance import check_split
 
 BATCH_VALUES = 4_000_000

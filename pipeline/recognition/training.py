@@ -17,9 +17,7 @@ from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from pipeline import config
-from pipeline.checkpoint import load_resume, log_folder, resume_path, save_resume
 from pipeline.data.manifest import Clip, count_classes, read_manifest, select
-from pipeline.engine import launch, share
 from pipeline.errors import PipelineError
 from pipeline.files import seed_for
 from pipeline.recognition import inputs
@@ -30,7 +28,9 @@ from pipeline.recognition.reading import ClipReader
 from pipeline.recognition.request import TrainRecognizer
 from pipeline.recognition.streams import TrainedStream
 from pipeline.recognition.weights import load_initial
-from pipeline.torch_settings import autocast, torch_settings
+from pipeline.training.devices import launch, share
+from pipeline.training.resume import load_resume, log_folder, resume_path, save_resume
+from pipeline.training.torch_settings import autocast, torch_settings
 from pipeline.weights.provenance import trained_on
 
 LOG_EVERY = 20

@@ -16,6 +16,7 @@ from pipeline.data.manifest import read_manifest, select
 from pipeline.data.plan import read_plan
 from pipeline.files import atomic_path
 from pipeline.flow.quantise import dequantise
+from pipeline.report.request import DrawComparison
 from pipeline.video.resize import resize_frames
 from pipeline.video.store import ShardReader
 
@@ -23,28 +24,25 @@ from pipeline.video.store import ShardReader
 # A label is text, whatever signs it has.
 @plt.rc_context({"text.parse_math": False})
 def draw_comparison(
+    request: DrawComparison,
     manifest: Path,
     plan: Path,
-    shard: int,
     frames: list[Path],
     flow: list[Path],
-    labels: list[str],
-    bound: float,
     out: Path,
 ) -> None:
     """Draw the frame and field with most motion of three clips, for several rows of the table.
 
     Args:
+        request: names of the rows, and the shard and bound of their stores.
         manifest: the data set's clips.
         plan: what is read of each clip, so what there is to show.
-        shard: test shard that the stores are of.
         frames: frame store of each row.
         flow: flow store of each row; the last row's (HR) decides what is shown.
-        labels: name of each row.
-        bound: pixels of flow at full colour depth of the stores (``flow.bound``).
         out: PNG; a row of pictures a clip, frames above their flow.
     """
-    clips = select(read_manifest(manifest), "test", shard)
+    labels, bound = request.labels, request.bound
+    clips = select(read_manifest(manifest), "test", request.shard)
     read = read_plan(plan)
     with ExitStack() as stack:
         stores = [stack.enter_context(ShardReader(path)) for path in frames]

@@ -56,6 +56,14 @@ class Aggregate(Columns):
     baseline: str = Field(description="row that others are compared with")
 
 
+class DrawComparison(Request):
+    """Draw frames and flow of several rows side by side."""
+
+    labels: list[str] = Field(description="name of each row, from left to right")
+    shard: int = Field(description="test shard that the stores are of")
+    bound: float = Field(description="pixels of flow at the last of the stored levels")
+
+
 class Intervals(Request):
     """Settings of tables whose accuracies have intervals."""
 

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from pipeline.config.compute import Compute
 from pipeline.superres.discriminators import load_discriminator
-from pipeline.superres.layout import image_layout
-from pipeline.torch_settings import autocast
+from pipeline.superres.memory_format import image_layout
+from pipeline.training.torch_settings import autocast
 
 if TYPE_CHECKING:
     from pipeline.superres.losses.adversarial import Adversarial

@@ -13,11 +13,11 @@ from pipeline.config.section import SCALE
 from pipeline.data.manifest import Clip, read_manifest, select
 from pipeline.data.plan import read_plan
 from pipeline.errors import PipelineError
-from pipeline.superres.checkpoint import load_model
-from pipeline.superres.layout import image_layout
+from pipeline.superres.memory_format import image_layout
+from pipeline.superres.models import load_model
 from pipeline.superres.network import SRNetwork
 from pipeline.superres.request import SuperResolve
-from pipeline.torch_settings import autocast, torch_settings
+from pipeline.training.torch_settings import autocast, torch_settings
 from pipeline.video.store import ShardReader, ShardWriter
 
 

@@ -12,20 +12,20 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from pipeline.checkpoint import load_resume, log_folder, resume_path, save_resume
 from pipeline.config.compute import Compute
-from pipeline.engine import launch, share
 from pipeline.files import seed_for
 from pipeline.superres.batches import Batch, PatchFile, training_batches
-from pipeline.superres.checkpoint import load_start, save_network
-from pipeline.superres.layout import image_layout
+from pipeline.superres.memory_format import image_layout
+from pipeline.superres.models import load_start, save_network
 from pipeline.superres.network import SRNetwork
 from pipeline.superres.networks import load_network
 from pipeline.superres.objective import Objective, Setting
 from pipeline.superres.request import ShowProgress, TrainSR
 from pipeline.superres.training_log import TrainingError, TrainingLog
 from pipeline.superres.validation import validate
-from pipeline.torch_settings import autocast, torch_settings
+from pipeline.training.devices import launch, share
+from pipeline.training.resume import load_resume, log_folder, resume_path, save_resume
+from pipeline.training.torch_settings import autocast, torch_settings
 
 
 def train_sr(

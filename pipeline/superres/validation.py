@@ -10,7 +10,7 @@ from torch import nn
 from pipeline.config import SCALE, Compute
 from pipeline.superres.batches import PatchFile, validation_batches
 from pipeline.superres.networks.bicubic import enlarge
-from pipeline.torch_settings import autocast
+from pipeline.training.torch_settings import autocast
 from pipeline.video.psnr import psnr
 
 LIMIT = 128

@@ -1,7 +1,7 @@
 """Published weights, in whatever file and under whatever names, into our networks.
 
 A floor below the stages: it knows tensors and names, and of a network only what it is handed.
-``formats/`` reads a kind of file each, ``layouts/`` renames a family of releases each, ``fitting`` says
+``formats/`` reads a kind of file each, ``families/`` renames a family of releases each, ``fitting`` says
 what does not fit, ``provenance`` where weights come from, ``checkpoint`` is our own format, ``published``
 puts the others together.
 """

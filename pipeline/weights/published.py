@@ -10,9 +10,9 @@ import torch
 from torch import nn
 
 from pipeline.weights import WeightsError
+from pipeline.weights.families import NOTES
 from pipeline.weights.fitting import fit
 from pipeline.weights.formats import Source, read_source
-from pipeline.weights.layouts import NOTES
 from pipeline.weights.search import Recognised, Search
 from pipeline.weights.wrapping import summary
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from torch import Tensor, nn
 
+from pipeline.weights.families import LAYOUTS
 from pipeline.weights.fitting import COUNTER
 from pipeline.weights.formats import Source
-from pipeline.weights.layouts import LAYOUTS
 from pipeline.weights.wrapping import Renamed, copies, extras, parts, views
 
 

@@ -9,12 +9,12 @@ import pytest
 import yaml
 from workflow import Project
 
-from pipeline.config_file import ConfigError, load_config
+from pipeline.config.load import ConfigError, load_config
+from pipeline.config.needs import find_needs
 from pipeline.data.listing import list_clips
 from pipeline.data.request import ListClips
 from pipeline.experiment import Experiment
 from pipeline.preflight.counts import count_clips
-from pipeline.preflight.needs import find_needs
 from pipeline.video.frames import write_video
 
 ROWS = ["train run a", "train sit b", "test run c", "test sit d"]

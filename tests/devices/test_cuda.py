@@ -8,7 +8,7 @@ import yaml
 
 from pipeline.config import Compute
 from pipeline.superres.networks import load_network
-from pipeline.torch_settings import torch_settings
+from pipeline.training.torch_settings import torch_settings
 from pipeline.weights.checkpoint import read_own
 from tests.networks import SMALL
 

@@ -9,7 +9,7 @@ import yaml
 from workflow import Project
 
 from pipeline import fingerprint as fingerprint_module
-from pipeline.config_file import ConfigError, load_config
+from pipeline.config.load import ConfigError, load_config
 from pipeline.preflight import inspection, machine
 from pipeline.preflight.inspection import Inspector, inspect_networks, verdict_key
 

@@ -11,14 +11,14 @@ import yaml
 
 from pipeline import cli
 from pipeline.config import Compute
-from pipeline.config_file import load_config
+from pipeline.config.load import load_config
 from pipeline.preflight import measure
 from pipeline.preflight.cost import Estimate
 from pipeline.preflight.counts import count_clips, count_videos
 from pipeline.preflight.measure import build, measure_operations
 from pipeline.preflight.report import check
 from pipeline.preflight.throughput import GPU_TFLOPS, Operation, ThroughputError, read_measured, throughput
-from pipeline.torch_settings import DeviceError
+from pipeline.training.torch_settings import DeviceError
 
 VDSR = "sr/vdsr depth=2 features=4,320x240 frame"
 PASSES = 100 * 4 * 3 * 32**2 / (320 * 240)

@@ -9,7 +9,7 @@ import pytest
 import torch
 import yaml
 
-from pipeline.config_file import load_config
+from pipeline.config.load import load_config
 from pipeline.flow.flownet2 import NETWORKS
 from pipeline.preflight.networks import Inspection
 from pipeline.recognition.networks import load_backbone, load_joint

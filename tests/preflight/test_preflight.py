@@ -9,14 +9,14 @@ import yaml
 
 from pipeline.cli import main
 from pipeline.config import SRModel
-from pipeline.config_file import load_config
+from pipeline.config.load import load_config
+from pipeline.config.needs import find_needs
 from pipeline.data.manifest import DataError
 from pipeline.data.members import RAR_READERS
 from pipeline.experiment import Experiment
 from pipeline.preflight import cost, needs
 from pipeline.preflight.cost import Estimate, Work, sr_operation, stream_operations
 from pipeline.preflight.counts import Clips, count_clips, count_videos
-from pipeline.preflight.needs import find_needs
 from pipeline.preflight.reading import Reads
 from pipeline.preflight.report import PreflightError, check, preflight
 

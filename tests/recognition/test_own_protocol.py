@@ -14,7 +14,7 @@ import torch
 import yaml
 from workflow import Project
 
-from pipeline.config_file import ConfigError, load_config
+from pipeline.config.load import ConfigError, load_config
 from pipeline.data.plan import read_plan
 from pipeline.experiment import Experiment
 from pipeline.preflight.cost import Estimate
@@ -95,7 +95,7 @@ def test_its_code_counts(raw):
 def test_planning_with_it_loads_no_torch(raw, root, tmp_path):
     command = (
         "import json, sys\n"
-        "from pipeline.config_file import load_config\n"
+        "from pipeline.config.load import load_config\n"
         "from pipeline.experiment import Experiment\n"
         "requests = Experiment(load_config(json.load(sys.stdin), data_must_exist=False)).requests\n"
         "requests.train_recognizer('toy', 'mine', 'rgb').text(), requests.plan_frames('toy').text()\n"

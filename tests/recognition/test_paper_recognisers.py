@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from pipeline.config_file import load_config
+from pipeline.config.load import load_config
 
 CLIPS = {"ucf101": 9537, "hmdb51": 3570}
 

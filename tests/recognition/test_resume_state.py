@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from pipeline.checkpoint import load_resume, save_resume
 from pipeline.errors import DamagedError
+from pipeline.training.resume import load_resume, save_resume
 
 
 def test_state_comes_back_for_the_same_key_alone(tmp_path):

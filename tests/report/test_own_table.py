@@ -10,7 +10,7 @@ import pytest
 import yaml
 from workflow import Project
 
-from pipeline.config_file import ConfigError, load_config
+from pipeline.config.load import ConfigError, load_config
 from pipeline.experiment import Experiment
 from pipeline.report.request import Tabulate
 from pipeline.report.tabulate import tabulate

@@ -33,13 +33,11 @@ def test_a_picture_of_the_liveliest_clips(tmp_path):
             frames.add(clip.id, rng.integers(0, 255, (3, 8, 12, 3), dtype=np.uint8))
             flow.add(clip.id, quantise(np.full((2, 8, 12, 2), number, np.float32), 20.0), index=[0, 1])
     draw_comparison(
+        DrawComparison(labels=["Bicubic", "HR"], shard=0, bound=20.0),
         tmp_path / "manifest.csv",
         tmp_path / "plan.json",
-        0,
         [tmp_path / "frames.h5"] * 2,
         [tmp_path / "flow.h5"] * 2,
-        ["Bicubic", "HR"],
-        20.0,
         tmp_path / "picture.png",
     )
     picture = cv2.imread(str(tmp_path / "picture.png"))

@@ -84,7 +84,7 @@ def train(root: Path, tmp_path: Path, monkeypatch) -> Callable[..., subprocess.P
         if not install.exists():
             Project.copy(root, install)
             # No stage computes anything, so that the device need not be there.
-            with (install / "pipeline/torch_settings.py").open("a") as file:
+            with (install / "pipeline/training/torch_settings.py").open("a") as file:
                 file.write("\n\ndef check_devices(compute, count=1):\n    return\n")
         (install / "pipeline" / "__main__.py").write_text(STAGE)
         monkeypatch.setenv("HOLD", str(hold))

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from pipeline.config import SRModel
-from pipeline.superres.checkpoint import CheckpointError, load_model, load_start, save_network
+from pipeline.superres.models import CheckpointError, load_model, load_start, save_network
 from pipeline.superres.networks import load_network
 from pipeline.weights import WeightsError
 

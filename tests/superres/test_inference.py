@@ -10,8 +10,8 @@ from pipeline.config import Compute, SRModel
 from pipeline.data.manifest import Clip, write_manifest
 from pipeline.data.plan import ClipPlan, write_plan
 from pipeline.superres import inference
-from pipeline.superres.checkpoint import CheckpointError, load_model, save_network
 from pipeline.superres.inference import SuperResolutionError, super_resolve
+from pipeline.superres.models import CheckpointError, load_model, save_network
 from pipeline.superres.network import VideoNetwork
 from pipeline.superres.networks import load_network
 from pipeline.video.resize import imresize

@@ -15,15 +15,15 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from workflow import Project
 
 from pipeline.config import Config, SRModel, SRTraining
+from pipeline.config.load import ConfigError, load_config
 from pipeline.config.superres import ORDER, Loss
-from pipeline.config_file import ConfigError, load_config
 from pipeline.experiment import Experiment, Given
 from pipeline.fingerprint import fingerprint
 from pipeline.plugins import names
 from pipeline.preflight.networks import Inspection
-from pipeline.superres.checkpoint import load_model
 from pipeline.superres.discriminator import Discriminator
 from pipeline.superres.inference import super_resolve
+from pipeline.superres.models import load_model
 from pipeline.superres.training import train_sr
 from pipeline.weights.checkpoint import read_own
 from tests.superres.test_inference import shard  # noqa: F401

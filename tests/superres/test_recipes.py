@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from pipeline.config import Patches, SRTraining
-from pipeline.config_file import load_config
+from pipeline.config.load import load_config
 
 
 @pytest.fixture(scope="module")

@@ -10,13 +10,13 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from pipeline.config import Compute, SRModel, SRTraining
-from pipeline.engine import EngineError
 from pipeline.files import seed_for
 from pipeline.superres import batches
-from pipeline.superres.checkpoint import CheckpointError, load_model
+from pipeline.superres.models import CheckpointError, load_model
 from pipeline.superres.networks import load_network
 from pipeline.superres.training import train_sr
 from pipeline.superres.training_log import TrainingError
+from pipeline.training.devices import EngineError
 from pipeline.weights.checkpoint import read_own
 
 SIZE = 32

@@ -15,8 +15,8 @@ from pipeline.recognition.models import load_model as load_recognizer
 from pipeline.recognition.networks import load_backbone, load_joint
 from pipeline.recognition.protocols.st_resnet import STResNet
 from pipeline.recognition.protocols.tsn import TSN
-from pipeline.superres.checkpoint import load_model
 from pipeline.superres.features import load_features
+from pipeline.superres.models import load_model
 from pipeline.superres.networks import load_network
 from pipeline.weights import WeightsError
 from pipeline.weights.provenance import check_split, named_split, recorded_split

@@ -67,7 +67,7 @@ class Adversarial(Loss):
         """The generator's loss, a mean over all images."""
         import torch
 
-        from pipeline.torch_settings import autocast
+        from pipeline.training.torch_settings import autocast
 
         relativistic = self.kind == "relativistic"
         # The generator's step needs the gradient through the discriminator, not of its weights.

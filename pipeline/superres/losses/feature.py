@@ -41,7 +41,7 @@ class Feature(Loss):
     def build(self, setting: Setting) -> Frozen:
         """The frozen network. Raises WeightsError for one without weights."""
         from pipeline.superres.features import load_features
-        from pipeline.superres.layout import image_layout
+        from pipeline.superres.memory_format import image_layout
 
         network = load_features(setting.feature_network).to(setting.compute.device)
         return Frozen(image_layout(network), setting.compute)
@@ -50,7 +50,7 @@ class Feature(Loss):
         """A mean over all images."""
         import torch
 
-        from pipeline.torch_settings import autocast
+        from pipeline.training.torch_settings import autocast
 
         with autocast(built.compute):
             with torch.no_grad():

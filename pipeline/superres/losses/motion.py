@@ -46,7 +46,7 @@ class Motion(Loss):
     def compute(self, sr: Tensor, batch: Batch, built: Looked) -> Tensor:
         """The loss of the motion in ``batch.lr``, a sum over a pair as the pixel loss; ``sr`` is not read."""
         from pipeline.superres.luma import luma
-        from pipeline.torch_settings import autocast
+        from pipeline.training.torch_settings import autocast
 
         frames = luma(batch.lr.flatten(0, 1))  # (B K, T, 1, s, s)
         with autocast(built.compute):

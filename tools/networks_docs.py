@@ -1,4 +1,4 @@
-"""docs/networks.md, counted on the networks themselves: ``python -m pipeline.networks_docs``."""
+"""docs/networks.md, counted on the networks themselves: ``python -m tools.networks_docs``."""
 
 from __future__ import annotations
 

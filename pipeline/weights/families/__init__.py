@@ -11,8 +11,8 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
+from pipeline.weights.families import duf, esrgan, matconvnet, plain, rcan, srgan, tsn
 from pipeline.weights.formats import Source
-from pipeline.weights.layouts import duf, esrgan, matconvnet, plain, rcan, srgan, tsn
 
 Layout = Callable[[Source, nn.Module], dict[str, Tensor] | None]
 

@@ -5,19 +5,18 @@ from __future__ import annotations
 import importlib.util
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from pipeline.config import SCALE, Config, SRTraining
+from pipeline.config.messages import error_line
+from pipeline.config.needs import find_needs
+from pipeline.config.paths import resolve_paths
 from pipeline.config.tables import table_problems
-from pipeline.config_messages import error_line
-from pipeline.config_paths import resolve_paths
-from pipeline.config_text import without_empty
+from pipeline.config.text import without_empty
 from pipeline.errors import PipelineError
-from pipeline.preflight.needs import find_needs
-from pipeline.superres.networks import network_names
+from pipeline.plugins import files
 from pipeline.weights import WeightsError
 from pipeline.weights.location import in_package, resolve
 from pipeline.weights.provenance import check_split
@@ -86,7 +85,7 @@ def _cross_checks(config: Config) -> Iterator[str]:
             yield f"{key}.init: {model.init!r} is no model; known: {', '.join(models)}"
         if model.init and name in _ancestors(config, name):
             yield f"{key}.init: the chain of init comes back to {name}"
-        if problem := _sr_network_problem(model.network):
+        if problem := _network_problem(model.network, "pipeline.superres.networks"):
             yield f"{key}.network: {problem}"
         if model.training:
             yield from _training_checks(config, key, model.training)
@@ -104,7 +103,7 @@ def _cross_checks(config: Config) -> Iterator[str]:
     yield from table_problems(config)
     for name, recognizer in config.recognition.recognizers.items():
         key = f"recognition.recognizers.{name}"
-        if problem := _backbone_problem(recognizer.network):
+        if problem := _network_problem(recognizer.network, "pipeline.recognition.networks"):
             yield f"{key}.network: {problem}"
         if problem := _initial_weights_problem(recognizer.initial_weights):
             yield f"{key}.initial_weights: {problem}"
@@ -202,27 +201,14 @@ def _ancestors(config: Config, name: str) -> list[str]:
     return chain
 
 
-def _sr_network_problem(network: str) -> str | None:
+def _network_problem(network: str, home: str) -> str | None:
     # Classes are not looked at here: their modules load torch. The process that builds networks does.
+    known = files(home)
     module, _, class_name = network.partition(":")
-    if network in network_names() or (class_name and _is_module(module)):
-        return None
-    missing = f"no module {module}" if class_name else f"no {network!r}"
-    return f"{missing}; give package.module:Class or one of {', '.join(network_names())}"
-
-
-def _backbone_problem(network: str) -> str | None:
-    folder = Path(__file__).parent / "recognition" / "networks"
-    known = sorted(path.stem for path in folder.glob("[!_]*.py"))
-    module, _, class_name = network.partition(":")
-    # Ours are looked for as files: find_spec imports the packages around a module, and those import torch.
     if network in known or (class_name and _is_module(module)):
         return None
-    if not class_name:
-        module = f"pipeline.recognition.networks.{network}"
-        if (folder / f"{network}.py").is_file():
-            return f"{network!r} is no network; give package.module:Class or one of {', '.join(known)}"
-    return f"no module {module}; give package.module:Class or one of {', '.join(known)}"
+    missing = f"no module {module}" if class_name else f"no {network!r}"
+    return f"{missing}; give package.module:Class or one of {', '.join(known)}"
 
 
 def _is_module(name: str) -> bool:

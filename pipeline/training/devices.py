@@ -18,7 +18,7 @@ from torch.multiprocessing import ProcessRaisedException
 from pipeline.config import Compute
 from pipeline.errors import PipelineError
 from pipeline.termination import TerminatedError, signals_as_exceptions
-from pipeline.torch_settings import check_devices
+from pipeline.training.torch_settings import check_devices
 
 CLEAN_UP_SECONDS = 10.0
 """Time that a process has to remove what is unfinished."""

@@ -1,4 +1,4 @@
-"""docs/config.md, written from the typed configuration: ``python -m pipeline.config_docs``."""
+"""docs/config.md, written from the typed configuration: ``python -m tools.config_docs``."""
 
 from __future__ import annotations
 

@@ -1,0 +1,45 @@
+"""What users' own files hold, as text for the params of jobs: a changed file runs what reads it again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from pipeline.content import Contents
+from pipeline.data.inventory import clips_inventory, files_inventory, videos_inventory
+from pipeline.experiment.files import Files, Given
+
+
+class GivenContent:
+    """Hashes of the files that a configuration is given.
+
+    Args:
+        files: the configuration's files.
+        contents: hashes, remembered between runs.
+        planning: whether a missing file is passed over, because nothing runs.
+    """
+
+    def __init__(self, files: Files, contents: Contents, planning: bool) -> None:
+        self.files, self.contents, self.planning = files, contents, planning
+
+    def of(self, files: Iterable[str]) -> str:
+        """Hashes of the given files among some. Raises ContentError for one that cannot be read."""
+        given = [Path(file) for file in files if isinstance(file, Given)]
+        return json.dumps([self.contents.hash(p) for p in given if p.exists() or not self.planning])
+
+    def listing(self, name: str) -> str:
+        """Hash of what the listing of a data set's clips, or of the training videos, reads of users' files.
+
+        Raises DataError and ContentError as the listing does.
+        """
+        data, config = self.files.data(name), self.files.config
+        given = {"videos": data.root, "splits": getattr(data, "splits", None)}
+        roots = [root for part, root in given.items() if root and not self.files.made_folder(name, part)]
+        if self.planning and not all(root.is_dir() for root in roots):
+            return "missing"
+        if name not in config.datasets:
+            return videos_inventory(data.root, self.contents, data.listed) if roots else ""
+        if len(roots) == 2:
+            return clips_inventory(data, data.root, data.splits, self.contents)
+        return " ".join(files_inventory(root, self.contents) for root in roots)

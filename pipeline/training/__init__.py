@@ -1,0 +1,1 @@
+"""What all trainings share: devices, torch's settings, the state that a stopped training goes on from."""
