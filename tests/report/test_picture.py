@@ -7,6 +7,7 @@ from pipeline.data.manifest import Clip, write_manifest
 from pipeline.data.plan import ClipPlan, write_plan
 from pipeline.flow.quantise import quantise
 from pipeline.report.picture import draw_comparison, flow_colours
+from pipeline.report.request import DrawComparison
 from pipeline.video.store import ShardWriter
 
 
