@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from skimage.metrics import structural_similarity
 
-LUMA = np.array([65.481, 128.553, 24.966]) / 255
-"""Luma of BT.601 in studio range from 8-bit RGB, as MATLAB's rgb2ycbcr has it; its offset is 16."""
+from pipeline.video.colour import LUMA, LUMA_OFFSET
+
 WINDOW = 11
 """Side of SSIM's Gaussian window: 3.5 standard deviations of 1.5 to each side."""
 
@@ -23,7 +23,7 @@ def channels(frame: np.ndarray, channel: str, border: int) -> np.ndarray:
     """
     height, width = frame.shape[:2]
     inner = frame[border : height - border, border : width - border].astype(np.float64)
-    return inner @ LUMA + 16 if channel == "y" else inner
+    return inner @ np.array(LUMA) + 255 * LUMA_OFFSET if channel == "y" else inner
 
 
 def ssim(first: np.ndarray, second: np.ndarray) -> float:

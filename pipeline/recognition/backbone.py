@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from pipeline.video.colour import IMAGENET_DEVIATION, IMAGENET_MEAN
+
 
 @dataclass(frozen=True)
 class Normalisation:
@@ -26,7 +28,7 @@ class Normalisation:
 CAFFE = Normalisation("bgr", (104.0, 117.0, 123.0), (1.0, 1.0, 1.0), 1.0)
 """TSN's input (docs/facts.md, section 7): BGR in 0 to 255."""
 
-IMAGENET = Normalisation("rgb", (123.675, 116.28, 103.53), (58.395, 57.12, 57.375), 57.63)
+IMAGENET = Normalisation("rgb", IMAGENET_MEAN, IMAGENET_DEVIATION, 57.63)
 """torchvision's input; flow is divided by the mean of the three deviations."""
 
 

@@ -7,12 +7,9 @@ from torch import Tensor, nn
 
 from pipeline import config
 from pipeline.files import seed_for
+from pipeline.video.colour import IMAGENET_DEVIATION, IMAGENET_MEAN
 from pipeline.weights import WeightsError
 from pipeline.weights.checkpoint import load_weights
-
-MEAN = (0.485, 0.456, 0.406)
-DEVIATION = (0.229, 0.224, 0.225)
-"""ImageNet's mean and deviation of RGB in [0, 1], which torchvision's weights were trained with."""
 
 VGG19_FILTERS = (64, 64, "pool", 128, 128, "pool", *[256] * 4, "pool", *[512] * 4, "pool", *[512] * 4)
 """VGG19's convolutions up to conv5_4 and the poolings between them."""
@@ -28,8 +25,8 @@ class FeatureNetwork(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.register_buffer("mean", torch.tensor(MEAN)[:, None, None], persistent=False)
-        self.register_buffer("deviation", torch.tensor(DEVIATION)[:, None, None], persistent=False)
+        self.register_buffer("mean", _unit(IMAGENET_MEAN), persistent=False)
+        self.register_buffer("deviation", _unit(IMAGENET_DEVIATION), persistent=False)
 
     def forward(self, rgb: Tensor) -> Tensor:
         """Features (B, C, H', W') of RGB (B, 3, H, W) in [0, 1]; differentiable in the image."""
@@ -43,6 +40,11 @@ class FeatureNetwork(nn.Module):
         """Take the parameters out of training."""
         self.requires_grad_(False)
         return self.train(False)
+
+
+def _unit(colour: tuple[float, float, float]) -> Tensor:
+    """RGB (3, 1, 1), where 255 is 1."""
+    return (torch.tensor(colour, dtype=torch.float64) / 255).float()[:, None, None]
 
 
 class VGG19(FeatureNetwork):

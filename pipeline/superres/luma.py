@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
-WEIGHTS = (65.481 / 255, 128.553 / 255, 24.966 / 255)
-OFFSET = 16 / 255
+from pipeline.video.colour import LUMA, LUMA_OFFSET
+
 LUMA_TO_RGB = 255 / 219
 """What one unit of luma adds to each of R, G and B at constant chroma."""
 
@@ -18,4 +18,4 @@ LUMA_TO_RGB = 255 / 219
 def luma(rgb: Tensor) -> Tensor:
     """Luma (..., 1, h, w) in [16/255, 235/255] of RGB (..., 3, h, w) in [0, 1]."""
     r, g, b = rgb.split(1, dim=-3)
-    return WEIGHTS[0] * r + WEIGHTS[1] * g + WEIGHTS[2] * b + OFFSET
+    return LUMA[0] * r + LUMA[1] * g + LUMA[2] * b + LUMA_OFFSET

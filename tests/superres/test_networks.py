@@ -9,9 +9,10 @@ from torch import nn
 
 from pipeline.errors import PipelineError
 from pipeline.superres.discriminators import load_discriminator
-from pipeline.superres.luma import OFFSET, luma
+from pipeline.superres.luma import luma
 from pipeline.superres.network import ImageNetwork
 from pipeline.superres.networks import load_network, network_names
+from pipeline.video.colour import LUMA_OFFSET
 from pipeline.video.resize import imresize
 from tests.networks import SMALL
 
@@ -146,7 +147,7 @@ def test_luma_is_matlabs():
     pixels = torch.tensor([[0.0, 0, 0], [1, 1, 1], [1, 0, 0], [0, 0, 1]]).T[:, None]  # (3, 1, 4)
     expected = torch.tensor([16.0, 235.0, 16 + 65.481, 16 + 24.966]) / 255
     torch.testing.assert_close(luma(pixels)[0, 0], expected)
-    assert pytest.approx(16 / 255) == OFFSET
+    assert pytest.approx(16 / 255) == LUMA_OFFSET
 
 
 @pytest.mark.parametrize("name", ["vdsr", "spmc"])
