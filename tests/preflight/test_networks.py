@@ -371,3 +371,11 @@ def test_our_own_configurations_pass(root: Path, name, tmp_path):
     raw = yaml.safe_load((root / name).read_text())
     found = inspect(raw if raw.get("demo") else raw | {"data_root": str(tmp_path)})
     assert found.problems == []
+
+
+@pytest.mark.parametrize("supported", [True, False])
+def test_bfloat16_without_instructions_for_it_is_noted(raw, monkeypatch, supported):
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: supported)
+    found = inspect(raw, {"compute.precision": "bfloat16"}, devices=True)
+    assert found.problems == []
+    assert any("compute.precision" in note and "float32" in note for note in found.notes) != supported
