@@ -63,8 +63,8 @@ def real_data() -> Path:
     folder = Path(os.environ.get("RECOSR_REAL_DATA", ROOT.parent / "shared" / "data" / "real"))
     if not folder.is_dir():
         pytest.skip(
-            f"needs real clips, which the repository does not hold: no folder {folder}; set RECOSR_REAL_DATA to a "
-            "folder that is laid out as config/real-small.yaml says"
+            f"needs real clips, which the repository does not hold: no folder {folder}; set RECOSR_REAL_DATA "
+            "to a folder that is laid out as config/real-small.yaml says"
         )
     return folder
 

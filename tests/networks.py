@@ -8,4 +8,5 @@ SMALL = {
     "rcan": {"groups": 1, "blocks": 2, "features": 16, "reduction": 2},
     "vsr_duf": {"depth": 16, "units": 1, "growth": 4, "features": 8, "head": 8},
     "spmc": {"features": 4, "motion_features": 4},
+    "basicvsr": {"features": 4, "blocks": 1},
 }

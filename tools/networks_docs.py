@@ -28,8 +28,9 @@ published size is the default). "published" is what the paper or its release say
 Each file says at its top what was settled from the published implementation and what differs. Under the same
 weights a network gives that implementation's output to 1e-5 (relative, float32): tests compare it with
 numbers that the published code gave, at its published size (tests/golden). ST-ResNet's come from a
-transcription of its MATLAB code, which is weaker evidence. SPMC was published without its code, and
-EfficientNet-Lite0 is no part of the paper: those two have no such test.
+transcription of its MATLAB code, which is weaker evidence. SPMC was published without its code.
+EfficientNet-Lite0 and BasicVSR are no part of the paper; SPMC and EfficientNet-Lite0 have no such test,
+BasicVSR's is at a small size.
 """
 
 
@@ -94,6 +95,7 @@ ROWS = (
     _superres("vsr_duf", "VSR-DUF-52", DUF, "5.8 M", depth=52),
     _superres("vsr_duf", "ToSR with its filters", DUF, "", depth=16, learned_expansion=True),
     _superres("spmc", "SPMC", "Tao et al., ICCV 2017", ""),
+    _superres("basicvsr", "BasicVSR", "Chan et al., CVPR 2021", "6.3 M"),
     _discriminator("vgg128", "VGG-128, ESRGAN's discriminator", ESRGAN),
     _discriminator("srgan_discriminator", "SRGAN's discriminator", SRGAN),
     Row("VGG19 to conv5_4", "", VGG19, "Simonyan and Zisserman, ICLR 2015", "", "superres/features.py"),

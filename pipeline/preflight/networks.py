@@ -66,13 +66,13 @@ class Inspection:
         self._others()
 
     def _precision(self) -> None:
-        """Note bfloat16 on a processor without instructions for it, where convolutions took 3 to 12 times as long."""
+        """Note bfloat16 on a processor that emulates it: convolutions took 3 to 12 times as long."""
         compute = self.config.compute
         asked = (compute.device, compute.precision) == ("cpu", "bfloat16")
         if asked and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
             self.notes.append(
-                "compute.precision: this processor has no instructions for bfloat16 and emulates it, several times "
-                "slower than float32; set compute.precision to float32"
+                "compute.precision: this processor has no instructions for bfloat16 and emulates it, several "
+                "times slower than float32; set compute.precision to float32"
             )
 
     def _model(self, key: str, model: SRModel) -> None:

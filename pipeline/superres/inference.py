@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 from tqdm import tqdm
 
 from pipeline.config.section import SCALE
@@ -15,7 +16,7 @@ from pipeline.data.plan import read_plan
 from pipeline.errors import PipelineError
 from pipeline.superres.memory_format import image_layout
 from pipeline.superres.models import load_model
-from pipeline.superres.network import SRNetwork
+from pipeline.superres.network import ClipNetwork, SRNetwork
 from pipeline.superres.request import SuperResolve
 from pipeline.training.torch_settings import autocast, torch_settings
 from pipeline.video.store import ShardReader, ShardWriter
@@ -37,7 +38,7 @@ def super_resolve(
 
     At most ``batch_pixels`` HR pixels (but at least one frame) are in the network at once, and no clip is
     ever held whole: memory does not grow with its length. The frames do not depend on the batch, up to the
-    rounding of floats.
+    rounding of floats. A network that sees whole clips is given segments of them (``ClipNetwork``).
 
     Args:
         request: the network, the shard, and how it is computed.
@@ -73,7 +74,9 @@ def sr_frames(
     Each LR frame is read once, however many neighbourhoods it is part of; only those that later
     neighbourhoods need are kept.
     """
-    size = (clip.height, clip.width)
+    if isinstance(network, ClipNetwork):
+        yield from _clip_frames(network, clip, low, numbers, request)
+        return
     radius = network.frames // 2
     batch = max(1, request.batch_pixels // (clip.height * clip.width))
     window: dict[int, np.ndarray] = {}
@@ -84,22 +87,70 @@ def sr_frames(
         window = {n: frame for n, frame in window.items() if n in wanted}
         if missing:
             window.update(zip(missing, low.read(clip.id, missing), strict=True))
-        found = window[chosen[0]].shape
-        if found != (size[0] // SCALE, size[1] // SCALE, 3):
-            raise SuperResolutionError(
-                f"{clip.id}: LR frames are {found[1]}x{found[0]}, but the manifest's {size[1]}x{size[0]} "
-                f"asks for {size[1] // SCALE}x{size[0] // SCALE}; prepare the data set again"
-            )
+        _check_size(clip, window[chosen[0]])
         stacks = np.stack([_neighbourhood(window, t, radius, network, clip.frames) for t in chosen])
         # Not inference_mode: tensors that networks cache would be of no use to a later training.
         with torch.no_grad(), autocast(request):
-            device = torch.device(request.device)
-            pixels = torch.from_numpy(stacks).to(device)  # (B, frames, h, w, 3)
-            sr = network(pixels.permute(0, 1, 4, 2, 3).float().div(255))  # (B, 3, 4h, 4w)
-        if not torch.isfinite(sr).all():
-            raise SuperResolutionError(f"{clip.id}: the network's output is not finite; check its weights")
-        sr = sr.float().clamp(0, 1).mul(255).round().to(torch.uint8)
-        yield from sr.permute(0, 2, 3, 1).cpu().numpy()
+            sr = network(_planes(stacks, request))  # (B, 3, 4h, 4w)
+        yield from _pixels(sr, clip)
+
+
+def _clip_frames(
+    network: ClipNetwork, clip: Clip, low: ShardReader, numbers: list[int], request: SuperResolve
+) -> Iterator[np.ndarray]:
+    """``sr_frames`` of a network that sees whole clips: segment by segment."""
+    for wanted, seen in segments(numbers, clip.frames, network.segment, network.overlap):
+        frames = low.read(clip.id, list(seen))
+        _check_size(clip, frames[0])
+        with torch.no_grad(), autocast(request):
+            sequence = network.sequence(_planes(frames[None], request))
+            made = [
+                _pixels(sr, clip)[0] for number, sr in zip(seen, sequence, strict=True) if number in wanted
+            ]
+        yield from made
+
+
+def segments(
+    numbers: list[int], length: int, segment: int, overlap: int
+) -> Iterator[tuple[list[int], range]]:
+    """Parts of a clip: the frames that are wanted of each, and those that are computed for them.
+
+    Args:
+        numbers: frames that are wanted, sorted.
+        length: frames of the clip.
+        segment: frames from the first to the last one that is wanted of a part, at most.
+        overlap: frames that are computed before the first and after the last.
+    """
+    part: list[int] = []
+    for number in [*numbers, None]:
+        # Nearer frames share what is computed around them.
+        if part and (number is None or number >= part[0] + segment or number > part[-1] + 2 * overlap):
+            yield part, range(max(0, part[0] - overlap), min(length, part[-1] + overlap + 1))
+            part = []
+        if number is not None:
+            part.append(number)
+
+
+def _check_size(clip: Clip, frame: np.ndarray) -> None:
+    height, width = clip.height // SCALE, clip.width // SCALE
+    if frame.shape != (height, width, 3):
+        raise SuperResolutionError(
+            f"{clip.id}: LR frames are {frame.shape[1]}x{frame.shape[0]}, but the manifest's "
+            f"{clip.width}x{clip.height} asks for {width}x{height}; prepare the data set again"
+        )
+
+
+def _planes(frames: np.ndarray, request: SuperResolve) -> Tensor:
+    """A network's input (B, T, 3, h, w) from pixels (B, T, h, w, 3) uint8."""
+    pixels = torch.from_numpy(frames).to(torch.device(request.device))
+    return pixels.permute(0, 1, 4, 2, 3).float().div(255)
+
+
+def _pixels(sr: Tensor, clip: Clip) -> np.ndarray:
+    """Pixels (B, 4h, 4w, 3) uint8 of a network's output (B, 3, 4h, 4w)."""
+    if not torch.isfinite(sr).all():
+        raise SuperResolutionError(f"{clip.id}: the network's output is not finite; check its weights")
+    return sr.float().clamp(0, 1).mul(255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
 
 
 def _neighbourhood(

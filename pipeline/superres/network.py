@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterator
+from itertools import islice
 from typing import Any, ClassVar, Literal, TypeVar
 
 import torch
@@ -81,6 +83,26 @@ class VideoNetwork(SRNetwork):
         if lr.ndim != 5 or lr.shape[1] != self.frames or lr.shape[2] != 3:
             raise ValueError(f"expected frames (B, {self.frames}, 3, h, w), got {tuple(lr.shape)}")
         return self.super_resolve(lr)
+
+
+class ClipNetwork(VideoNetwork):
+    """Base of networks that see a whole clip: ``sequence`` is given (B, T, 3, h, w), of any length.
+
+    A clip longer than ``segment`` frames is cut into segments, with ``overlap`` frames around each that are
+    computed with it and dropped; a training sees ``frames`` frames around the one that it compares.
+    """
+
+    frames = 7
+    segment: ClassVar[int] = 60
+    overlap: ClassVar[int] = 15
+
+    def sequence(self, lr: Tensor) -> Iterator[Tensor]:
+        """Super-resolve a clip; yields its frames (B, 3, 4h, 4w) in order, so that one is held at a time."""
+        raise NotImplementedError(f"{type(self).__name__} must define sequence")
+
+    def super_resolve(self, lr: Tensor) -> Tensor:
+        """The centre of a short clip."""
+        return next(islice(self.sequence(lr), lr.shape[1] // 2, None))
 
 
 def construct(base: type[T], name: str, args: dict[str, Any]) -> T:

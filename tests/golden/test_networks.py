@@ -118,6 +118,7 @@ CASES = {
     "basicsr_rrdb23": Case(params, slow=True),
     "basicsr_vgg128_train": Case(params, slow=True),
     "basicsr_vgg19_conv5_4": Case(with_classifier, slow=True),
+    "basicvsr_tiny": Case(params),
     "cadene_bn_inception": Case(slow=True),
     "esrgan_rrdb2_old_names": Case(),
     "esrgan_rrdb23_old_names": Case(slow=True),

@@ -10,12 +10,13 @@ from pipeline.config import Compute, SRModel
 from pipeline.data.manifest import Clip, write_manifest
 from pipeline.data.plan import ClipPlan, write_plan
 from pipeline.superres import inference
-from pipeline.superres.inference import SuperResolutionError, super_resolve
+from pipeline.superres.inference import SuperResolutionError, segments, super_resolve
 from pipeline.superres.models import CheckpointError, load_model, save_network
-from pipeline.superres.network import VideoNetwork
+from pipeline.superres.network import ClipNetwork, VideoNetwork
 from pipeline.superres.networks import load_network
 from pipeline.video.resize import imresize
 from pipeline.video.store import ShardReader, ShardWriter
+from tests.networks import SMALL
 
 pytestmark = pytest.mark.numeric
 
@@ -177,3 +178,60 @@ def test_errors_name_what_is_wrong(shard):
     write_manifest(shard / "manifest.csv", [Clip("a/x", "x.avi", "a", 0, "test", FRAMES, 64, 80, 1)])
     with pytest.raises(SuperResolutionError, match=r"a/x: LR frames are 10x8, .*80x64 asks for 20x16"):
         run(shard, BICUBIC)
+
+
+class MeanOfClip(ClipNetwork):
+    """The mean of all frames that it sees, for each of them."""
+
+    segment, overlap = 3, 2
+
+    def sequence(self, lr):
+        """(B, T, 3, h, w) to T frames (B, 3, 4h, 4w)."""
+        mean = lr.mean(1).repeat_interleave(4, 2).repeat_interleave(4, 3)
+        yield from [mean] * lr.shape[1]
+
+
+def test_a_network_of_whole_clips_sees_segments_and_what_surrounds_them(shard):
+    found = run(shard, SRModel(network=f"{__name__}:MeanOfClip"))
+    index, frames = found["a/x"]
+    index = index.tolist()
+    assert index == [0, 4, 5, 8, 9, 12]
+    lr = lr_frames(shard, "a/x")
+    # 8 and 9 are nearer to 5 than twice the overlap, but further from 4 than a segment is long.
+    for numbers, seen in (
+        ([0], range(3)),
+        ([4, 5], range(2, 8)),
+        ([8, 9], range(6, 12)),
+        ([12], range(10, 13)),
+    ):
+        expected = lr[list(seen)].astype(float).mean(0).repeat(4, 0).repeat(4, 1)
+        for number in numbers:
+            assert np.abs(frames[index.index(number)] - expected).max() <= 0.5 + 1e-3
+
+
+@pytest.mark.parametrize(
+    ("numbers", "expected"),
+    [
+        ([], []),
+        ([5], [([5], range(3, 8))]),
+        ([0, 1, 9], [([0, 1], range(4)), ([9], range(7, 10))]),
+        ([0, 3, 6], [([0, 3], range(6)), ([6], range(4, 9))]),
+        ([0, 5], [([0], range(3)), ([5], range(3, 8))]),
+    ],
+)
+def test_segments_of_a_clip(numbers, expected):
+    assert list(segments(numbers, 10, segment=5, overlap=2)) == expected
+
+
+def test_a_short_clip_is_seen_whole():
+    network = load_network("basicvsr", SMALL["basicvsr"]).eval()
+    clip = torch.rand(1, 9, 3, 10, 12, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        frames = list(network.sequence(clip))
+        assert [tuple(frame.shape) for frame in frames] == [(1, 3, 40, 48)] * 9
+        torch.testing.assert_close(network(clip[:, 1:8]), list(network.sequence(clip[:, 1:8]))[3])
+    # The first frame depends on the last one, and the last on the first.
+    clip.requires_grad_()
+    for made, other in ((0, 8), (8, 0)):
+        (gradient,) = torch.autograd.grad(list(network.sequence(clip))[made].sum(), clip)
+        assert gradient[0, other].abs().sum() > 0

@@ -57,7 +57,7 @@ def test_shape_and_type(name):
     assert torch.isfinite(sr).all()
 
 
-@pytest.mark.parametrize("name", [name for name in SMALL if name not in ("vsr_duf", "spmc")])
+@pytest.mark.parametrize("name", [name for name in SMALL if name not in ("vsr_duf", "spmc", "basicvsr")])
 def test_image_networks_take_images(name):
     network = small(name).eval()
     assert network.frames == 1
@@ -204,10 +204,10 @@ def test_a_class_outside_the_package():
 @pytest.mark.parametrize(
     ("name", "args", "message"),
     [
-        ("vdsrr", {}, r"no 'vdsrr' among bicubic, rcan"),
+        ("vdsrr", {}, r"no 'vdsrr' among basicvsr, bicubic, rcan"),
         ("torch.nn:Nonsense", {}, "torch.nn has no Nonsense"),
         ("nowhere.to_be:Found", {}, "no module nowhere.to_be"),
-        ("vgg128", {}, "no 'vgg128' among bicubic"),
+        ("vgg128", {}, "no 'vgg128' among basicvsr, bicubic"),
         (
             "torch.nn:Identity",
             {},
