@@ -4,7 +4,7 @@
 # make coverage      runs all tests and prints which lines of pipeline/ the unit tests run
 # make portability   runs the numeric tests with the code for other processors
 # make check         checks style and the workflow
-# make docs          writes the generated pages and config/schema.json
+# make docs          writes the generated files: pages of docs/, config/schema.json, envs/
 # All of them begin with `make setup`.
 PYTHON ?= $(shell python3.11 -c "" 2>/dev/null && echo python3.11 || echo python3)
 # default: whatever the package index has, on Linux the build with CUDA. cpu: from PyTorch's own index.
@@ -49,4 +49,5 @@ check: setup
 docs: setup
 	python -m tools.config_docs
 	python -m tools.config_schema
+	python -m tools.conda_envs
 	python -m tools.networks_docs

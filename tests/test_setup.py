@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tools.conda_envs import INDEXES, conda_env
+
 INSTALL = "pip install --quiet  --requirement requirements.lock"
 CPU = INSTALL.replace("  ", " --extra-index-url https://download.pytorch.org/whl/cpu ")
 
@@ -56,7 +58,7 @@ def test_one_python_is_named_everywhere(root):
     project = tomllib.loads((root / "pyproject.toml").read_text())
     assert project["project"]["requires-python"] == ">=3.11,<3.12"
     assert project["tool"]["ruff"]["target-version"] == "py311"
-    for name in ("cpu", "gpu"):
+    for name in INDEXES:
         assert "python=3.11" in yaml.safe_load((root / f"envs/{name}.yaml").read_text())["dependencies"]
     steps = workflow(root)["steps"]
     assert [s["with"]["python-version"] for s in steps if "setup-python" in s.get("uses", "")] == ["3.11"]
@@ -71,6 +73,16 @@ def test_the_lock_file_pins_each_dependency_once(root):
     assert all("==" in line for line in lines)
     assert len(pinned) == len(set(pinned))
     assert {plain(re.split(r"[<>=]", name)[0]) for name in asked} <= set(pinned)
+
+
+@pytest.mark.parametrize("name", INDEXES)
+def test_condas_environments_hold_the_lock_file_and_point_to_no_other(root, name):
+    """Snakemake gives conda a copy that lies elsewhere."""
+    path = root / f"envs/{name}.yaml"
+    assert path.read_text() == conda_env(name), "run `make docs`"
+    *_, packages = yaml.safe_load(path.read_text())["dependencies"]
+    pins = [line for line in packages["pip"] if not line.startswith("--extra-index-url ")]
+    assert pins == (root / "requirements.lock").read_text().split()
 
 
 def plain(name: str) -> str:

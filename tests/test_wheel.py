@@ -90,7 +90,7 @@ def test_it_holds_the_package_and_the_workflow(wheel, root):
         named = {path.relative_to(root).as_posix() for path in paths if path.is_file()}
         return {name for name in named if "__pycache__" not in name}
 
-    workflow = below("Snakefile", "rules", "config.yaml", "config", "profiles", "envs", "requirements.lock")
+    workflow = below("Snakefile", "rules", "config.yaml", "config", "profiles", "envs", "docs/config.md")
     assert files(wheel) == below("pipeline") | {f"pipeline/workflow/{name}" for name in workflow}
 
 
