@@ -4,7 +4,6 @@ import shlex
 import sys
 from pathlib import Path
 
-from snakemake.cli import get_argument_parser
 from snakemake.utils import min_version
 
 min_version("9.0")
@@ -49,16 +48,6 @@ include: "rules/tables.smk"
 
 
 from pipeline.config.paths import target_problems
-
-
-def asked():
-    """Files that the command line asks for. Snakemake tells a Snakefile only when its rules stand."""
-    try:
-        targets = get_argument_parser().parse_args(sys.argv[1:]).targets
-    except SystemExit:  # another program than Snakemake's runs the workflow
-        return []
-    return [target for target in targets if not workflow.is_rule(target)]
-
 
 if workflow.is_main_process and (problems := target_problems(asked(), CONFIG.output)):
     raise WorkflowError("\n".join(problems))
