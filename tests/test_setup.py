@@ -98,6 +98,16 @@ def test_github_runs_what_anyone_can_run(root):
     assert [step["run"] for step in workflow(root)["steps"] if "run" in step] == [".ci/run"]
 
 
+def test_coverage_is_measured_on_a_part_of_all_tests(root, fresh):
+    """What CI runs in place of `make test`: each test once."""
+    assert "make coverage" in (root / ".ci/run").read_text().splitlines()
+    commands = make(fresh, "--dry-run", "coverage", "CORES=2").stdout.splitlines()
+    assert [line for line in commands if line.startswith("pytest")] == [
+        "pytest -n 2 --dist loadgroup -m slow",
+        'pytest -n 2 --dist loadgroup -m "not slow" --cov --cov-report term',
+    ]
+
+
 def test_the_catalogue_can_read_its_file(root):
     usage = yaml.safe_load((root / ".snakemake-workflow-catalog.yml").read_text())["usage"]
     assert set(usage) == {"mandatory-flags", "software-stack-deployment", "report"}

@@ -101,6 +101,7 @@ def test_an_sdist_makes_the_same_wheel(wheel, root, tmp_path):
 
 
 def test_it_plans_the_demo_in_any_folder(recosr):
+    assert recosr("--help").startswith("usage: recosr COMMAND")
     planned = recosr("run", "--dry-run")
     assert "rule generate_demo:" in planned
     assert "results/table4.csv" in planned

@@ -18,6 +18,8 @@ from pipeline.config.tables import KINDS
 from pipeline.config.text import NAMED_MAPS
 from pipeline.plugins import files, find, names
 
+Schema = dict[str, Any]
+
 TARGET = Path(__file__).parent.parent / "config" / "schema.json"
 
 PLUGINS = {Dataset: "layout", Loss: "loss", Protocol: "protocol", Table: "table"}
@@ -37,7 +39,7 @@ OWN = {"type": "string", "pattern": r"^[\w.]+:\w+$", "description": "package.mod
 NULL = {"type": "null"}
 
 
-def config_schema() -> dict[str, Any]:
+def config_schema() -> Schema:
     """The JSON schema (draft 2020-12) of a configuration file."""
     classes = {(base, name): find(base, name) for base in PLUGINS for name in names(base)}
     models = [Config, *PLUGINS, *classes.values()]
@@ -45,7 +47,7 @@ def config_schema() -> dict[str, Any]:
     sections = schema["$defs"]
     references = {model: made[model, "validation"] for model in models}
 
-    def section(model: type) -> dict[str, Any]:
+    def section(model: type) -> Schema:
         return sections[references[model]["$ref"].rpartition("/")[2]]
 
     for (base, name), model in classes.items():
@@ -82,7 +84,7 @@ def config_schema() -> dict[str, Any]:
     }
 
 
-def _as_written(section: dict[str, Any]) -> None:
+def _as_written(section: Schema) -> None:
     """Change a section to what a file may hold: a part of its keys; in place of a section inside, nothing."""
     section.pop("required", None)
     section["description"] = section["description"].split("\n\n")[0]
@@ -94,15 +96,15 @@ def _as_written(section: dict[str, Any]) -> None:
             key |= _or_null({"$ref": key.pop("$ref")})
 
 
-def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
+def _or_null(schema: Schema) -> Schema:
     return {"anyOf": [schema, NULL]}
 
 
-def _choice(known: Iterable[str]) -> dict[str, Any]:
+def _choice(known: Iterable[str]) -> Schema:
     return {"anyOf": [{"enum": sorted(known)}, OWN]}
 
 
-def _by_name(entries: dict[str, Any], key: str, any_kind: dict, kinds: dict[str, dict]) -> None:
+def _by_name(entries: Schema, key: str, any_kind: Schema, kinds: dict[str, Schema]) -> None:
     """Entries whose name tells their kind, unless a key of theirs does."""
     told = {"allOf": [any_kind, {"required": [key]}]}
     entries["properties"] = {name: {"anyOf": [kind, told, NULL]} for name, kind in kinds.items()}
