@@ -4,20 +4,22 @@ import shlex
 import sys
 from pathlib import Path
 
-from snakemake.cli import get_argument_parser
 from snakemake.utils import min_version
 
 min_version("9.0")
-# This checkout may lie anywhere. Its package stands first; the working folder last, for users' own networks.
+# A checkout may lie anywhere: its package stands first. The working folder stands last, for users' own networks.
 sys.path.insert(0, workflow.basedir)
 sys.path.append(os.getcwd())
+
+from pipeline import places
+
 # Jobs call `python`: that which runs Snakemake, also where its environment is not activated.
 os.environ.update(
     PATH=os.pathsep.join([str(Path(sys.executable).parent), *os.get_exec_path()])
 )
-# They import the package from here, not from the working folder. A prefix, because Snakemake takes PYTHONPATH
-# from conda's jobs.
-PACKAGE = shlex.quote(workflow.basedir) + '"${PYTHONPATH:+:$PYTHONPATH}"'
+# They import the package of this process, not one of the working folder. A prefix, because Snakemake takes
+# PYTHONPATH from conda's jobs.
+PACKAGE = shlex.quote(str(places.PACKAGE.parent)) + '"${PYTHONPATH:+:$PYTHONPATH}"'
 # Of a job that the kernel ends (128 + SIGABRT, BUS, KILL, SEGV) somebody else has to say what happened.
 KILLED = (
     "trap 's=$?; case $s in 13[4579])"
@@ -46,16 +48,6 @@ include: "rules/tables.smk"
 
 
 from pipeline.config.paths import target_problems
-
-
-def asked():
-    """Files that the command line asks for. Snakemake tells a Snakefile only when its rules stand."""
-    try:
-        targets = get_argument_parser().parse_args(sys.argv[1:]).targets
-    except SystemExit:  # another program than Snakemake's runs the workflow
-        return []
-    return [target for target in targets if not workflow.is_rule(target)]
-
 
 if workflow.is_main_process and (problems := target_problems(asked(), CONFIG.output)):
     raise WorkflowError("\n".join(problems))

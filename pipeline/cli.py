@@ -1,4 +1,4 @@
-"""``python -m pipeline STAGE --argument value``: one sub-command a rule, import-weights and preflight.
+"""``python -m pipeline STAGE --argument value``: one sub-command a rule, and two for people.
 
 The arguments are those of the stage's function: paths and text as they are, everything else as JSON,
 checked against the function's types before the stage starts.
@@ -11,6 +11,7 @@ import importlib
 import inspect
 import sys
 import tempfile
+import textwrap
 import types
 import typing
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from pipeline import out_of_memory
+from pipeline.command import COMMANDS, PROGRAM
 from pipeline.environment import describe_machine
 from pipeline.errors import PipelineError
 from pipeline.field_types import describe
@@ -48,21 +50,42 @@ STAGES = {
     "tabulate": "pipeline.report.tabulate:tabulate",
     "draw-table": "pipeline.report.tabulate:draw_table",
     "draw-comparison": "pipeline.report.picture:draw_comparison",
-    # No rule's: the one prepares what a run is given, the Snakefile calls the other before it plans.
     "import-weights": "pipeline.import_weights:import_weights",
     "preflight": "pipeline.preflight.report:preflight",
 }
+
+FOR_PEOPLE = ("preflight", "import-weights")
+"""Sub-commands that no rule calls."""
+
+ABOUT = """RecoSR: does super-resolving low-resolution video help action recognition?
+
+commands:
+  run             run an experiment: Snakemake with RecoSR's workflow
+  path            print the folder of the Snakefile, the example configurations and the profiles
+  preflight       report what a configuration lacks, and the jobs, hours and disk that it takes
+  import-weights  convert published weights into RecoSR's checkpoint format
+
+`{program} COMMAND --help` explains a command."""
+
+MANUAL = """stages, which Snakemake's rules call; call one yourself to debug a job:
+{stages}
+
+examples:
+  {program} run --dry-run                              list the jobs of the demo
+  {program} preflight --config c.yaml                  check a configuration of your own
+  {program} run --cores 8 --configfile c.yaml          compute its Table 4
+  {program} train-sr --help                            explain a stage's arguments"""
 
 OUTPUTS = ("out", "csv", "folder", "hr")
 """Arguments that tell where stages write."""
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: list[str]) -> int:
     """Run one stage; an error of its input or of the disk ends it with one readable line and status 1."""
-    arguments = sys.argv[1:] if arguments is None else arguments
-    parser = argparse.ArgumentParser(prog="python -m pipeline", description=__doc__.splitlines()[0])
-    parser.add_argument("stage", choices=STAGES, metavar="STAGE", help=", ".join(STAGES))
-    stage = parser.parse_args(arguments[:1]).stage
+    manual = _manual()
+    stage = manual.parse_args(arguments[:1]).command
+    if stage not in STAGES:
+        manual.error(f"no command {stage!r}; choose from {', '.join([*COMMANDS, *STAGES])}")
     module, _, name = STAGES[stage].partition(":")
     values: dict[str, Any] = {}
     try:
@@ -82,6 +105,19 @@ def main(arguments: list[str] | None = None) -> int:
         _say(f"{stage}: {explained}")
         return 1
     return 0
+
+
+def _manual() -> argparse.ArgumentParser:
+    stages = textwrap.wrap(", ".join(name for name in STAGES if name not in FOR_PEOPLE), 90)
+    parser = argparse.ArgumentParser(
+        prog=PROGRAM,
+        usage=f"{PROGRAM} COMMAND [ARGUMENT ...]",
+        description=ABOUT.format(program=PROGRAM),
+        epilog=MANUAL.format(program=PROGRAM, stages="\n".join(f"  {line}" for line in stages)),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("command", help=argparse.SUPPRESS)
+    return parser
 
 
 def _explain(error: Exception, values: dict[str, Any], arguments: list[str]) -> str | None:
@@ -112,7 +148,7 @@ def _parse(stage: str, function: Callable[..., None], arguments: list[str]) -> d
     hints = typing.get_type_hints(function, include_extras=True)
     requests = [hint for hint in hints.values() if _is_request(hint)]
     parser = argparse.ArgumentParser(
-        prog=f"python -m pipeline {stage}",
+        prog=f"{PROGRAM} {stage}",
         description=inspect.getdoc(function),
         epilog="\n".join(f"REQUEST is JSON:\n{describe(request)}" for request in requests),
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -23,7 +23,7 @@ FOLDER = "RECOSR_PROVENANCE"
 
 ROOT = Path(__file__).parent.parent
 SOURCES = ("pipeline", "rules", "Snakefile")
-"""What results depend on in a checkout; an installed package has the first alone."""
+"""What results depend on in a checkout; an installed package has all of it in the first (places.py)."""
 
 SETTINGS = (
     *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OPENBLAS_CORETYPE", "NPY_DISABLE_CPU_FEATURES"),

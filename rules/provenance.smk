@@ -1,4 +1,8 @@
-# The record of runs in the output folder; the Snakefile calls this at the beginning and the end of each.
+# A run: which files it is asked for, and its record in the output folder, which the Snakefile begins and ends.
+import sys
+
+from snakemake.cli import get_argument_parser
+
 from pipeline.data.losses import tell_losses
 from pipeline.provenance import begin_run, end_run
 
@@ -34,3 +38,12 @@ def end_record(status):
     end_run(CONFIG.output, status, jobs_of_run(finished=True))
     labels = {name: data.label or name for name, data in CONFIG.datasets.items()}
     tell_losses(Path(OUT, "data"), labels)
+
+
+def asked():
+    """Files that the command line asks for. Snakemake tells a Snakefile only when its rules stand."""
+    try:
+        targets = get_argument_parser().parse_args(sys.argv[1:]).targets
+    except SystemExit:  # another program than Snakemake's runs the workflow
+        return []
+    return [target for target in targets if not workflow.is_rule(target)]

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.cli import STAGES, main
+from pipeline.command import COMMANDS
 from pipeline.config import Demo
 from pipeline.data.request import GenerateDemo
 
@@ -141,3 +142,52 @@ def test_an_error_of_the_program_keeps_its_traceback(monkeypatch):
     monkeypatch.setattr(importlib.import_module("pipeline.recognition.plan"), "plan_frames", plan_frames)
     with pytest.raises(RuntimeError, match="not the disk"):
         main(["plan-frames"])
+
+
+def test_the_manual_names_every_command_and_shows_examples(capsys):
+    with pytest.raises(SystemExit) as exit_:
+        main(["--help"])
+    assert exit_.value.code == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert all(name in shown for name in [*STAGES, *COMMANDS])
+    assert "run --cores 8 --configfile c.yaml" in shown
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_command_beside_the_stages_has_a_manual(name, capsys):
+    with pytest.raises(SystemExit) as exit_:
+        COMMANDS[name](["--help"])
+    assert exit_.value.code == 0
+    assert "examples:" in capsys.readouterr().out
+
+
+def test_an_unknown_command_is_told_the_known_ones(capsys):
+    with pytest.raises(SystemExit) as exit_:
+        main(["runn"])
+    assert exit_.value.code == 2
+    told = capsys.readouterr().err
+    assert "no command 'runn'" in told
+    assert "run, path, generate-demo" in told
+
+
+@pytest.mark.parametrize(
+    ("arguments", "cores"),
+    [
+        (["--configfile", "c.yaml", "--", "tables"], True),
+        (["-n"], True),
+        (["--cores", "3"], False),
+        (["-c3"], False),
+        (["--jobs=3"], False),
+        (["-j", "3", "--", "tables"], False),
+        (["--profile", "mine"], False),
+        (["--executor", "slurm", "--jobs", "9"], False),
+    ],
+)
+def test_run_is_snakemake_with_the_workflow_of_this_installation(root, monkeypatch, arguments, cores):
+    called = []
+    monkeypatch.setattr(os, "execv", lambda program, words: called.append(words))
+    monkeypatch.delenv("SNAKEMAKE_PROFILE", raising=False)
+    COMMANDS["run"](arguments)
+    own = ["--snakefile", f"{root}/Snakefile", "--workflow-profile", f"{root}/profiles/default"]
+    own += ["--cores", "all"] * cores
+    assert called == [[sys.executable, "-P", "-m", "snakemake", *own, *arguments]]

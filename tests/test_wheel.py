@@ -1,7 +1,6 @@
 """The built wheel in an environment of its own, called from a folder outside of the checkout."""
 
 import os
-import shutil
 import subprocess
 import sys
 import sysconfig
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 
 from pipeline.config import Demo
 from pipeline.data.layouts.ucf101 import UCF101
@@ -36,26 +36,22 @@ def run(command: list, **options) -> str:
     return result.stdout
 
 
-@pytest.fixture(scope="module")
-def wheel(root, tmp_path_factory) -> Path:
-    """The wheel, built from a copy: setuptools leaves folders beside the sources, and reads old ones."""
-    folder = tmp_path_factory.mktemp("wheel")
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(root / name, folder)
-    shutil.copytree(root / "pipeline", folder / "pipeline", ignore=shutil.ignore_patterns("__pycache__"))
-    build = [
-        "wheel",
-        "--quiet",
-        "--no-deps",
-        "--no-build-isolation",
-        "--no-index",
-        "--wheel-dir",
-        folder,
-        folder,
-    ]
-    run([sys.executable, "-m", "pip", *build])
+def build(source: Path, folder: Path) -> Path:
+    """The wheel of a checkout or of an sdist."""
+    options = ["--quiet", "--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir", folder]
+    run([sys.executable, "-m", "pip", "wheel", *options, source])
     (built,) = folder.glob("*.whl")
     return built
+
+
+def files(wheel: Path) -> set[str]:
+    with zipfile.ZipFile(wheel) as archive:
+        return {name for name in archive.namelist() if not name.startswith("recosr-")}
+
+
+@pytest.fixture(scope="module")
+def wheel(root, tmp_path_factory) -> Path:
+    return build(root, tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.fixture(scope="module")
@@ -76,15 +72,64 @@ def python(wheel, tmp_path_factory) -> Path:
     return python
 
 
-def test_it_holds_every_file_of_the_package(wheel, root):
-    files = {
-        path.relative_to(root).as_posix()
-        for path in (root / "pipeline").rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
+@pytest.fixture
+def recosr(python, tmp_path, monkeypatch):
+    """Calls the console script in a folder whose packages and profiles must not be used."""
+    for name in ("pipeline", "numpy", "snakemake"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("raise ImportError('the wrong package')\n")
+    for folder in ("default", "profiles/default"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "config.yaml").write_text("quiet: all\n")
+    return lambda *words: run([python.with_name("recosr"), *words], cwd=tmp_path)
+
+
+def test_it_holds_the_package_and_the_workflow(wheel, root):
+    def below(*parts: str) -> set[str]:
+        paths = [path for part in parts for path in (root / part, *(root / part).rglob("*"))]
+        named = {path.relative_to(root).as_posix() for path in paths if path.is_file()}
+        return {name for name in named if "__pycache__" not in name}
+
+    workflow = below("Snakefile", "rules", "config.yaml", "config", "profiles", "envs", "docs/config.md")
+    assert files(wheel) == below("pipeline") | {f"pipeline/workflow/{name}" for name in workflow}
+
+
+def test_an_sdist_makes_the_same_wheel(wheel, root, tmp_path):
+    run([sys.executable, "-m", "hatchling", "build", "--target", "sdist", "--directory", tmp_path], cwd=root)
+    (sdist,) = tmp_path.glob("*.tar.gz")
+    assert files(build(sdist, tmp_path)) == files(wheel)
+
+
+def test_it_plans_the_demo_in_any_folder(recosr):
+    assert recosr("--help").startswith("usage: recosr COMMAND")
+    planned = recosr("run", "--dry-run")
+    assert "rule generate_demo:" in planned
+    assert "results/table4.csv" in planned
+
+
+def test_it_runs_an_experiment_in_any_folder(recosr, root, tmp_path):
+    """A job of a copied example configuration, with all settings of the default profile."""
+    where = Path(recosr("path").strip())
+    raw = yaml.safe_load((where / "config.yaml").read_text())
+    assert raw == yaml.safe_load((root / "config.yaml").read_text())
+    raw["demo"] |= {
+        "height": 48,
+        "frames": 7,
+        "train_clips": 1,
+        "test_clips": 1,
+        "videos": 1,
+        "video_frames": 7,
     }
-    with zipfile.ZipFile(wheel) as archive:
-        assert files <= set(archive.namelist())
-        assert not [n for n in archive.namelist() if not n.startswith(("pipeline/", "recosr-"))]
+    (tmp_path / "c.yaml").write_text(yaml.safe_dump(raw | {"output": "mine"}))
+    recosr("run", "--configfile", "c.yaml", "--", "mine/data/ucf_demo/manifest.csv")
+    assert set(pd.read_csv(tmp_path / "mine/data/ucf_demo/manifest.csv")["split"]) == {"train", "test"}
+    assert not list((tmp_path / ".snakemake/locks").glob("*"))
+
+
+def test_the_installed_snakefile_serves_snakemake_itself(python, recosr, tmp_path):
+    snakefile = Path(recosr("path").strip()) / "Snakefile"
+    planned = run([python, "-P", "-m", "snakemake", "--dry-run", "--snakefile", snakefile], cwd=tmp_path)
+    assert "rule generate_demo:" in planned
 
 
 def test_it_computes_a_flow(python, tmp_path, monkeypatch):

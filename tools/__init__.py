@@ -1,1 +1,1 @@
-"""What writes pages of docs/ from the code: `make docs`."""
+"""What writes pages of docs/, config/schema.json and envs/ from the code: `make docs`."""

@@ -23,6 +23,8 @@ Made by `make docs` from `pipeline/config/`; a test keeps both in step. Defaults
 authors' values; `config.yaml` (the demo) and the files of `config/` override them. A key that is not
 listed here stops the run before its first job.
 
+Editors complete and check keys by `config/schema.json`, of the same model: `config/README.md` says how.
+
 Give another file with `--configfile FILE`, single keys with `--config seed=2 data_root=/data`, targets
 after `--`. Of several files a later one is laid over those before it: it adds and replaces keys, and
 `NAME: null` takes a data set, model, recogniser or row out. An empty section has its defaults. A key that
