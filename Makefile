@@ -21,7 +21,8 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 setup: .venv/installed
 
 .venv/installed: requirements.lock
-	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(v != (3, 11) and "Python %d.%d found, but requirements.lock is tested with 3.11 only: install Python 3.11, or give make PYTHON=PATH_OF_PYTHON3.11" % v)'
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(v < (3, 11) and "Python %d.%d found, but 3.11 or newer is needed: give make PYTHON=PATH_OF_PYTHON3.11" % v)'
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; v == (3, 11) or print("Python %d.%d found; requirements.lock is tested with 3.11 only. If its installation fails, give make PYTHON=PATH_OF_PYTHON3.11." % v, file=sys.stderr)'
 	$(PYTHON) -m venv .venv
 	pip install --quiet $(INDEX_$(TORCH)) --requirement requirements.lock
 	touch $@
