@@ -1,4 +1,4 @@
-"""``python -m pipeline import-weights``: a published file into our own checkpoint format.
+"""``python -m pipeline import-weights``: a published file as our own checkpoint.
 
 Not a job of the graph: any ``weights:`` of the config takes the published file as it is, too. An imported
 file opens faster, needs no recognising, and records its source and the split that it was trained on.
@@ -52,7 +52,7 @@ def import_weights(
     split: int | None = None,
     part: str | None = None,
 ) -> None:
-    """Write the weights of a published file as a checkpoint of ours, with where they come from.
+    """Write the weights of a published file as our own checkpoint, with where they come from.
 
     ``network`` is a network of superres/networks (``rrdb``), a recogniser's backbone (``bn_inception``,
     ``resnet50``), ``st_resnet`` (both streams of ST-ResNet in one file), ``flownet2`` or a part of it
@@ -70,11 +70,11 @@ def import_weights(
     target = _target(network, args, read, part)
     found = recognise(read, target.network, part, ignore=IGNORED.get(network, ()))
     fit(target.network, found.state, source)
-    described = describe_file(source, found.layout) | ({"part": found.part} if found.others else {})
+    described = describe_file(source, found.family) | ({"part": found.part} if found.others else {})
     metadata = {"source": described, "trained_on": known, **target.metadata}
     write_checkpoint(out, target.network, target.name, args, metadata)
     about = ", ".join(f"{key} {value}" for key, value in {**(known or {}), **target.metadata}.items())
-    print(f"{source.name} ({found.layout}) -> {out}: {target.name}{', ' if about else ''}{about}")
+    print(f"{source.name} ({found.family}) -> {out}: {target.name}{', ' if about else ''}{about}")
     for note in notes(found, target.network):
         print(f"{source.name}: {note}")
 

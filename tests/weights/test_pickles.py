@@ -12,10 +12,11 @@ from collections import OrderedDict
 import pytest
 import torch
 from torch import nn
+from torch.serialization import MAGIC_NUMBER, PROTOCOL_VERSION
 
 from pipeline.weights import WeightsError
 from pipeline.weights.formats import read_source
-from pipeline.weights.pickles import MAGIC, StandIn, read_pickle
+from pipeline.weights.pickles import StandIn, read_pickle
 
 
 class Custom(nn.Module):
@@ -90,7 +91,7 @@ def write(content, path, container: str) -> None:
             archive.writestr("m/data.pkl", pickle.dumps(content, 2))
             archive.writestr("m/version", "3")
     else:
-        parts = [MAGIC, 1001, {"little_endian": True}, content, []]
+        parts = [MAGIC_NUMBER, PROTOCOL_VERSION, {"little_endian": True}, content, []]
         path.write_bytes(b"".join(pickle.dumps(part, 2) for part in parts))
 
 
@@ -159,7 +160,7 @@ def test_hostile_programs_are_refused(codes, container, tmp_path):
         with zipfile.ZipFile(path, "w") as archive:
             archive.writestr("m/data.pkl", codes)
     else:
-        head = b"".join(pickle.dumps(part, 2) for part in (MAGIC, 1001, {}))
+        head = b"".join(pickle.dumps(part, 2) for part in (MAGIC_NUMBER, PROTOCOL_VERSION, {}))
         path.write_bytes(head + codes + pickle.dumps([], 2))
     with pytest.raises(WeightsError, match=r"hostile\.pth"):
         read_source(path)
@@ -185,7 +186,7 @@ def test_a_tensor_beyond_its_storage_is_refused(tmp_path):
 
 def test_what_is_not_known_is_inert(tmp_path):
     write({"args": Hostile(os.getcwd), "n": 3}, tmp_path / "m.pth", "zip")
-    content, _ = read_pickle(tmp_path / "m.pth")
+    content = read_pickle(tmp_path / "m.pth")
     assert content["n"] == 3
     assert isinstance(content["args"], StandIn)
     assert type(content["args"]).__module__ != "posix"
