@@ -45,7 +45,7 @@ def begins(head: bytes) -> bool:
     return head[LENGTH : LENGTH + 1] == b"{" and int.from_bytes(head[:LENGTH], "little") <= LONGEST
 
 
-def describe(content: bytes, description: Description) -> bytes:
+def describe(content: bytes, description: Description) -> bytearray:
     """A file of safetensors with a description and a checksum; equal content gives equal bytes.
 
     Args:
@@ -60,9 +60,10 @@ def describe(content: bytes, description: Description) -> bytes:
     header = {"__metadata__": said, **json.loads(content[LENGTH:start])}
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % LENGTH)  # tensors begin at a multiple of eight
-    described = bytearray(len(text).to_bytes(LENGTH, "little") + text + content[start:])
+    described = bytearray(len(text).to_bytes(LENGTH, "little") + text)
+    described += memoryview(content)[start:]
     described[CHECKSUM] = hashlib.sha256(described).hexdigest().encode()
-    return bytes(described)
+    return described
 
 
 def read_description(path: Path) -> Description | None:
