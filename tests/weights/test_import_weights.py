@@ -159,6 +159,10 @@ def test_a_split_with_training_clips_is_refused(tmp_path):
     files = ["--source", str(source), "--out", str(out)]
     assert main(["import-weights", "--network", "bn_inception", "--args", TINY, *files]) == 0
     assert recorded_split(out) == {"dataset": "ucf101", "split": 1}
+    # An import of an import, whose name tells nothing.
+    files = ["--source", str(out), "--out", str(tmp_path / "again.safetensors")]
+    assert main(["import-weights", "--network", "bn_inception", "--args", TINY, *files]) == 0
+    assert recorded_split(tmp_path / "again.safetensors") == {"dataset": "ucf101", "split": 1}
     for path in (source, out):
         check_split(path, "ucf101", 1)
         check_split(path, "hmdb51", 2)
