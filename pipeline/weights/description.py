@@ -78,8 +78,8 @@ def read_description(path: Path) -> Description | None:
     if not begins(head) and path.suffix != ".safetensors":
         return None
     try:
-        with safe_open(path, framework="np") as file:
-            metadata = file.metadata() or {}
+        with safe_open(path, framework="np") as opened:
+            metadata = opened.metadata() or {}
         said = {key.removeprefix(PREFIX): text for key, text in metadata.items() if key.startswith(PREFIX)}
         if not said:
             return None

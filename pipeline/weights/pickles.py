@@ -26,6 +26,9 @@ from pipeline.weights import WeightsError
 class StandIn:
     """Stands for an object of a class that is not loaded: it keeps its arguments and state, and is inert."""
 
+    args: tuple[Any, ...]
+    state: Any
+
     def __new__(cls, *args: Any, **_: Any) -> StandIn:
         self = super().__new__(cls)
         self.args, self.state = args, None

@@ -80,7 +80,7 @@ def test_a_start_differs_in_what_it_may_alone(tmp_path):
         load_model(models[1], tmp_path / "0.safetensors")  # whole weights are another matter
 
 
-def test_other_files_go_to_the_importer(tmp_path):
+def test_other_files_are_read_as_published_ones(tmp_path):
     torch.save(nn.Linear(2, 2).state_dict(), tmp_path / "plain.pt")
     with pytest.raises(WeightsError, match=r"plain\.pt does not fit VDSR: 3 missing"):
         load_model(VDSR, tmp_path / "plain.pt")

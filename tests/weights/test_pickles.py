@@ -7,8 +7,10 @@ import pickletools
 import struct
 import sys
 import zipfile
-from collections import OrderedDict
+from argparse import Namespace
+from collections import OrderedDict, defaultdict, deque
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -182,6 +184,28 @@ def test_a_tensor_beyond_its_storage_is_refused(tmp_path):
             archive.writestr(name, content)
     with pytest.raises(WeightsError, match=r"long\.pth"):
         read_source(tmp_path / "long.pth")
+
+
+def test_programs_of_torchscript_are_not_loaded(tmp_path):
+    """Torch itself would load them, whatever reads pickles."""
+    torch.jit.save(torch.jit.script(nn.Linear(2, 2)), tmp_path / "script.pth")
+    with pytest.raises(WeightsError, match=r"script\.pth as tensors \(a TorchScript program\)"):
+        read_pickle(tmp_path / "script.pth")
+
+
+class Options(dict):
+    """What a training keeps of its settings."""
+
+
+@pytest.mark.parametrize("protocol", [2, 4])
+@pytest.mark.parametrize("zipped", [True, False])
+def test_settings_of_a_training_do_no_harm(zipped, protocol, tmp_path):
+    counts = defaultdict(list, a=[1])
+    beside = {"opt": Options(lr=0.1), "queue": deque([1, 2]), "args": Namespace(lr=0.1), "counts": counts}
+    content = {"state_dict": {"w": torch.ones(2)}, "loss": np.float64(0.5), **beside}
+    options = {"_use_new_zipfile_serialization": zipped, "pickle_protocol": protocol}
+    torch.save(content, tmp_path / "all.pth", **options)
+    assert read_source(tmp_path / "all.pth").state["w"].tolist() == [1, 1]
 
 
 def test_what_is_not_known_is_inert(tmp_path):
