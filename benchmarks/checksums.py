@@ -22,9 +22,9 @@ import numpy as np
 import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from pipeline import torch_archive
 from pipeline.video import store
 from pipeline.video.frames import read_frames
+from pipeline.weights import checkpoint
 
 ROUNDS = 5
 FRAMES = 20
@@ -41,8 +41,8 @@ def main() -> None:
     videos = [np.stack(list(islice(read_frames(path), FRAMES))) for path in parser.parse_args().videos]
     count = sum(map(len, videos))
     with tempfile.TemporaryDirectory() as folder:
-        path, checkpoint = Path(folder, "hr.h5"), Path(folder, "model.pt")
-        torch_archive.write_archive(checkpoint, {"weights": torch.rand(PARAMETERS)})
+        path, weights = Path(folder, "hr.h5"), Path(folder, "model.safetensors")
+        checkpoint.write_checkpoint(weights, torch.nn.Linear(PARAMETERS, 1), "linear", {}, {})
 
         def write() -> None:
             with store.ShardWriter(path) as writer:
@@ -55,7 +55,7 @@ def main() -> None:
                     reader.read(str(number), range(len(frames)))
 
         def load() -> None:
-            torch_archive.read_archive(checkpoint, "")
+            checkpoint.read_own(weights)
 
         times: dict[tuple[str, bool], list[float]] = {}
         for _ in range(ROUNDS):
@@ -63,7 +63,7 @@ def main() -> None:
                 with ExitStack() as stack:
                     if not checked:
                         stack.enter_context(patch.object(store, "COMPRESSED", {"compression": "lzf"}))
-                        stack.enter_context(patch.object(torch_archive, "verify", lambda path: None))
+                        stack.enter_context(patch.object(checkpoint, "verify", lambda path, content: None))
                     for name, work in (("write", write), ("read", read), ("load", load)):
                         times.setdefault((name, checked), []).append(_seconds(work))
     for name, unit, divisor in (("write", "frame", count), ("read", "frame", count), ("load", "20 MB", 1)):

@@ -52,7 +52,7 @@ def atomic_path(target: Path | str, size: int | None = None) -> Iterator[Path]:
         temporary.replace(target)
 
 
-def write_whole(target: Path | str, content: bytes | memoryview) -> None:
+def write_whole(target: Path | str, content: bytes | bytearray | memoryview) -> None:
     """Write a file as ``atomic_path`` does. Raises DiskFullError."""
     with atomic_path(target, size=len(content)) as temporary:
         temporary.write_bytes(content)

@@ -1,4 +1,4 @@
-"""``python -m pipeline import-weights``: a published file into our own checkpoint format.
+"""``python -m pipeline import-weights``: a published file as our own checkpoint.
 
 Not a job of the graph: any ``weights:`` of the config takes the published file as it is, too. An imported
 file opens faster, needs no recognising, and records its source and the split that it was trained on.
@@ -24,7 +24,7 @@ from pipeline.weights.checkpoint import write_checkpoint
 from pipeline.weights.families.matconvnet import is_joint
 from pipeline.weights.fitting import fit
 from pipeline.weights.formats import Source, read_source
-from pipeline.weights.provenance import describe_file, named_split, trained_on
+from pipeline.weights.provenance import describe_file, recorded_split, trained_on
 from pipeline.weights.published import notes, recognise
 
 PLAIN: dict[str, Callable[[], nn.Module]] = FLOW_NETWORKS | {"vgg19": VGG19}
@@ -52,29 +52,30 @@ def import_weights(
     split: int | None = None,
     part: str | None = None,
 ) -> None:
-    """Write the weights of a published file as a checkpoint of ours, with where they come from.
+    """Write the weights of a published file as our own checkpoint, with where they come from.
 
     ``network`` is a network of superres/networks (``rrdb``), a recogniser's backbone (``bn_inception``,
     ``resnet50``), ``st_resnet`` (both streams of ST-ResNet in one file), ``flownet2`` or a part of it
     (``flownet2_c``), ``vgg19``, or package.module:Class; ``args`` are its constructor's arguments, as in the
     config. The stream and the classes of a recogniser are read off the file. ``dataset`` ("ucf101",
-    "hmdb51") and ``split`` say what a recogniser was trained on; without them the file's name is taken, where
-    it tells. ``part`` says which weights to take of a file that holds several that fit, such as a network and
-    its average (``state_dict_ema``); the error that asks for it lists them.
+    "hmdb51") and ``split`` say what a recogniser was trained on; without them the file itself or its name is
+    taken, where it tells. ``part`` says which weights to take of a file that holds several that fit, such as
+    a network and its average (``state_dict_ema``); the error that asks for it lists them.
 
-    Raises WeightsError for a file that cannot be read or does not fit, and NetworkError for no such network.
+    Raises WeightsError for a file that cannot be read or does not fit, DamagedError for a damaged one, and
+    NetworkError for no such network.
     """
     args = args or {}
-    known = trained_on(dataset, split) or named_split(source)
+    known = trained_on(dataset, split) or recorded_split(source)
     read = read_source(source)
     target = _target(network, args, read, part)
     found = recognise(read, target.network, part, ignore=IGNORED.get(network, ()))
     fit(target.network, found.state, source)
-    described = describe_file(source, found.layout) | ({"part": found.part} if found.others else {})
+    described = describe_file(source, found.family) | ({"part": found.part} if found.others else {})
     metadata = {"source": described, "trained_on": known, **target.metadata}
     write_checkpoint(out, target.network, target.name, args, metadata)
     about = ", ".join(f"{key} {value}" for key, value in {**(known or {}), **target.metadata}.items())
-    print(f"{source.name} ({found.layout}) -> {out}: {target.name}{', ' if about else ''}{about}")
+    print(f"{source.name} ({found.family}) -> {out}: {target.name}{', ' if about else ''}{about}")
     for note in notes(found, target.network):
         print(f"{source.name}: {note}")
 

@@ -25,7 +25,7 @@ rule train_recognizer:
         flow=lambda w: FILES.recognizer_flow(w.dataset, w.recognizer, "hr"),
         init=lambda w: inputs(FILES.start_weights(w.dataset, w.recognizer, w.stream)),
     output:
-        f"{OUT}/recognition/{{dataset}}/{{recognizer}}/{{stream}}.pt",
+        f"{OUT}/recognition/{{dataset}}/{{recognizer}}/{{stream}}.safetensors",
     log:
         f"{OUT}/logs/train_recognizer/{{dataset}}-{{recognizer}}-{{stream}}.log",
     wildcard_constraints:
@@ -63,7 +63,7 @@ rule train_mixed_recognizer:
         low_flow=lambda w: FILES.recognizer_flow(w.dataset, w.recognizer, ROWS.baseline),
         init=lambda w: inputs(FILES.start_weights(w.dataset, w.recognizer, w.stream)),
     output:
-        f"{OUT}/recognition/{{dataset}}/{{recognizer}}/{{stream}}.pt",
+        f"{OUT}/recognition/{{dataset}}/{{recognizer}}/{{stream}}.safetensors",
     log:
         f"{OUT}/logs/train_mixed_recognizer/{{dataset}}-{{recognizer}}-{{stream}}.log",
     wildcard_constraints:

@@ -7,7 +7,7 @@ rule train_sr:
         init=lambda w: inputs(FILES.init_weights(w.model)),
         losses=lambda w: inputs(FILES.loss_weights(w.model)),
     output:
-        f"{OUT}/superres/models/{{model}}.pt",
+        f"{OUT}/superres/models/{{model}}.safetensors",
     log:
         f"{OUT}/logs/train_sr/{{model}}.log",
     cache: True

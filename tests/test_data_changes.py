@@ -258,7 +258,8 @@ def test_an_edit_can_be_declared_to_change_no_result(finished):
     """``snakemake --touch`` keeps what was made, and records the code as it is now."""
     project, data = finished
     code, made = (
-        project.folder / f for f in ("pipeline/superres/training.py", "out/superres/models/trained.pt")
+        project.folder / f
+        for f in ("pipeline/superres/training.py", "out/superres/models/trained.safetensors")
     )
     before = made.read_bytes()
     with kept(code):

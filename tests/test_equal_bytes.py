@@ -12,8 +12,8 @@ import torch
 from matplotlib.figure import Figure
 
 from pipeline.files import atomic_path
-from pipeline.torch_archive import write_archive
 from pipeline.training.resume import load_resume, save_resume
+from pipeline.training.torch_archive import write_archive
 from pipeline.video.frames import write_video
 
 
@@ -62,9 +62,9 @@ def test_only_content_counts(tmp_path):
     tensor = torch.arange(3)
     shared = {"a": name, "b": name, "c": {"a": numbers, "d": numbers}, "t": tensor}
     apart = {"a": "something", "b": "some" + name[4:], "c": {"a": [1, 2], "d": [1, 2]}, "t": tensor.clone()}
-    write_archive(tmp_path / "a.pt", shared)
-    write_archive(tmp_path / "b.pt", apart)
-    assert (tmp_path / "a.pt").read_bytes() == (tmp_path / "b.pt").read_bytes()
+    write_archive(tmp_path / "a.resume", shared)
+    write_archive(tmp_path / "b.resume", apart)
+    assert (tmp_path / "a.resume").read_bytes() == (tmp_path / "b.resume").read_bytes()
 
 
 def test_a_state_that_was_read_is_written_as_before(tmp_path):

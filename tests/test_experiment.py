@@ -139,9 +139,9 @@ def test_published_weights_are_given_and_trained_ones_are_not(raw):
     assert isinstance(files.model_weights("vdsr")[0], Given)
     assert files.init_weights("vdsr_warp") == ["vdsr.pth"]
     assert files.model_weights("bicubic") == []
-    assert files.model_weights("rcan") == ["out/superres/models/rcan.pt"]
+    assert files.model_weights("rcan") == ["out/superres/models/rcan.safetensors"]
     weights = files.recognizer_weights("ucf_demo", "tsn", ["spatial", "temporal"])
-    assert weights == ["spatial.pth", "out/recognition/ucf_demo/tsn/temporal.pt"]
+    assert weights == ["spatial.pth", "out/recognition/ucf_demo/tsn/temporal.safetensors"]
     assert [isinstance(path, Given) for path in weights] == [True, False]
     # Another data set's stream is trained, and so is every mixture.
     for dataset, recognizer in (("hmdb_demo", "tsn"), ("ucf_demo", "tsn-mixed100")):
@@ -153,8 +153,8 @@ def test_only_the_joint_network_starts_from_other_streams(raw):
     files = experiment(raw).files
     assert files.start_weights("ucf_demo", "st_resnet", "spatial") == []
     assert names(files.start_weights("ucf_demo", "st_resnet", "joint")) == [
-        "ucf_demo/st_resnet/spatial.pt",
-        "ucf_demo/st_resnet/temporal.pt",
+        "ucf_demo/st_resnet/spatial.safetensors",
+        "ucf_demo/st_resnet/temporal.safetensors",
     ]
 
 

@@ -212,11 +212,11 @@ def test_stages_do_not_reach_each_other():
         reached = module.reached(stage)
         folders = {name.split(".")[1] for name in reached if name.count(".") >= 2}
         assert folders <= rooms | {"config"}, stage
-        # Weights that are trained here do not depend on the importer of published ones.
+        # Weights that are trained here do not depend on the reader of published ones.
         assert "pipeline.weights.published" not in reached
         assert not any(name.startswith("pipeline.weights.families") for name in reached)
 
 
-def test_the_importer_reaches_no_stage():
+def test_the_reader_of_published_weights_reaches_no_stage():
     reached = module.reached("pipeline.weights.published", "pipeline.weights.checkpoint")
     assert {name.split(".")[1] for name in reached if name.count(".") >= 2} == {"weights"}

@@ -99,8 +99,9 @@ def write_folder(path: Path) -> None:
 
 
 WRITERS = {
-    "hr.h5": write_store, "patches.h5": write_patches, "vdsr.pt": write_network, "vdsr.resume": write_state,
-    "manifest.csv": write_clips, "plan.json": write_frames, "table4.csv": write_table, "a.png": write_picture,
+    "hr.h5": write_store, "patches.h5": write_patches, "vdsr.safetensors": write_network,
+    "vdsr.resume": write_state, "manifest.csv": write_clips, "plan.json": write_frames,
+    "table4.csv": write_table, "a.png": write_picture,
 }  # fmt: skip
 """What writes more than a megabyte itself."""
 CALLERS = {"clip.avi": write_movie, "unpacked": unpack, "demo": write_folder}
@@ -160,8 +161,8 @@ def test_a_limit_on_the_size_of_files_as_well(tmp_path, limited, name):
 
 
 def test_the_size_is_said_where_it_is_known(disk):
-    told = refused(write_network, disk / "vdsr.pt")
-    assert re.search(r"vdsr\.pt: No space left on device: it needs 1\.4 MB, and 2\d\d\.\d kB are", told)
+    told = refused(write_network, disk / "vdsr.safetensors")
+    assert re.search(r"vdsr\.safetensors: No space left on device: it needs 1\.4 MB, and 2\d\d\.\d kB", told)
 
 
 def test_of_two_stores_the_one_without_space_is_named(tmp_path, limited):

@@ -186,6 +186,8 @@ LISTING = (
 DEMO = {job("generate_demo", name=n) for n in (*DATASETS, "training_videos")} | LISTING
 REPORT = AGGREGATE | WHOLE | set(TABLES) | {QUALITY}
 
+CHECKPOINTS = trainings(*MODELS) | inference("bicubic") | LOW | recognizers(*STREAMS)
+
 CODE = {
     "pipeline/data/demo/generate.py": DEMO,
     "pipeline/data/listing.py": LISTING,
@@ -227,9 +229,11 @@ CODE = {
     "pipeline/report/tables/mixtures.py": {MIXTURES, DRAWN},
     "pipeline/report/tables/quality.py": {QUALITY},
     "pipeline/report/picture.py": pictures(),
-    "pipeline/weights/checkpoint.py": trainings(*MODELS) | inference("bicubic") | LOW | recognizers(*STREAMS),
+    "pipeline/weights/checkpoint.py": CHECKPOINTS,
+    "pipeline/weights/description.py": CHECKPOINTS,
     "pipeline/weights/provenance.py": recognizers(*STREAMS),
     "pipeline/weights/published.py": set(),
+    "pipeline/weights/pickles.py": set(),
     "pipeline/import_weights.py": set(),
     "pipeline/cli.py": set(),
     "pipeline/config/load.py": set(),

@@ -53,7 +53,7 @@ def start(root: Path, tmp_path: Path, monkeypatch) -> Callable[..., subprocess.P
         home.mkdir(exist_ok=True)
         command = [sys.executable, "-m", "snakemake", "--snakefile", str(install / "Snakefile"), *flags]
         process = subprocess.Popen(
-            [*command, "--config", f"output={out}", "--", f"{out}/superres/models/vdsr.pt"],
+            [*command, "--config", f"output={out}", "--", f"{out}/superres/models/vdsr.safetensors"],
             cwd=home,
             env=os.environ | {"HOLD": str(hold)} | environment,
             stdout=subprocess.PIPE,
@@ -111,7 +111,7 @@ def test_two_runs_and_a_restart(start, tmp_path):
     assert jobs(tmp_path) == ["starts"]
 
     # As if it had been killed between the training's end and Snakemake's note of it.
-    (tmp_path / "out/superres/models/vdsr.pt").touch()
+    (tmp_path / "out/superres/models/vdsr.safetensors").touch()
     # --profile does not hide the defaults.
     (tmp_path / "profile").mkdir()
     (tmp_path / "profile/config.yaml").write_text(yaml.safe_dump({"cores": 1}))

@@ -60,7 +60,8 @@ def test_a_deleted_intermediate_is_made_again_to_the_same_table(micro_run, micro
     output = tmp_path / "copy"
     shutil.copytree(micro_table.parent, output)
     before = micro_table.read_bytes()
-    for name in ("superres/models/tosr.pt", "flow/ucf_demo/tosr/test-0.h5", "patches/tosr.h5", "table4.csv"):
+    models, flow = "superres/models/tosr.safetensors", "flow/ucf_demo/tosr/test-0.h5"
+    for name in (models, flow, "patches/tosr.h5", "table4.csv"):
         (output / name).unlink()
     # Snakemake knows the copies by their time stamps alone.
     again = micro_run(output, "--cores", "2", "--rerun-triggers", "mtime")

@@ -237,5 +237,5 @@ def _split_problems(config: Config) -> Iterator[str]:
                 try:
                     if path:
                         check_split(path, data.layout, data.split)
-                except WeightsError as error:
+                except PipelineError as error:
                     yield f"recognition.recognizers.{name}.weights.{stream}: {error}"

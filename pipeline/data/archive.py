@@ -6,7 +6,6 @@ and permissions never reaches the file system unchecked, and the disk is never f
 
 from __future__ import annotations
 
-import errno
 import re
 import shutil
 import sys
@@ -19,14 +18,26 @@ from lzma import LZMAError
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import IO
 
+import rarfile
 from tqdm import tqdm
 
-from pipeline.data.members import SUFFIXES, ArchiveError, Member, is_archive, read_members, unpacked_size
+from pipeline.data.members import (
+    RAR_READERS,
+    SUFFIXES,
+    ArchiveError,
+    Member,
+    is_archive,
+    read_members,
+    unpacked_size,
+)
 from pipeline.data.names import is_junk, is_video
-from pipeline.files import scratch_folder
+from pipeline.files import no_space, scratch_folder
 
 RESERVE, RESERVED_SHARE = 1 << 30, 50
 """Bytes of the disk that stay free; of a small disk one part in so many."""
+
+BROKEN = (zipfile.error, tarfile.TarError, rarfile.Error, zlib.error, LZMAError, EOFError, RuntimeError)
+"""What libraries raise; zipfile RuntimeError for encrypted members, and a kind of it for unknown methods."""
 
 README = re.compile(r"(readme|licen[cs]e|copying)(\.\w+)?", re.IGNORECASE)
 """Files beside the folder that holds everything."""
@@ -98,31 +109,30 @@ class _Disk:
             ArchiveError: they do not.
         """
         self.needed = max(self.needed, self.written + more)
-        usage = shutil.disk_usage(self.folder.parent)
-        if more + min(RESERVE, usage.total // RESERVED_SHARE) > usage.free:
+        free, reserve = self._room()
+        if more + reserve > free:
             raise ArchiveError(self.full())
 
     def full(self) -> str:
         """One line for a disk that is too small: folder, what is needed, what is free."""
-        usage = shutil.disk_usage(self.folder.parent)
-        reserve = min(RESERVE, usage.total // RESERVED_SHARE)
+        free, reserve = self._room()
         written = f" ({_size(self.written)} of them written)" if self.written else ""
         return (
-            f"at least {_size(self.needed)} are needed in {self.folder}{written}, but {_size(usage.free)} "
+            f"at least {_size(self.needed)} are needed in {self.folder}{written}, but {_size(free)} "
             f"are free, {_size(reserve)} of which stay free; make room"
         )
 
+    def copy(self, source: IO[bytes], file: IO[bytes]) -> None:
+        """Write what is read, checking each block against the disk."""
+        while block := source.read(1 << 20):
+            self.require(len(block))
+            self.written += len(block)
+            file.write(block)
 
-class _Watched:
-    """A file whose writes are checked against the disk."""
-
-    def __init__(self, file: IO[bytes], disk: _Disk) -> None:
-        self.file, self.disk = file, disk
-
-    def write(self, data: bytes) -> int:
-        self.disk.require(len(data))
-        self.disk.written += len(data)
-        return self.file.write(data)
+    def _room(self) -> tuple[int, int]:
+        """Bytes that are free, and those of them that stay free."""
+        usage = shutil.disk_usage(self.folder.parent)
+        return usage.free, min(RESERVE, usage.total // RESERVED_SHARE)
 
 
 def _unpack(archive: Path, folder: Path, label: str, disk: _Disk) -> int:
@@ -152,12 +162,12 @@ def _write(member: Member, target: Path, disk: _Disk) -> int:
             target.mkdir(parents=True, exist_ok=True)
             return 0
         target.parent.mkdir(parents=True, exist_ok=True)
-        with target.open("xb") as file:
-            member.copy(_Watched(file, disk))
+        with target.open("xb") as file, member.open() as source:
+            disk.copy(source, file)
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if (cause := no_space(error)) is None:
             raise
-        raise ArchiveError(f"member {member.name!r}: {error.strerror}: {disk.full()}") from error
+        raise ArchiveError(f"member {member.name!r}: {cause.strerror}: {disk.full()}") from error
     return 1
 
 
@@ -171,15 +181,16 @@ def _readable(label: str, folder: Path) -> Iterator[None]:
     except (FileExistsError, NotADirectoryError) as error:
         path = Path(error.filename).relative_to(folder)
         raise ArchiveError(f"{label}: two members have the path {path}; nothing of it was kept") from error
+    except rarfile.RarCannotExec as error:
+        raise ArchiveError(f"{label}: nothing here reads rar: {RAR_READERS}") from error
     except OSError as error:
-        # Those that name no file: of a disk, or without a number of gzip and bz2 for what they read.
         if error.filename:
             raise
         if error.errno:
             raise ArchiveError(f"{label}: {error}; nothing of it was kept") from error
+        # Of gzip and bz2, for what they read.
         raise ArchiveError(f"{label}: broken or not readable ({error}); download it again") from error
-    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, LZMAError, EOFError, RuntimeError) as error:
-        # zipfile: RuntimeError for encrypted members, NotImplementedError (a kind of it) for methods.
+    except BROKEN as error:
         raise ArchiveError(f"{label}: broken or not readable ({error}); download it again") from error
 
 

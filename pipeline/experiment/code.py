@@ -14,7 +14,7 @@ PUBLISHED = "pipeline.weights.published"
 
 
 class Code:
-    """For each stage, the modules that its jobs load: networks, losses, importers of weights."""
+    """For each stage, the modules that its jobs load: networks, losses, what reads published weights."""
 
     def __init__(self, config: Config, rows: Rows, files: Files) -> None:
         self.config, self.rows, self.files = config, rows, files
@@ -26,7 +26,7 @@ class Code:
     def training_flow(self, engine: str) -> list[str]:
         """Of the flow of training videos."""
         weights = self.files.flow_weights(engine)
-        return ["pipeline.flow.extract_training", f"pipeline.flow.{engine}", *_importer(weights)]
+        return ["pipeline.flow.extract_training", f"pipeline.flow.{engine}", *_published(weights)]
 
     def train_sr(self, model: str) -> list[str]:
         """Of a training: its networks, the losses that it uses, what reads weights."""
@@ -35,12 +35,12 @@ class Code:
         modules = ["pipeline.superres.training", spec.module]
         modules += [module for loss in spec.training.terms.values() for module in loss.modules()]
         starts = self.files.init_weights(model) + self.files.loss_weights(model)
-        return modules + _importer(starts)
+        return modules + _published(starts)
 
     def super_resolve(self, model: str) -> list[str]:
         """Of the frames that a model makes."""
         network = self.config.superres.models[model].module
-        return ["pipeline.superres.inference", network, *_importer(self.files.model_weights(model))]
+        return ["pipeline.superres.inference", network, *_published(self.files.model_weights(model))]
 
     def plan_frames(self) -> list[str]:
         """Of the plan of frames."""
@@ -52,14 +52,14 @@ class Code:
         weights = self.files.start_weights(dataset, recognizer, stream)
         spec = self.rows.recognizer(recognizer)
         stage = "mixtures" if recognizer in self.rows.mixtures else "training"
-        importer = _importer(weights) or [PUBLISHED] * bool(spec.initial_weights)
-        return [f"pipeline.recognition.{stage}", *recognizer_modules(spec, [stream]), *importer]
+        published = _published(weights) or [PUBLISHED] * bool(spec.initial_weights)
+        return [f"pipeline.recognition.{stage}", *recognizer_modules(spec, [stream]), *published]
 
     def score(self, dataset: str, recognizer: str, method: str) -> list[str]:
         """Of the scores of a row or a pair."""
         spec, streams = self.rows.recognizer(recognizer), self.rows.scored_streams(recognizer, method)
         weights = self.files.scoring_weights(dataset, recognizer, method)
-        return ["pipeline.recognition.scoring", *recognizer_modules(spec, streams), *_importer(weights)]
+        return ["pipeline.recognition.scoring", *recognizer_modules(spec, streams), *_published(weights)]
 
     def tabulate(self, table: str) -> list[str]:
         """Of a table beside Table 4."""
@@ -78,5 +78,5 @@ def _network(stage: str, network: str) -> str:
     return network if ":" in network else f"pipeline.{stage}.networks.{network}"
 
 
-def _importer(weights: Iterable[str]) -> list[str]:
+def _published(weights: Iterable[str]) -> list[str]:
     return [PUBLISHED] * any(isinstance(path, Given) for path in weights)

@@ -76,7 +76,7 @@ class Files:
         spec = self.config.superres.models[model]
         if spec.weights:
             return [Given(spec.weights)]
-        return [f"{self.out}/superres/models/{model}.pt"] if spec.training else []
+        return [f"{self.out}/superres/models/{model}.safetensors"] if spec.training else []
 
     def init_weights(self, model: str) -> list[str]:
         """Weights that the training of a model starts from."""
@@ -107,7 +107,7 @@ class Files:
         files = []
         for stream in streams:
             published = self.published_stream(dataset, recognizer, stream)
-            made = f"{self.out}/recognition/{dataset}/{recognizer}/{stream}.pt"
+            made = f"{self.out}/recognition/{dataset}/{recognizer}/{stream}.safetensors"
             files.append(Given(published) if published else made)
         return files
 

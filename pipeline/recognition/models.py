@@ -11,7 +11,7 @@ from pipeline.errors import PipelineError
 from pipeline.recognition.backbone import Backbone
 from pipeline.recognition.networks import load_backbone, load_joint
 from pipeline.recognition.streams import BuiltStream
-from pipeline.weights.checkpoint import importer, read_own, write_checkpoint
+from pipeline.weights.checkpoint import published, read_own, write_checkpoint
 
 
 class ModelError(PipelineError):
@@ -46,7 +46,7 @@ def backbones_of(network: nn.Module) -> list[Backbone]:
 
 
 def save_model(path: Path, network: nn.Module, part: BuiltStream, metadata: dict[str, Any]) -> None:
-    """Write the weights of ``network`` in our own format (``weights.checkpoint``)."""
+    """Write the weights of ``network`` as our own checkpoint (``weights.checkpoint``)."""
     write_checkpoint(path, network, part.network, part.args, metadata)
 
 
@@ -68,7 +68,7 @@ def load_trained(network: nn.Module, path: Path, part: BuiltStream, stream: str,
     """
     content = read_own(path)
     if content is None:
-        importer().load_published(network, path)
+        published().load_published(network, path)
         return
     metadata = content["metadata"]
     found = (content["network"], content["args"], metadata.get("stream"), metadata.get("classes"))

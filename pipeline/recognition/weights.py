@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from pipeline.recognition.backbone import Backbone, cross_modality
-from pipeline.weights.checkpoint import importer
+from pipeline.weights.checkpoint import published
 from pipeline.weights.location import resolve
 
 
 def load_initial(network: Backbone, weights: str) -> None:
-    """Start ``network`` from ImageNet weights in any published layout: all but the classifier.
+    """Start ``network`` from ImageNet weights of any published family: all but the classifier.
 
     ``weights`` is a path or a file of a package (``weights.location``). A network of flow takes the mean of
     the first kernels over colour, unless the file's are for as many channels. Raises WeightsError.
     """
     path = resolve(weights)
-    published = importer()
-    found = published.recognise(published.read_source(path), network, optional=network.classifier)
+    reader = published()
+    found = reader.recognise(reader.read_source(path), network, optional=network.classifier)
     state = {key: value for key, value in found.state.items() if not key.startswith(f"{network.classifier}.")}
     key = f"{network.first_conv}.weight"
     channels = network.get_submodule(network.first_conv).weight.shape[1]
     if key in state and state[key].shape[1] != channels:
         state = cross_modality(state, key, channels)
-    published.fit(network, state, path, optional=network.classifier)
+    reader.fit(network, state, path, optional=network.classifier)

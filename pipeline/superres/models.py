@@ -12,7 +12,7 @@ from pipeline.config.superres import Architecture
 from pipeline.errors import PipelineError
 from pipeline.superres.network import SRNetwork
 from pipeline.superres.networks import load_network
-from pipeline.weights.checkpoint import importer, read_own, write_checkpoint
+from pipeline.weights.checkpoint import published, read_own, write_checkpoint
 
 
 class CheckpointError(PipelineError, ValueError):
@@ -20,7 +20,7 @@ class CheckpointError(PipelineError, ValueError):
 
 
 def save_network(path: Path, network: nn.Module, model: Architecture, metadata: dict[str, Any]) -> None:
-    """Write the weights of ``network``, made from ``model``, in our own format (``weights.checkpoint``)."""
+    """Write the weights of ``network``, made from ``model``, as our checkpoint (``weights.checkpoint``)."""
     write_checkpoint(path, network, model.network, model.args, metadata)
 
 
@@ -50,7 +50,7 @@ def without(args: dict[str, Any], left_out: tuple[str, ...]) -> dict[str, Any]:
 def _load(network: nn.Module, model: Architecture, path: Path, free: tuple[str, ...]) -> None:
     content = read_own(path)
     if content is None:
-        importer().load_published(network, path)
+        published().load_published(network, path)
         return
     found, expected = (content["network"], content["args"]), (model.network, model.args)
     if (found[0], without(found[1], free)) != (expected[0], without(expected[1], free)):

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import DamagedError, PipelineError
-from pipeline.torch_archive import read_archive, write_archive
+from pipeline.training.torch_archive import read_archive, write_archive
 
 REMEDY = "delete it to start the training anew"
 

@@ -2,8 +2,8 @@
 
 A floor below the stages: it knows tensors and names, and of a network only what it is handed.
 ``formats/`` reads a kind of file each, ``families/`` renames a family of releases each, ``fitting`` says
-what does not fit, ``provenance`` where weights come from, ``checkpoint`` is our own format, ``published``
-puts the others together.
+what does not fit, ``provenance`` where weights come from; ``published`` puts them together. ``checkpoint``
+writes and reads our own, of which ``description`` tells without torch.
 """
 
 from pipeline.errors import PipelineError

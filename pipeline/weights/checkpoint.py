@@ -1,7 +1,6 @@
-"""Our own checkpoint format: what every training and ``import-weights`` write, and every stage reads.
+"""Our own checkpoints: what every training and ``import-weights`` write, and every stage reads.
 
-A file of torch that opens with ``weights_only=True``: a dict of ``network`` (name), ``args`` (of its
-constructor), ``state_dict`` (on the CPU) and ``metadata`` (plain numbers, strings and containers of them).
+A file of safetensors that says whose weights it holds (``description``), with a checksum.
 """
 
 from __future__ import annotations
@@ -12,40 +11,38 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import safetensors.torch
 from torch import nn
 
-from pipeline.errors import DamagedError
-from pipeline.torch_archive import is_archive, read_archive, write_archive
+from pipeline.files import write_whole
 from pipeline.weights import WeightsError
+from pipeline.weights.description import Description, describe, read_description, verify
 from pipeline.weights.fitting import fit
-
-KEYS = {"network", "args", "state_dict", "metadata"}
-REMEDY = "if a run made it, delete it, and the next run makes it again; otherwise get it again"
-"""What to do about damaged weights."""
 
 
 def write_checkpoint(
     path: Path, network: nn.Module, name: str, args: dict[str, Any], metadata: dict[str, Any]
 ) -> None:
-    """Write a network's weights with its name, its arguments and ``metadata`` (``torch_archive``)."""
-    state = {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}
-    write_archive(path, {"network": name, "args": args, "state_dict": state, "metadata": metadata})
+    """Write a network's weights with its name, its arguments and ``metadata``, atomically.
+
+    Equal content has equal bytes. Raises DiskFullError.
+    """
+    # Copies: safetensors refuses tensors that share their memory.
+    state = {key: value.detach().cpu().contiguous().clone() for key, value in network.state_dict().items()}
+    write_whole(path, describe(safetensors.torch.save(state), Description(name, args, metadata)))
 
 
 def read_own(path: Path) -> dict[str, Any] | None:
-    """What ``write_checkpoint`` wrote, on the CPU; None for any other file.
+    """``network``, ``args``, ``metadata`` and ``state_dict`` (on the CPU) of what ``write_checkpoint`` wrote.
 
-    Raises DamagedError for a file of torch, ours or published, that was cut or changed after it was written.
+    None for any other file. Raises DamagedError for one that was cut or changed after it was written.
     """
-    if not is_archive(path):
+    description = read_description(path)
+    if description is None:
         return None
-    try:
-        content = read_archive(path, REMEDY)
-    except DamagedError:
-        raise
-    except Exception:  # torch.load's errors have no common base; whoever imports the file tells its fault
-        return None
-    return content if isinstance(content, dict) and content.keys() >= KEYS else None
+    content = path.read_bytes()
+    verify(path, content)
+    return description._asdict() | {"state_dict": safetensors.torch.load(content)}
 
 
 def load_weights(network: nn.Module, path: Path, name: str, ignore: Collection[str] = ()) -> None:
@@ -59,10 +56,11 @@ def load_weights(network: nn.Module, path: Path, name: str, ignore: Collection[s
 
     Raises:
         WeightsError: a file of another network, or one that cannot be read or does not fit.
+        DamagedError: a checkpoint that is no longer what was written.
     """
     content = read_own(path)
     if content is None:
-        importer().load_published(network, path, ignore)
+        published().load_published(network, path, ignore)
         return
     if content["network"] != name:
         raise WeightsError(
@@ -71,8 +69,8 @@ def load_weights(network: nn.Module, path: Path, name: str, ignore: Collection[s
     fit(network, content["state_dict"], path)
 
 
-def importer() -> ModuleType:
-    """The importer of published layouts, loaded when it is used.
+def published() -> ModuleType:
+    """The reader of published weights, loaded when it is used.
 
     By name, so that weights that were trained here do not depend on it; a rule whose weights are published
     names it (docs/decisions/0001-params-and-fingerprints.md).

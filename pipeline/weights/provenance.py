@@ -1,6 +1,6 @@
 """Where weights come from, and which clips they were trained on. Needs no torch: it runs before any job.
 
-A checkpoint's ``metadata`` holds ``source`` (file name, SHA-256 and layout of what was imported) and
+A checkpoint's ``metadata`` holds ``source`` (file name, SHA-256 and family of what was imported) and
 ``trained_on`` (data set and official split of a recogniser).
 """
 
@@ -8,26 +8,25 @@ from __future__ import annotations
 
 import hashlib
 import re
-import zipfile
 from pathlib import Path
 from typing import Any
 
 from pipeline.weights import WeightsError
-from pipeline.weights.pickles import read_pickle
+from pipeline.weights.description import read_description
 
 DATASETS = ("ucf101", "hmdb51")
 SPLITS = (1, 2, 3)
 
 
-def describe_file(path: Path, layout: str) -> dict[str, str]:
-    """Name, SHA-256 and layout of a published file; a TensorFlow index is hashed with its data files."""
+def describe_file(path: Path, family: str) -> dict[str, str]:
+    """Name, SHA-256 and family of a published file; a TensorFlow index is hashed with its data files."""
     digest = hashlib.sha256()
     parts = sorted(path.parent.glob(f"{path.stem}.data-*-of-*")) if path.suffix == ".index" else []
     for part in (path, *parts):
         with part.open("rb") as file:
             while block := file.read(1 << 20):
                 digest.update(block)
-    return {"file": path.name, "sha256": digest.hexdigest(), "layout": layout}
+    return {"file": path.name, "sha256": digest.hexdigest(), "family": family}
 
 
 def trained_on(dataset: str | None, split: int | None) -> dict[str, Any] | None:
@@ -64,14 +63,11 @@ def recorded_split(path: Path) -> dict[str, Any] | None:
     Only a checkpoint's description is read, not its tensors.
 
     Raises:
-        WeightsError: a damaged checkpoint.
+        DamagedError: a damaged checkpoint.
     """
-    if zipfile.is_zipfile(path):
-        content, _ = read_pickle(path)
-        metadata = content.get("metadata") if isinstance(content, dict) else None
-        recorded = metadata.get("trained_on") if isinstance(metadata, dict) else None
-        if isinstance(recorded, dict):
-            return trained_on(recorded.get("dataset"), recorded.get("split"))
+    about = read_description(path)
+    if about and (recorded := about.metadata.get("trained_on")):
+        return trained_on(recorded["dataset"], recorded["split"])
     return named_split(path)
 
 
@@ -85,6 +81,7 @@ def check_split(path: Path, dataset: str, split: int) -> None:
 
     Raises:
         WeightsError: it was trained on another split of that data set, which holds test clips of this one.
+        DamagedError: a damaged checkpoint.
     """
     trained = recorded_split(path)
     if trained and trained["dataset"] == dataset and trained["split"] != split:

@@ -1,4 +1,4 @@
-"""The importer: a published file into a network, whatever its format, wrapping and names."""
+"""A published file into a network, whatever its format, wrapping and names."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ def load_published(network: nn.Module, path: Path, ignore: Collection[str] = ())
 
     Args:
         network: changed in place.
-        path: a file of any format of ``formats/`` in any layout of ``layouts/``.
+        path: a file of any format of ``formats/`` of any family of ``families/``.
         ignore: beginnings of keys that are left out (VGG's ``classifier.``).
 
     Returns:
-        The name of the layout.
+        The name of the family.
 
     Raises:
         WeightsError: a file that cannot be read, one with several networks to choose from, or keys that are
@@ -41,7 +41,7 @@ def load_published(network: nn.Module, path: Path, ignore: Collection[str] = ())
     fit(network, found.state, path)
     for note in notes(found, network):
         print(f"{path}: {note}", file=sys.stderr)
-    return found.layout
+    return found.family
 
 
 def recognise(
@@ -51,7 +51,7 @@ def recognise(
     ignore: Collection[str] = (),
     optional: str | None = None,
 ) -> Recognised:
-    """What a file holds for a network: the set of tensors, wrapping and layout that give all its keys.
+    """What a file holds for a network: the set of tensors, wrapping and family that give all its keys.
 
     Where none does, the one that gives most of them, for ``fit`` to list what is wrong.
 
@@ -64,7 +64,7 @@ def recognise(
 
     Raises:
         WeightsError: several sets that fit and differ, no set of that name, two tensors for one key, or
-            tensors with too few axes for the layout.
+            tensors with too few axes for the family.
     """
     try:
         sets = list(Search(source, network, ignore, optional).sets())
@@ -88,7 +88,7 @@ def notes(found: Recognised, network: nn.Module) -> list[str]:
     """What a user should know of an import that went well: what was taken of several, and what was not."""
     told = [f"took {found.part}, left out {', '.join(found.others)}"] if found.others else []
     told += [f"left out {summary(found.left_out)}"] if found.left_out else []
-    return told + ([NOTES[found.layout](network)] if found.layout in NOTES else [])
+    return told + ([NOTES[found.family](network)] if found.family in NOTES else [])
 
 
 def _choose(path: Path, sets: list[Recognised], part: str | None) -> Recognised:

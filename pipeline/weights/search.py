@@ -1,4 +1,4 @@
-"""What in a file is a network's: the set of tensors, the wrapping and the layout whose names fit it."""
+"""What in a file is a network's: the set of tensors, the wrapping and the family whose names fit it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor, nn
 
-from pipeline.weights.families import LAYOUTS
+from pipeline.weights.families import FAMILIES
 from pipeline.weights.fitting import COUNTER
 from pipeline.weights.formats import Source
 from pipeline.weights.wrapping import Renamed, copies, extras, parts, views
@@ -18,7 +18,7 @@ class Recognised:
     """The tensors of a set that are a network's, under the network's keys.
 
     Attributes:
-        layout: name of the layout that gave them.
+        family: name of the family that gave them.
         part: where they lie in the file ("state_dict_ema"); empty at the top.
         state: the tensors.
         left_out: keys of the set that are no network's, or another's.
@@ -28,7 +28,7 @@ class Recognised:
         others: parts of the file that were not taken.
     """
 
-    layout: str
+    family: str
     part: str
     state: dict[str, Tensor]
     left_out: list[str]
@@ -70,29 +70,29 @@ class Search:
     def _best(
         self, place: str, state: Mapping[str, Tensor], averaged: bool, whole: bool = False
     ) -> Recognised:
-        """The first wrapping and layout that fit; without one, that which gives most of the network's keys.
+        """The first wrapping and family that fit; without one, that which gives most of the network's keys.
 
         Tried first is all of the set. Where two of its tensors become one key, that is the answer, for a part
         of it would be a choice made in silence. ``whole``: a part does not do.
         """
         tried: list[Recognised] = []
         for view in views(state, averaged):
-            tried += self._layouts(place, view, [])
+            tried += self._families(place, view, [])
             if tried[-1].fits and not tried[-1].doubles:
                 return tried[-1]
         if double := next((each for each in tried if each.fits), None):
             return double
         for part, beside in () if whole else parts(state, averaged):
-            tried += self._layouts(place, part, beside)
+            tried += self._families(place, part, beside)
             if tried[-1].fits:
                 return tried[-1]
         return max(tried, key=lambda each: each.matched)
 
-    def _layouts(self, place: str, view: Renamed, beside: list[str]) -> list[Recognised]:
-        """What each layout makes of a view; one that fits ends the list."""
+    def _families(self, place: str, view: Renamed, beside: list[str]) -> list[Recognised]:
+        """What each family makes of a view; one that fits ends the list."""
         tried = []
-        for name, layout in LAYOUTS.items():
-            made = layout(Source(self.source.path, self.source.format, {"": view}), self.network)
+        for name, rename in FAMILIES.items():
+            made = rename(Source(self.source.path, self.source.format, {"": view}), self.network)
             if made is None:
                 continue
             doubles = dict(view.doubles)

@@ -43,7 +43,7 @@ def test_networks_and_their_gradients_have_the_cpus_numbers(name):
 
 def _trained(folder: Path) -> dict[str, float]:
     """Validation PSNR of the SR networks of a run."""
-    checkpoints = sorted((folder / "superres" / "models").glob("*.pt"))
+    checkpoints = sorted((folder / "superres" / "models").glob("*.safetensors"))
     return {path.stem: read_own(path)["metadata"]["psnr"] for path in checkpoints}
 
 

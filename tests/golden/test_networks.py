@@ -1,6 +1,6 @@
-"""Networks and importers against outputs of the published implementations (README.md beside this).
+"""Networks and readers of weights against outputs of the published implementations (README.md beside this).
 
-Each checkpoint is written as its authors' code writes it and read by the importer. The files ``stresnet_*``
+Each checkpoint is written as its authors' code writes it and read as a run does. The files ``stresnet_*``
 are weaker evidence than the others: no MATLAB was at hand, so they are a transcription of the authors' files,
 and a misreading shared with this project would not show.
 """

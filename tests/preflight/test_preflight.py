@@ -84,7 +84,6 @@ def test_everything_that_is_missing_is_told_with_its_source(raw):
 
 def test_a_rar_without_a_reader_is_told_before_the_run(raw, tmp_path, monkeypatch):
     config = load(raw)
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     monkeypatch.setenv("PATH", str(tmp_path))
     touch(tmp_path / "data" / "UCF101.rar")
     need = next(n for n in find_needs(config) if n.key == "datasets.ucf101.root")

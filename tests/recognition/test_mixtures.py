@@ -13,6 +13,7 @@ from pipeline.recognition.reading import ClipReader
 from pipeline.recognition.request import TrainMixedRecognizer
 from pipeline.recognition.training import train_recognizer
 from pipeline.video.store import ShardReader, ShardWriter
+from pipeline.weights.checkpoint import read_own
 
 
 def test_each_class_gives_its_share_and_larger_shares_contain_smaller_ones():
@@ -54,7 +55,7 @@ def test_a_clip_is_read_from_one_side_throughout(toy, low):
 
 
 def state(path) -> dict[str, torch.Tensor]:
-    return torch.load(path, weights_only=True)["state_dict"]
+    return read_own(path)["state_dict"]
 
 
 def same(first, second) -> bool:
@@ -83,7 +84,7 @@ def test_the_ends_of_the_scale_are_plain_trainings(tsn, toy, low, tmp_path, stre
             low_flow=halved["flow"],
             out=tmp_path / f"{ratio}.pt",
         )
-        recorded = torch.load(tmp_path / f"{ratio}.pt", weights_only=True)["metadata"]["trained_on"]
+        recorded = read_own(tmp_path / f"{ratio}.pt")["metadata"]["trained_on"]
         assert recorded == {"dataset": "hmdb51", "split": 2}
     assert same(tmp_path / "0.0.pt", tmp_path / "high.pt")
     assert same(tmp_path / "1.0.pt", tmp_path / "low.pt")

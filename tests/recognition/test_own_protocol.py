@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 import yaml
 from workflow import Project
 
@@ -25,6 +24,7 @@ from pipeline.recognition.scoring import score_clips
 from pipeline.recognition.training import train_recognizer
 from pipeline.report.aggregate import aggregate
 from pipeline.report.tabulate import tabulate
+from pipeline.weights.checkpoint import read_own
 
 ROWS = ("bicubic", "hr")
 
@@ -127,7 +127,7 @@ def test_it_is_planned_trained_scored_and_tabulated(raw, toy, tmp_path):
 
     out, training = tmp_path / "rgb.pt", asked(requests.train_recognizer("toy", "mine", "rgb"))
     train_recognizer(training, toy.manifest, [toy.frames["train"]], [], [], "", out)
-    metadata = torch.load(out, weights_only=True)["metadata"]
+    metadata = read_own(out)["metadata"]
     assert (metadata["protocol"], metadata["stream"]) == ("one_stream:OneStream", "rgb")
 
     scores = []

@@ -18,6 +18,7 @@ from pipeline.recognition.models import ModelError, build_model, load_model
 from pipeline.recognition.protocols.st_resnet import AppearanceTraining, JointTraining
 from pipeline.recognition.reading import ClipReader, ReadingError
 from pipeline.recognition.training import TrainingError, make_optimizer, train_mode, train_recognizer
+from pipeline.weights.checkpoint import read_own
 
 CPU = torch.device("cpu")
 
@@ -38,7 +39,7 @@ def stage_of(spec, stream: str, number: int = 0, **keys):
 
 
 def state(path: Path) -> dict[str, torch.Tensor]:
-    return torch.load(path, weights_only=True)["state_dict"]
+    return read_own(path)["state_dict"]
 
 
 def same(first: Path, second: Path) -> bool:
@@ -52,7 +53,7 @@ def test_training_learns_logs_and_leaves_a_checkpoint(tsn, toy, tmp_path, stream
     # Each stream may do without the other's stores.
     unused = {"flow": []} if stream == "spatial" else {"frames": []}
     out = train(tsn, stream, toy, tmp_path / "model.pt", split=3, **unused)
-    content = torch.load(out, weights_only=True)
+    content = read_own(out)
     assert content["network"] == "bn_inception"
     assert content["args"] == tsn.args
     assert content["metadata"]["stream"] == stream
@@ -138,7 +139,7 @@ def test_the_second_stage_pools_over_time_and_has_its_own_section(st_resnet, toy
     joint = st_resnet.joint.model_copy(update={"stage2": second})
     out = train(st_resnet.model_copy(update={"joint": joint}), "joint", toy, tmp_path / "joint.pt", init=init)
     assert seen == [(False, 3, {0.2})] * 6 + [(True, 6, {0.7})] * 4
-    assert torch.load(out, weights_only=True)["metadata"]["iterations"] == 10
+    assert read_own(out)["metadata"]["iterations"] == 10
     loaded = load_model(out, st_resnet.scored("joint"), 2)
     assert loaded.temporal_pool
     # A single stage leaves a network without pooling.
@@ -302,7 +303,7 @@ def test_partial_bn_leaves_the_others_as_they_started(tsn, toy, tmp_path):
 def test_per_dataset_training_is_used(tsn, toy, tmp_path):
     section = tsn.spatial.model_copy(update={"per_dataset": {"toy": {"iterations": 2}}})
     out = train(tsn.model_copy(update={"spatial": section}), "spatial", toy, tmp_path / "model.pt")
-    assert torch.load(out, weights_only=True)["metadata"]["iterations"] == 2
+    assert read_own(out)["metadata"]["iterations"] == 2
 
 
 def test_bfloat16_trains_float32_weights(tsn, toy, tmp_path):

@@ -94,7 +94,7 @@ def train(root: Path, tmp_path: Path, monkeypatch) -> Callable[..., subprocess.P
         # Only the trainings are of interest: what they need is made here first.
         made = snakemake(tmp_path, [*where, "--cores", "4", "--", "results/patches/sosr.h5"])
         assert made.returncode == 0, made.stderr
-        targets = [f"results/superres/models/{model}.pt" for model in models]
+        targets = [f"results/superres/models/{model}.safetensors" for model in models]
         return subprocess.Popen(
             [*SNAKEMAKE, *where, *flags, "--", *targets],
             cwd=tmp_path,

@@ -121,7 +121,7 @@ def test_a_run_outlasts_the_controller(slurm, slurm_environment, profile, train,
             run.kill()
     assert run.returncode == 0, output
     assert len(started.read_text().split()) == 2
-    assert (tmp_path / "results/superres/models/vdsr.pt").exists()
+    assert (tmp_path / "results/superres/models/vdsr.safetensors").exists()
 
 
 def asks(run: subprocess.Popen[str], command: str) -> bool:

@@ -75,7 +75,7 @@ def test_same_table_as_a_local_run(slurm, profile, small_config, micro_project, 
         wait_for(lambda: (results / "logs/train_sr/vdsr.log").exists() or run.poll() is not None, 900)
         assert run.poll() is None, log.read_text()
         cancel("train_sr")
-        assert not (results / "superres/models/vdsr.pt").exists()
+        assert not (results / "superres/models/vdsr.safetensors").exists()
         assert run.wait(timeout=400) == 0, log.read_text()
     finally:
         run.kill()
@@ -111,7 +111,7 @@ def test_killed_job_is_reported_and_leaves_nothing(slurm, profile, train, tmp_pa
     assert run.returncode != 0
     assert f"'{number}'" in output or number in output
     assert "CANCELLED" in output
-    assert not (tmp_path / "results/superres/models/vdsr.pt").exists()
+    assert not (tmp_path / "results/superres/models/vdsr.safetensors").exists()
 
 
 def test_a_job_out_of_memory_says_what_to_lower(slurm, profile, train, tmp_path, monkeypatch):

@@ -8,6 +8,7 @@ from pipeline.config import SRModel
 from pipeline.superres.models import CheckpointError, load_model, load_start, save_network
 from pipeline.superres.networks import load_network
 from pipeline.weights import WeightsError
+from pipeline.weights.checkpoint import read_own
 
 VDSR = SRModel(network="vdsr", args={"depth": 3, "features": 8})
 
@@ -15,13 +16,13 @@ VDSR = SRModel(network="vdsr", args={"depth": 3, "features": 8})
 @pytest.fixture
 def saved(tmp_path):
     network = load_network(VDSR.network, VDSR.args)
-    save_network(tmp_path / "vdsr.pt", network, VDSR, {"step": 3, "psnr": 30.5, "name": "vdsr"})
-    return network, tmp_path / "vdsr.pt"
+    save_network(tmp_path / "vdsr.safetensors", network, VDSR, {"step": 3, "psnr": 30.5, "name": "vdsr"})
+    return network, tmp_path / "vdsr.safetensors"
 
 
 def test_round_trip_with_weights_only(saved):
     network, path = saved
-    content = torch.load(path, weights_only=True)
+    content = read_own(path)
     assert content["network"] == "vdsr"
     assert content["args"] == VDSR.args
     assert content["metadata"] == {"step": 3, "psnr": 30.5, "name": "vdsr"}
@@ -36,7 +37,7 @@ def test_another_architecture_is_refused(saved):
     _, path = saved
     with pytest.raises(CheckpointError, match=r"'depth': 3.*expected vdsr with .*'depth': 4"):
         load_model(SRModel(network="vdsr", args={"depth": 4, "features": 8}), path)
-    with pytest.raises(CheckpointError, match=r"vdsr\.pt holds vdsr"):
+    with pytest.raises(CheckpointError, match=r"vdsr\.safetensors holds vdsr"):
         load_model(SRModel(network="rcan"), path)
 
 
@@ -48,7 +49,7 @@ LEARNED = {"learned_expansion": True}
 def test_tosr_starts_from_vsr_duf_with_plain_expansion_filters(tmp_path, published):
     """All weights are those of the fixed filters' network, and so is what it makes, until it is trained."""
     plain, tosr = SRModel(network="vsr_duf", args=DUF), SRModel(network="vsr_duf", args=DUF | LEARNED)
-    start, path = load_network("vsr_duf", DUF), tmp_path / "start.pt"
+    start, path = load_network("vsr_duf", DUF), tmp_path / "start"
     if published:
         torch.save(start.state_dict(), path)
     else:
@@ -69,17 +70,17 @@ def test_a_start_differs_in_what_it_may_alone(tmp_path):
     models = [SRModel(network="vsr_duf", args=each) for each in args]
     networks = [load_network("vsr_duf", each) for each in args]
     for number, (network, model) in enumerate(zip(networks, models, strict=True)):
-        save_network(tmp_path / f"{number}.pt", network, model, {})
-    load_start(networks[1], models[1], tmp_path / "1.pt")
-    with pytest.raises(CheckpointError, match=r"2\.pt holds vsr_duf with .*'growth': 2"):
-        load_start(networks[1], models[1], tmp_path / "2.pt")
-    with pytest.raises(CheckpointError, match=r"1\.pt does not fit vsr_duf.*expansion_filter"):
-        load_start(networks[0], models[0], tmp_path / "1.pt")
-    with pytest.raises(CheckpointError, match=r"0\.pt holds vsr_duf"):
-        load_model(models[1], tmp_path / "0.pt")  # whole weights are another matter
+        save_network(tmp_path / f"{number}.safetensors", network, model, {})
+    load_start(networks[1], models[1], tmp_path / "1.safetensors")
+    with pytest.raises(CheckpointError, match=r"2\.safetensors holds vsr_duf with .*'growth': 2"):
+        load_start(networks[1], models[1], tmp_path / "2.safetensors")
+    with pytest.raises(CheckpointError, match=r"1\.safetensors does not fit vsr_duf.*expansion_filter"):
+        load_start(networks[0], models[0], tmp_path / "1.safetensors")
+    with pytest.raises(CheckpointError, match=r"0\.safetensors holds vsr_duf"):
+        load_model(models[1], tmp_path / "0.safetensors")  # whole weights are another matter
 
 
-def test_other_files_go_to_the_importer(tmp_path):
+def test_other_files_are_read_as_published_ones(tmp_path):
     torch.save(nn.Linear(2, 2).state_dict(), tmp_path / "plain.pt")
     with pytest.raises(WeightsError, match=r"plain\.pt does not fit VDSR: 3 missing"):
         load_model(VDSR, tmp_path / "plain.pt")

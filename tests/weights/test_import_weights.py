@@ -19,6 +19,7 @@ from pipeline.superres.features import load_features
 from pipeline.superres.models import load_model
 from pipeline.superres.networks import load_network
 from pipeline.weights import WeightsError
+from pipeline.weights.checkpoint import read_own
 from pipeline.weights.provenance import check_split, named_split, recorded_split
 
 VDSR = '{"depth": 3, "features": 4}'
@@ -26,7 +27,7 @@ TINY = '{"width": 0.125, "blocks": ["3a", "3c"]}'
 
 
 def content(path) -> dict:
-    return torch.load(path, weights_only=True)
+    return read_own(path)
 
 
 def save_tsn(path, channels: int = 10, classes: int = 4) -> torch.nn.Module:
@@ -37,7 +38,7 @@ def save_tsn(path, channels: int = 10, classes: int = 4) -> torch.nn.Module:
 
 def test_an_sr_network(tmp_path, capsys):
     network = load_network("vdsr", {"depth": 3, "features": 4})
-    source, out = tmp_path / "v.pth", tmp_path / "o.pt"
+    source, out = tmp_path / "v.pth", tmp_path / "o.safetensors"
     torch.save({"epoch": 50, "model": network}, source)
     arguments = ["--network", "vdsr", "--args", VDSR, "--source", str(source), "--out", str(out)]
     assert main(["import-weights", *arguments]) == 0
@@ -45,7 +46,7 @@ def test_an_sr_network(tmp_path, capsys):
     made = content(out)
     assert (made["network"], made["args"]) == ("vdsr", {"depth": 3, "features": 4})
     digest = hashlib.sha256(source.read_bytes()).hexdigest()
-    assert made["metadata"]["source"] == {"file": "v.pth", "sha256": digest, "layout": "own names"}
+    assert made["metadata"]["source"] == {"file": "v.pth", "sha256": digest, "family": "own names"}
     assert made["metadata"]["trained_on"] is None
     model = config.SRModel(network="vdsr", args={"depth": 3, "features": 4}, weights=out)
     lr = torch.rand(1, 3, 5, 6)
@@ -55,7 +56,7 @@ def test_an_sr_network(tmp_path, capsys):
 
 @pytest.mark.parametrize(("channels", "stream"), [(3, "spatial"), (10, "temporal")])
 def test_a_stream_of_tsn(channels, stream, tmp_path):
-    source, out = tmp_path / "tsn.pth.tar", tmp_path / "tsn.pt"
+    source, out = tmp_path / "tsn.pth.tar", tmp_path / "tsn.safetensors"
     network = save_tsn(source, channels)
     arguments = ["--network", "bn_inception", "--args", TINY, "--source", str(source), "--out", str(out)]
     assert main(["import-weights", *arguments, "--dataset", "hmdb51", "--split", "1"]) == 0
@@ -73,7 +74,7 @@ def test_the_joint_network(tmp_path):
     args = {"depths": [1, 2, 1, 1], "width": 4}
     streams = [load_backbone("resnet50", 3, channels, 0.0, args) for channels in (3, 8)]
     joint = load_joint("st_resnet", *streams, temporal_pool=False).eval()
-    source, out = tmp_path / "ucf101-joint-split2.pth", tmp_path / "joint.pt"
+    source, out = tmp_path / "ucf101-joint-split2.pth", tmp_path / "joint.safetensors"
     torch.save(joint.state_dict(), source)
     files = ["--source", str(source), "--out", str(out)]
     assert main(["import-weights", "--network", "st_resnet", "--args", json.dumps(args), *files]) == 0
@@ -91,14 +92,14 @@ def test_the_joint_network(tmp_path):
 @pytest.mark.slow
 def test_a_part_of_flownet2(tmp_path):
     network = FLOW_NETWORKS["flownet2_s"]().eval()
-    source, out = tmp_path / "FlowNet2-S_checkpoint.pth.tar", tmp_path / "s.pt"
+    source, out = tmp_path / "FlowNet2-S_checkpoint.pth.tar", tmp_path / "s.safetensors"
     torch.save({"state_dict": network.state_dict(), "best_EPE": np.float64(1.5)}, source)
     files = ["--source", str(source), "--out", str(out)]
     assert main(["import-weights", "--network", "flownet2_s", *files]) == 0
     pair = 255 * torch.rand(1, 3, 2, 64, 64)
     with torch.no_grad():
         assert torch.equal(load_flownet2(out, "flownet2_s")(pair), network(pair))
-    with pytest.raises(WeightsError, match=r"s\.pt holds flownet2_s, expected flownet2_c"):
+    with pytest.raises(WeightsError, match=r"s\.safetensors holds flownet2_s, expected flownet2_c"):
         load_flownet2(out, "flownet2_c")
 
 
@@ -118,20 +119,20 @@ def test_a_part_of_flownet2(tmp_path):
 )
 def test_refusals(arguments, told, tmp_path, capsys):
     torch.save(load_network("vdsr", {"depth": 3, "features": 4}).state_dict(), tmp_path / "v.pth")
-    files = ["--source", str(tmp_path / "v.pth"), "--out", str(tmp_path / "o.pt")]
+    files = ["--source", str(tmp_path / "v.pth"), "--out", str(tmp_path / "o.safetensors")]
     assert main(["import-weights", *arguments, *files]) == 1
     assert told in capsys.readouterr().err
-    assert not (tmp_path / "o.pt").exists()
+    assert not (tmp_path / "o.safetensors").exists()
 
 
 def test_imported_weights_of_another_network_are_refused(tmp_path):
     torch.save(load_network("vdsr", {"depth": 3, "features": 4}).state_dict(), tmp_path / "v.pth")
-    out = tmp_path / "o.pt"
+    out = tmp_path / "o.safetensors"
     files = ["--source", str(tmp_path / "v.pth"), "--out", str(out)]
     assert main(["import-weights", "--network", "vdsr", "--args", VDSR, *files]) == 0
-    with pytest.raises(WeightsError, match=r"o\.pt holds vdsr, expected vgg19"):
+    with pytest.raises(WeightsError, match=r"o\.safetensors holds vdsr, expected vgg19"):
         load_features(config.FeatureNetwork(weights=out))
-    with pytest.raises(WeightsError, match=r"o\.pt holds vdsr, expected flownet2"):
+    with pytest.raises(WeightsError, match=r"o\.safetensors holds vdsr, expected flownet2"):
         load_flownet2(out)
 
 
@@ -153,11 +154,15 @@ def test_names_that_tell_the_split(name, expected, tmp_path):
 
 
 def test_a_split_with_training_clips_is_refused(tmp_path):
-    source, out = tmp_path / "ucf101_split_1_tsn_flow.pth", tmp_path / "o.pt"
+    source, out = tmp_path / "ucf101_split_1_tsn_flow.pth", tmp_path / "o.safetensors"
     save_tsn(source)
     files = ["--source", str(source), "--out", str(out)]
     assert main(["import-weights", "--network", "bn_inception", "--args", TINY, *files]) == 0
     assert recorded_split(out) == {"dataset": "ucf101", "split": 1}
+    # An import of an import, whose name tells nothing.
+    files = ["--source", str(out), "--out", str(tmp_path / "again.safetensors")]
+    assert main(["import-weights", "--network", "bn_inception", "--args", TINY, *files]) == 0
+    assert recorded_split(tmp_path / "again.safetensors") == {"dataset": "ucf101", "split": 1}
     for path in (source, out):
         check_split(path, "ucf101", 1)
         check_split(path, "hmdb51", 2)

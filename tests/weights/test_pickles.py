@@ -7,15 +7,18 @@ import pickletools
 import struct
 import sys
 import zipfile
-from collections import OrderedDict
+from argparse import Namespace
+from collections import OrderedDict, defaultdict, deque
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.serialization import MAGIC_NUMBER, PROTOCOL_VERSION
 
 from pipeline.weights import WeightsError
 from pipeline.weights.formats import read_source
-from pipeline.weights.pickles import MAGIC, StandIn, read_pickle
+from pipeline.weights.pickles import StandIn, read_pickle
 
 
 class Custom(nn.Module):
@@ -90,7 +93,7 @@ def write(content, path, container: str) -> None:
             archive.writestr("m/data.pkl", pickle.dumps(content, 2))
             archive.writestr("m/version", "3")
     else:
-        parts = [MAGIC, 1001, {"little_endian": True}, content, []]
+        parts = [MAGIC_NUMBER, PROTOCOL_VERSION, {"little_endian": True}, content, []]
         path.write_bytes(b"".join(pickle.dumps(part, 2) for part in parts))
 
 
@@ -159,7 +162,7 @@ def test_hostile_programs_are_refused(codes, container, tmp_path):
         with zipfile.ZipFile(path, "w") as archive:
             archive.writestr("m/data.pkl", codes)
     else:
-        head = b"".join(pickle.dumps(part, 2) for part in (MAGIC, 1001, {}))
+        head = b"".join(pickle.dumps(part, 2) for part in (MAGIC_NUMBER, PROTOCOL_VERSION, {}))
         path.write_bytes(head + codes + pickle.dumps([], 2))
     with pytest.raises(WeightsError, match=r"hostile\.pth"):
         read_source(path)
@@ -183,9 +186,31 @@ def test_a_tensor_beyond_its_storage_is_refused(tmp_path):
         read_source(tmp_path / "long.pth")
 
 
+def test_programs_of_torchscript_are_not_loaded(tmp_path):
+    """Torch itself would load them, whatever reads pickles."""
+    torch.jit.save(torch.jit.script(nn.Linear(2, 2)), tmp_path / "script.pth")
+    with pytest.raises(WeightsError, match=r"script\.pth as tensors \(a TorchScript program\)"):
+        read_pickle(tmp_path / "script.pth")
+
+
+class Options(dict):
+    """What a training keeps of its settings."""
+
+
+@pytest.mark.parametrize("protocol", [2, 4])
+@pytest.mark.parametrize("zipped", [True, False])
+def test_settings_of_a_training_do_no_harm(zipped, protocol, tmp_path):
+    counts = defaultdict(list, a=[1])
+    beside = {"opt": Options(lr=0.1), "queue": deque([1, 2]), "args": Namespace(lr=0.1), "counts": counts}
+    content = {"state_dict": {"w": torch.ones(2)}, "loss": np.float64(0.5), **beside}
+    options = {"_use_new_zipfile_serialization": zipped, "pickle_protocol": protocol}
+    torch.save(content, tmp_path / "all.pth", **options)
+    assert read_source(tmp_path / "all.pth").state["w"].tolist() == [1, 1]
+
+
 def test_what_is_not_known_is_inert(tmp_path):
     write({"args": Hostile(os.getcwd), "n": 3}, tmp_path / "m.pth", "zip")
-    content, _ = read_pickle(tmp_path / "m.pth")
+    content = read_pickle(tmp_path / "m.pth")
     assert content["n"] == 3
     assert isinstance(content["args"], StandIn)
     assert type(content["args"]).__module__ != "posix"

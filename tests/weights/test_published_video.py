@@ -175,7 +175,7 @@ def test_another_h5_is_refused(tmp_path):
 
 def test_the_epsilon_of_basicsr_is_a_key_and_said(tmp_path, capsys):
     """No checkpoint holds it: BasicSR trains its port with 1e-5, the published weights have 1e-3."""
-    path, out = tmp_path / "duf.pth", tmp_path / "out.pt"
+    path, out = tmp_path / "duf.pth", tmp_path / "out.safetensors"
     torch.save({"params": port(variables(learned=False), official=False, edvr=False)}, path)
     for args, told in ((ARGS, "0.001"), (ARGS | {"epsilon": 1e-5}, "1e-05")):
         network = load_network("vsr_duf", args)

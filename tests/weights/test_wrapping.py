@@ -5,9 +5,11 @@ import torch
 from safetensors.torch import save_file
 
 from pipeline.cli import main
+from pipeline.errors import DamagedError
 from pipeline.recognition.networks import load_backbone
 from pipeline.superres.networks import load_network
 from pipeline.weights import WeightsError
+from pipeline.weights.checkpoint import read_own
 from pipeline.weights.formats import read_source
 from pipeline.weights.published import load_published, notes, recognise
 
@@ -100,7 +102,7 @@ def test_what_is_wrapped_is_found_and_the_rest_named(content, left_out, zipped, 
     ],
 )
 def test_which_of_several_is_asked_for(content, choices, tmp_path, capsys):
-    path, out = saved(content, tmp_path), tmp_path / "out.pt"
+    path, out = saved(content, tmp_path), tmp_path / "out.safetensors"
     with pytest.raises(WeightsError, match=r"net\.pth holds 2 sets of weights.* --part NAME") as error:
         load_published(load_network("vdsr", ARGS), path)
     assert all(choice in str(error.value) for choice in choices)
@@ -109,7 +111,7 @@ def test_which_of_several_is_asked_for(content, choices, tmp_path, capsys):
     arguments += ["--source", str(path), "--out", str(out)]
     for part, expected in zip(wanted, (OTHER, STATE), strict=True):
         assert main([*arguments, "--part", part]) == 0
-        made = torch.load(out, weights_only=True)
+        made = read_own(out)
         assert all(torch.equal(made["state_dict"][key], expected[key]) for key in expected)
         assert made["metadata"]["source"]["part"] == part
     capsys.readouterr()
@@ -186,7 +188,7 @@ def test_safetensors(tmp_path):
     whole = (tmp_path / "net.safetensors").read_bytes()
     for cut in (len(whole) // 2, len(whole) - 1):
         (tmp_path / "cut.safetensors").write_bytes(whole[:cut])
-        with pytest.raises(WeightsError, match=r"cut\.safetensors"):
+        with pytest.raises(DamagedError, match=r"cut\.safetensors is damaged.*; .* get it again"):
             load_published(network, tmp_path / "cut.safetensors")
 
 

@@ -32,7 +32,7 @@ FASTEST_SURFACE = 2.0
 
 
 @dataclass(frozen=True)
-class Path:
+class Course:
     """A smooth course of one quantity: a straight part and a slow wave."""
 
     start: float
@@ -46,12 +46,12 @@ class Path:
         return self.start + self.rate * t + self.reach * np.sin(2 * np.pi * (t / self.period + self.phase))
 
 
-def _draw_path(rng: np.random.Generator, start: float, speed: float) -> Path:
+def _draw_course(rng: np.random.Generator, start: float, speed: float) -> Course:
     """A course whose speed never exceeds ``speed`` a frame."""
     period = rng.uniform(8, 40)
     share = rng.uniform()
     reach = (1 - share) * speed * period / (2 * np.pi)
-    return Path(start, rng.choice([-1, 1]) * share * speed, reach, period, rng.uniform())
+    return Course(start, rng.choice([-1, 1]) * share * speed, reach, period, rng.uniform())
 
 
 @dataclass(frozen=True)
@@ -59,10 +59,10 @@ class Thing:
     """A moving object: its sprite in each frame, and its courses."""
 
     sprite: Callable[[int], Sprite]
-    x: Path
-    y: Path
-    angle: Path
-    size: Path
+    x: Course
+    y: Course
+    angle: Course
+    size: Course
 
 
 def render_video(
@@ -76,11 +76,11 @@ def render_video(
     picture = textures[rng.integers(len(textures))]
     camera_speed = rng.uniform(0, 1.5)
     camera = [
-        _draw_path(rng, rng.uniform(0.3, 0.7) * side, speed)
+        _draw_course(rng, rng.uniform(0.3, 0.7) * side, speed)
         for side, speed in zip(picture.shape[1::-1], rng.uniform(0, camera_speed, 2), strict=True)
     ]
-    turn = _draw_path(rng, rng.uniform(-0.3, 0.3), rng.choice([0, 0.012]))
-    zoom = _draw_path(rng, rng.uniform(-0.1, 0.35), rng.choice([0, 0.008]))
+    turn = _draw_course(rng, rng.uniform(-0.3, 0.3), rng.choice([0, 0.012]))
+    zoom = _draw_course(rng, rng.uniform(-0.1, 0.35), rng.choice([0, 0.008]))
     patterned = int(rng.integers(3, 5))
     things = [_draw_patterned(rng, height, width) for _ in range(patterned)]
     things += [_draw_textured(textures, rng, height, width) for _ in range(int(rng.integers(1, 3)))]
@@ -101,14 +101,14 @@ def render_video(
     return video
 
 
-def _draw_courses(rng: np.random.Generator, height: int, width: int) -> dict[str, Path]:
+def _draw_courses(rng: np.random.Generator, height: int, width: int) -> dict[str, Course]:
     speed = rng.uniform(0, FASTEST)
     heading = rng.uniform(0, np.pi / 2)
     return {
-        "x": _draw_path(rng, rng.uniform(0.1, 0.9) * width, speed * np.cos(heading)),
-        "y": _draw_path(rng, rng.uniform(0.1, 0.9) * height, speed * np.sin(heading)),
-        "angle": _draw_path(rng, rng.uniform(-np.pi, np.pi), rng.choice([0, 0.15]) * rng.uniform()),
-        "size": _draw_path(rng, rng.uniform(-0.2, 0.2), rng.choice([0, 0.03]) * rng.uniform()),
+        "x": _draw_course(rng, rng.uniform(0.1, 0.9) * width, speed * np.cos(heading)),
+        "y": _draw_course(rng, rng.uniform(0.1, 0.9) * height, speed * np.sin(heading)),
+        "angle": _draw_course(rng, rng.uniform(-np.pi, np.pi), rng.choice([0, 0.15]) * rng.uniform()),
+        "size": _draw_course(rng, rng.uniform(-0.2, 0.2), rng.choice([0, 0.03]) * rng.uniform()),
     }
 
 
@@ -123,9 +123,9 @@ def _draw_patterned(rng: np.random.Generator, height: int, width: int) -> Thing:
     if rng.integers(2):
         return Thing(lambda t: still, **courses)
     # A turning ball or barrel: the surface runs inside the outline.
-    along, across = (_draw_path(rng, 0.0, speed) for speed in rng.uniform(0, FASTEST_SURFACE, 2))
-    turn = _draw_path(rng, 0.0, rng.choice([0, 0.15]))
-    size = _draw_path(rng, 0.0, rng.choice([0, 0.05]))
+    along, across = (_draw_course(rng, 0.0, speed) for speed in rng.uniform(0, FASTEST_SURFACE, 2))
+    turn = _draw_course(rng, 0.0, rng.choice([0, 0.15]))
+    size = _draw_course(rng, 0.0, rng.choice([0, 0.05]))
 
     def running(t: int) -> Sprite:
         return draw_sprite(

@@ -1,6 +1,6 @@
 """Families of releases and how their names become ours, one file a family.
 
-A layout is a function from a file's tensors and a network to tensors under that network's keys, or None
+A family is a function from a file's tensors and a network to tensors under that network's keys, or None
 where the file is plainly of another family. It renames, turns axes and permutes channels; it does not judge
 whether the result fits (``fitting`` does).
 """
@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from pipeline.weights.families import duf, esrgan, matconvnet, plain, rcan, srgan, tsn
 from pipeline.weights.formats import Source
 
-Layout = Callable[[Source, nn.Module], dict[str, Tensor] | None]
+Family = Callable[[Source, nn.Module], dict[str, Tensor] | None]
 
-LAYOUTS: dict[str, Layout] = {
+FAMILIES: dict[str, Family] = {
     "VSR-DUF, BasicSR's port": duf.basicsr,
     "own names": plain.own_names,
     "ESRGAN, old": esrgan.old,
@@ -32,4 +32,4 @@ LAYOUTS: dict[str, Layout] = {
 """By name, in the order in which ties are settled."""
 
 NOTES: dict[str, Callable[[nn.Module], str]] = {"VSR-DUF, BasicSR's port": duf.epsilon_note}
-"""What is to be said of an import in a layout, given the network."""
+"""What is to be said of an import of a family, given the network."""

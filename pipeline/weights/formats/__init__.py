@@ -9,9 +9,11 @@ from pathlib import Path
 
 from torch import Tensor
 
+from pipeline.errors import PipelineError
 from pipeline.weights import WeightsError
+from pipeline.weights.description import begins
 from pipeline.weights.formats import caffe, hdf5, matlab, safetensors, tensorflow, torch_file
-from pipeline.weights.formats.mistaken import identify
+from pipeline.weights.mistaken import identify
 
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 Sets = dict[str, dict[str, Tensor]]
@@ -43,6 +45,7 @@ def read_source(path: Path) -> Source:
 
     Raises:
         WeightsError: no such file, another format, or a damaged file.
+        DamagedError: a damaged file of safetensors.
     """
     path = Path(path)
     if not path.is_file():
@@ -50,7 +53,7 @@ def read_source(path: Path) -> Source:
     kind, read = _reader(path)
     try:
         sets = read(path)
-    except WeightsError:
+    except PipelineError:
         raise
     except Exception as error:  # the libraries' errors have no common base
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
@@ -77,7 +80,7 @@ def _reader(path: Path) -> tuple[str, Callable[[Path], Sets]]:
         return "tensorflow", _one(tensorflow.read)
     if not mistaken and (head[:1] == b"\x80" or zipfile.is_zipfile(path)):
         return "torch", torch_file.read
-    if not mistaken and safetensors.begins(head):
+    if not mistaken and begins(head):
         return "torch", _one(safetensors.read)
     raise WeightsError(
         f"cannot read {path}: no known format: {mistaken}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 import re
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +13,15 @@ import torch
 from torch import Tensor
 
 from pipeline.weights import WeightsError
-from pipeline.weights.pickles import StandIn, Storage, StoredTensor, read_pickle
+from pipeline.weights.pickles import StandIn, read_pickle
 
 TRAINING = re.compile(
     r"optim|optimi[sz]er|(lr_)?schedul|(grad_)?scaler|amp$|ema_updater|callbacks|loops", re.I
 )
 """Beginnings of keys that hold the state of a training, whose tensors are no weights."""
 
-DTYPES = {
-    "Float": torch.float32, "Double": torch.float64, "Half": torch.float16, "BFloat16": torch.bfloat16,
-    "Long": torch.int64, "Int": torch.int32, "Short": torch.int16, "Char": torch.int8, "Byte": torch.uint8,
-    "Bool": torch.bool,
-}  # fmt: skip
+EARLIER = {"network", "args", "state_dict", "metadata"}
+"""Keys of the checkpoints that this pipeline wrote before they were files of safetensors."""
 SHOWN = 12
 """Keys that an error names."""
 
@@ -42,7 +39,13 @@ def read(path: Path) -> dict[str, dict[str, Tensor]]:
         # Mapped: a check of names and shapes reads no more than it looks at.
         content = torch.load(path, weights_only=True, map_location="cpu", mmap=zipfile.is_zipfile(path))
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, AttributeError, TypeError, KeyError):
-        content = _load_restricted(path)
+        content = _unwrapped(read_pickle(path))
+    if isinstance(content, Mapping) and content.keys() == EARLIER:
+        raise WeightsError(
+            f"{path} is a checkpoint of an earlier version of this pipeline; train it again, or save its "
+            "tensors (torch.save(torch.load(FILE)['state_dict'], NEW)) and import those with import-weights, "
+            "a recogniser's with the data set and split that it was trained on"
+        )
     sets = dict(_sets(content, ""))
     if not sets:
         keys = f" with keys {list(content)[:SHOWN]}" if isinstance(content, Mapping) else ""
@@ -91,40 +94,17 @@ def _of_module(module: StandIn, prefix: str) -> dict[str, Tensor]:
     return found
 
 
-def _load_restricted(path: Path) -> Any:
-    content, raw = read_pickle(path)
-    try:
-        return _with_tensors(content, raw)
-    except WeightsError:
-        raise
-    except (RecursionError, RuntimeError, ValueError, TypeError, KeyError) as error:
-        raise WeightsError(f"cannot read {path} as tensors ({error}); get the file again") from error
-
-
-def _with_tensors(content: Any, raw: Callable[[Storage], bytes]) -> Any:
-    """``content`` with tensors in place of their descriptions."""
-    if isinstance(content, StoredTensor):
-        return _tensor(content, raw)
+def _unwrapped(content: Any) -> Any:
+    """``content`` with tensors in place of what torch before 0.4 wraps a parameter's tensor in."""
     if isinstance(content, Mapping):
-        return {key: _with_tensors(value, raw) for key, value in content.items()}
+        return {key: _unwrapped(value) for key, value in content.items()}
     if type(content) in (list, tuple):
-        return [_with_tensors(value, raw) for value in content]
+        return [_unwrapped(value) for value in content]
     if isinstance(content, StandIn):
         wrapped = content.args[0] if content.args else content.state
+        wrapped = wrapped[0] if isinstance(wrapped, tuple) and wrapped else wrapped
         if isinstance(content.state, dict):
-            content.state = _with_tensors(content.state, raw)
-        # Torch before 0.4 wraps a parameter's tensor in an object.
-        elif isinstance(wrapped, StoredTensor):
-            return _tensor(wrapped, raw)
-        elif isinstance(wrapped, tuple) and wrapped and isinstance(wrapped[0], StoredTensor):
-            return _tensor(wrapped[0], raw)
+            content.state = _unwrapped(content.state)
+        elif isinstance(wrapped, Tensor):
+            return wrapped
     return content
-
-
-def _tensor(described: StoredTensor, raw: Callable[[Storage], bytes]) -> Tensor:
-    storage, offset, size, stride = described
-    if 0 in size:
-        return torch.empty(size, dtype=DTYPES[storage.kind])
-    numbers = torch.frombuffer(bytearray(raw(storage)), dtype=DTYPES[storage.kind])
-    # Refuses sizes and strides that lead beyond the storage.
-    return numbers.as_strided(size, stride, offset).clone()

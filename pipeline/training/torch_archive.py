@@ -17,7 +17,6 @@ import torch
 from pipeline.errors import DamagedError
 from pipeline.files import write_whole
 
-MAGIC = b"PK\x03\x04"
 BLOCK = 1 << 20
 """Bytes that are read at once."""
 
@@ -43,14 +42,6 @@ def read_archive(path: Path, remedy: str) -> Any:
     except Exception as error:  # zipfile's errors have no common base
         raise DamagedError(path, error, remedy) from error
     return torch.load(path, weights_only=True, map_location="cpu")
-
-
-def is_archive(path: Path) -> bool:
-    """Whether a file is a zip file, or was one before it was damaged."""
-    if not path.is_file():
-        return False
-    with path.open("rb") as file:
-        return file.read(len(MAGIC)) == MAGIC or zipfile.is_zipfile(file)
 
 
 def verify(path: Path) -> None:
