@@ -10,6 +10,7 @@ from torch import nn
 from pipeline.config import SCALE, Compute
 from pipeline.superres.batches import PatchFile, validation_batches
 from pipeline.superres.networks.bicubic import enlarge
+from pipeline.training.log import TrainingLog
 from pipeline.training.torch_settings import autocast
 from pipeline.video.psnr import psnr
 
@@ -26,6 +27,12 @@ class Validation:
     psnr: float
     bicubic_psnr: float
     images: torch.Tensor  # (3, height, width) in [0, 1]
+
+    def show(self, log: TrainingLog, step: int) -> None:
+        """Write it to the log of a training, as of step ``step``."""
+        scalars = {"psnr/validation": self.psnr, "psnr/bicubic": self.bicubic_psnr}
+        log.show(step, scalars, {"lr_bicubic_sr_hr": self.images})
+        log.say(f"step {step}: PSNR {self.psnr:.2f} dB (bicubic {self.bicubic_psnr:.2f} dB)")
 
 
 def validate(network: nn.Module, patches: PatchFile, batch_size: int, compute: Compute) -> Validation | None:

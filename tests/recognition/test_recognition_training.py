@@ -15,9 +15,11 @@ from pipeline.recognition import batches, inputs, models, training
 from pipeline.recognition.batches import Batches
 from pipeline.recognition.joint_networks.st_resnet import STResNet
 from pipeline.recognition.models import ModelError, build_model, load_model
+from pipeline.recognition.optimisation import make_optimiser, set_norm_momentum, train_mode
 from pipeline.recognition.protocols.st_resnet import AppearanceTraining, JointTraining
 from pipeline.recognition.reading import ClipReader, ReadingError
-from pipeline.recognition.training import TrainingError, make_optimizer, train_mode, train_recognizer
+from pipeline.recognition.training import train_recognizer
+from pipeline.training.log import TrainingError
 
 CPU = torch.device("cpu")
 
@@ -201,8 +203,8 @@ def test_multipliers_of_the_learning_rate(tsn):
     network = build_model(tsn.scored("temporal"), 2, dropout=0.0)
     training = tsn.temporal.model_copy(update={"first_conv_rate": 5.0})
     found = {
-        id(parameter): (group["rate"], group["weight_decay"])
-        for group in make_optimizer(network, training).param_groups
+        id(parameter): (group["lr"] / training.lr, group["weight_decay"])
+        for group in make_optimiser(network, training).param_groups
         for parameter in group["params"]
     }
     assert len(found) == len(list(network.parameters()))
@@ -223,8 +225,8 @@ def test_gains_of_batch_normalisation_have_their_own_rate(st_resnet):
     network = build_model(st_resnet.scored("spatial"), 2, dropout=0.0)
     training = st_resnet.spatial.model_copy(update={"norm_rate": 2.0})
     rates = {
-        id(parameter): (group["rate"], group["weight_decay"])
-        for group in make_optimizer(network, training).param_groups
+        id(parameter): (group["lr"] / training.lr, group["weight_decay"])
+        for group in make_optimiser(network, training).param_groups
         for parameter in group["params"]
     }
     assert rates[id(network.bn1.weight)] == (2.0, 0.0)
@@ -237,7 +239,7 @@ def test_running_statistics_move_by_a_share_to_the_mean_over_the_pieces(pieces):
     norm = nn.BatchNorm2d(1).train()
     values = torch.tensor([3.0, 5.0, -2.0, 10.0])[:pieces]
     for number, value in enumerate(values, 1):
-        training.set_norm_momentum(norm, 0.05, number, pieces)
+        set_norm_momentum(norm, 0.05, number, pieces)
         norm(torch.full((1, 1, 2, 2), value.item()))
     assert norm.running_mean.item() == pytest.approx(0.05 * values.mean().item())
     assert norm.running_var.item() == pytest.approx(0.95)  # pieces of one value have none
