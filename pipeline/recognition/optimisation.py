@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import nn
 
@@ -41,12 +44,9 @@ def make_optimiser(network: nn.Module, training: StreamTraining) -> torch.optim.
 def train_mode(network: nn.Module, partial_bn: bool) -> None:
     """Training mode; with ``partial_bn`` all batch normalisations but each backbone's first are frozen."""
     network.train()
-    if not partial_bn:
-        return
     for backbone in (module for module in network.modules() if isinstance(module, Backbone)):
-        norms = [module for module in backbone.modules() if isinstance(module, nn.BatchNorm2d)]
-        for norm in norms[1:]:
-            norm.eval().requires_grad_(False)
+        for norm in _norms(backbone)[1:]:
+            norm.train(not partial_bn).requires_grad_(not partial_bn)
 
 
 def set_norm_momentum(network: nn.Module, share: float, number: int, count: int) -> None:
@@ -56,6 +56,18 @@ def set_norm_momentum(network: nn.Module, share: float, number: int, count: int)
     of the pieces' own, as in MatConvNet.
     """
     each = share / count
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.momentum = each / (1 - share + number * each)
+    for norm in _norms(network):
+        norm.momentum = each / (1 - share + number * each)
+
+
+@contextmanager
+def own_norm_momentum(network: nn.Module) -> Iterator[None]:
+    """Give BN its own momentum back at the end, whatever was set meanwhile."""
+    own = [(norm, norm.momentum) for norm in _norms(network)]
+    yield
+    for norm, momentum in own:
+        norm.momentum = momentum
+
+
+def _norms(network: nn.Module) -> list[nn.BatchNorm2d]:
+    return [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]

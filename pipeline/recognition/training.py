@@ -18,7 +18,12 @@ from pipeline.files import seed_for
 from pipeline.recognition import inputs
 from pipeline.recognition.batches import Batch, Batches
 from pipeline.recognition.models import backbones_of, build_backbones, join, load_trained, save_model
-from pipeline.recognition.optimisation import make_optimiser, set_norm_momentum, train_mode
+from pipeline.recognition.optimisation import (
+    make_optimiser,
+    own_norm_momentum,
+    set_norm_momentum,
+    train_mode,
+)
 from pipeline.recognition.reading import ClipReader
 from pipeline.recognition.request import TrainRecognizer
 from pipeline.recognition.streams import TrainedStream
@@ -115,7 +120,6 @@ def _train_stream(fabric: Fabric, run: _Run) -> None:
         network = _start(part, classes, run.init)
         network = network.to(device, memory_format=torch.channels_last)
         state = TrainingState(run.out, key, iterations, seconds=CHECKPOINT_SECONDS)
-        state.restore({"network": network})
         name = f"train_recognizer {request.dataset} {part.protocol} {part.stream}"
         section, first = f"the recogniser's section {part.stream}", fabric.is_global_zero
         # Before the first step, so that no stage is found to be impossible after another one's hours.
@@ -127,12 +131,17 @@ def _train_stream(fabric: Fabric, run: _Run) -> None:
             log.say(f"{len(clips)} training clips of {classes} classes, from step {state.step}")
             begin = 0
             for number, (stage, seen) in enumerate(zip(part.stages, parts, strict=True)):
-                if state.step < begin + stage.iterations:
+                # Stages that are done as well: what they made of the network, later ones go on from.
+                part.enter(network, number, stage)
+                end = begin + stage.iterations
+                if begin < state.step <= end:
+                    state.restore({"network": network})
+                if state.step < end:
                     own = (*names, f"stage{number + 1}") if number else names
                     batches = Batches(part, stage, clips, reader, request.seed, own, seen)
-                    part.enter(network, number, stage)
-                    _train_stage(fabric, network, batches, request.compute, device, state, log, begin)
-                begin += stage.iterations
+                    with own_norm_momentum(network):
+                        _train_stage(fabric, network, batches, request.compute, device, state, log, begin)
+                begin = end
     if not first:
         return
     metadata = {
