@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
@@ -10,9 +11,11 @@ from torch import nn
 from pipeline.config import SCALE, Compute
 from pipeline.superres.batches import PatchFile, validation_batches
 from pipeline.superres.networks.bicubic import enlarge
-from pipeline.training.log import TrainingLog
 from pipeline.training.torch_settings import autocast
 from pipeline.video.psnr import psnr
+
+if TYPE_CHECKING:
+    from pipeline.training.log import TrainingLog
 
 LIMIT = 128
 """Validation patches at most: enough to see a recipe go wrong, cheap beside the steps between."""
