@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 import torch
 from lightning_fabric.utilities import move_data_to_device
@@ -40,7 +40,7 @@ def on_device(
         yield move_data_to_device(batch, device)
 
 
-class _Made(Dataset, Generic[B]):
+class _Made(Dataset[B]):
     """What ``make`` makes of a number, as DataLoader asks for it."""
 
     def __init__(self, make: Callable[[int], B]) -> None:
