@@ -31,7 +31,7 @@ from pipeline.recognition.weights import load_initial
 from pipeline.training.descent import Descent
 from pipeline.training.devices import launch, share
 from pipeline.training.log import TrainingError, TrainingLog, log_folder
-from pipeline.training.resume import TrainingState, run_key
+from pipeline.training.resume import Part, TrainingState, run_key
 from pipeline.training.torch_settings import autocast, torch_settings
 from pipeline.weights.provenance import trained_on
 
@@ -246,7 +246,8 @@ def _train_stage(
     # After train_mode: devices average the gradients of what it left to be trained.
     step_module = _Step(network, batches.stream, compute)
     forward = fabric.setup_module(step_module, move_to_device=False)
-    steps, parts = range(done, training.iterations), {"network": network, "descent": descent}
+    steps = range(done, training.iterations)
+    parts: dict[str, Part] = {"network": network, "descent": descent}
     pieces = batches.of_steps(steps, device, workers(compute))
     for step in steps:
         # Dropout depends on the step alone, so a resumed training draws the same masks.

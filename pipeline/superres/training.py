@@ -23,7 +23,7 @@ from pipeline.superres.validation import validate
 from pipeline.training.descent import Descent
 from pipeline.training.devices import launch, share
 from pipeline.training.log import TrainingError, TrainingLog, log_folder
-from pipeline.training.resume import TrainingState, run_key
+from pipeline.training.resume import Part, TrainingState, run_key
 from pipeline.training.torch_settings import autocast, torch_settings
 
 
@@ -104,7 +104,7 @@ def _train(fabric: Fabric, run: _Run) -> None:
         forward = fabric.setup_module(_Step(network, objective, compute), move_to_device=False)
         adam = torch.optim.Adam(network.parameters(), training.lr, tuple(training.betas), fused=True)
         descent = Descent(network, adam, training.milestones, training.gamma, training.clip_gradient)
-        parts = {"network": network, "descent": descent, "objective": objective}
+        parts: dict[str, Part] = {"network": network, "descent": descent, "objective": objective}
         key = run_key(request, run.code, _files(run), train.attributes)
         state = TrainingState(run.out, key, training.iterations, steps=run.progress.checkpoint_every)
         state.restore(parts)

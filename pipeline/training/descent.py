@@ -31,7 +31,7 @@ class Descent:
         self.optimiser, self.clip_gradient = optimiser, clip_gradient
         self.schedule = MultiStepLR(optimiser, milestones, gamma)
         self.trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
-        self.rate = self.schedule.get_last_lr()[0]
+        self.rate = float(self.schedule.get_last_lr()[0])
 
     def zero_grad(self) -> None:
         """Forget gradients: the next step goes by those of the backward passes from here on."""
@@ -42,7 +42,7 @@ class Descent:
         if self.clip_gradient is not None:
             nn.utils.clip_grad_norm_(self.trained, self.clip_gradient)
         self.optimiser.step()
-        self.rate = self.schedule.get_last_lr()[0]
+        self.rate = float(self.schedule.get_last_lr()[0])
         self.schedule.step()
 
     def state_dict(self) -> dict[str, Any]:

@@ -117,7 +117,8 @@ def load_resume(path: Path, key: str) -> dict[str, Any] | None:
     try:
         stored = read_archive(path, REMEDY)
         if stored["key"] == key:
-            return stored["state"]
+            state: dict[str, Any] = stored["state"]
+            return state
     except PipelineError:
         raise
     except Exception as error:  # torch.load's errors have no common base
