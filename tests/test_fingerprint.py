@@ -157,7 +157,7 @@ def test_behaviour_in_the_configuration_counts(monkeypatch, tmp_path, file, old,
     [
         ("video/store.py", "clip {clip} is added twice", "clip {clip} was added twice"),
         ("superres/batches.py", "holds no training patches; crop", "has no training patches; crop"),
-        ("superres/training_log.py", "is not finite between", "is infinite between"),
+        ("training/log.py", "is not finite between", "is infinite between"),
         ("data/prepare.py", "the file changed since", "its bytes changed since"),
         ("data/listing.py", 'left out"', 'left out, see there"'),
         ("quality/measure.py", 'unit="clip"', 'unit="video"'),

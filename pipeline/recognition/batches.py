@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader
 
 from pipeline.config.stream_training import StreamTraining
 from pipeline.data.manifest import Clip
@@ -15,6 +14,7 @@ from pipeline.recognition import inputs
 from pipeline.recognition.crops import Place
 from pipeline.recognition.reading import ClipReader
 from pipeline.recognition.streams import TrainedStream
+from pipeline.training.prefetch import on_device
 
 Batch = tuple[list[torch.Tensor], torch.Tensor]
 """Inputs and labels of a batch, or of a piece of it."""
@@ -55,24 +55,12 @@ class Batches:
         return self.clips[self._order[1][place]]
 
     def of_steps(self, steps: range, device: torch.device, workers: int = 0) -> Iterator[Batch]:
-        """The pieces of the batches of ``steps`` on ``device``, made when asked for, or ahead by processes.
+        """The pieces of the batches of ``steps`` on ``device``.
 
-        Each of the ``workers`` processes opens the stores itself, and has two pieces ready.
+        ``workers`` processes make them ahead, if there are any; each opens the stores itself.
         """
         numbers = range(steps.start * self.pieces, steps.stop * self.pieces)
-        pieces: Iterable[Batch] = map(self.__getitem__, numbers)
-        if workers:
-            pieces = DataLoader(
-                self,
-                batch_size=None,  # an item is a piece
-                sampler=numbers,
-                num_workers=workers,
-                multiprocessing_context="spawn",
-                pin_memory=device.type == "cuda",
-                generator=torch.Generator(),  # leaves the training's own random numbers alone
-            )
-        for raw, labels in pieces:
-            yield [part.to(device, non_blocking=True) for part in raw], labels.to(device)
+        return on_device(self.__getitem__, numbers, device, workers)
 
     def __getitem__(self, number: int) -> Batch:
         """A piece of a batch, counted through: raw inputs and labels (B,).

@@ -86,7 +86,7 @@ def train_mixed_recognizer(
         low_frames, low_flow: stores of the enlarged LR clips.
 
     Raises:
-        TrainingError: checkpoints or clips are missing.
+        TrainingError: checkpoints or clips are missing, or a loss is not finite.
         ReadingError: a clip is not in its stores.
     """
     open_high = partial(open_clips, request, frames, flow)

@@ -163,7 +163,10 @@ class TrainedStream(BuiltStream, InputKeys, StartKeys):
         raise NotImplementedError
 
     def enter(self, network: nn.Module, number: int, stage: StreamTraining) -> None:
-        """Change the network at the beginning of stage ``number``, from 0."""
+        """Change the network at the beginning of stage ``number``, from 0.
+
+        A training that goes on after it was stopped enters the stages that are done as well.
+        """
 
     def loss(self, network: nn.Module, tensors: list[Tensor], labels: Tensor) -> tuple[Tensor, Tensor]:
         """Loss and scores (B, classes) of normalised inputs, (B, S, C, h, w) for each backbone.

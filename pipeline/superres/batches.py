@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -17,6 +16,7 @@ from pipeline.config.superres import SRRecipe
 from pipeline.errors import PipelineError
 from pipeline.files import seed_for
 from pipeline.hdf5 import open_hdf5, read_attributes, reading
+from pipeline.training.prefetch import on_device
 
 MEMORY_LIMIT = 1_000_000_000
 """Bytes of patches that are kept in memory; larger files are read sample by sample."""
@@ -28,8 +28,7 @@ class PatchFileError(PipelineError, ValueError):
     """A patch file that a recipe cannot be trained on; the message says what to change."""
 
 
-@dataclass(frozen=True)
-class Batch:
+class Batch(NamedTuple):
     """Patches for one step; images are RGB floats in [0, 1]. K is 2 for siamese pairs, else 1."""
 
     lr: torch.Tensor  # (B, K, frames, 3, s, s)
@@ -205,18 +204,5 @@ def training_batches(
     device: torch.device,
     part: slice = WHOLE,
 ) -> Iterator[Batch]:
-    """The batches of ``steps`` on ``device``, ``part`` of each (``training_batch``).
-
-    On a GPU the next one is made while it works on this one.
-    """
-    if device.type == "cpu":
-        for step in steps:
-            yield training_batch(patches, training, seed, step, part)
-        return
-    with ThreadPoolExecutor(1) as worker:
-        ahead = [worker.submit(training_batch, patches, training, seed, step, part) for step in steps[:1]]
-        for step in steps:
-            batch = ahead.pop().result()
-            if step + 1 in steps:
-                ahead.append(worker.submit(training_batch, patches, training, seed, step + 1, part))
-            yield Batch(batch.lr.to(device), batch.hr.to(device), batch.flow.to(device))
+    """The batches of ``steps`` on ``device``, ``part`` of each (``training_batch``)."""
+    return on_device(partial(training_batch, patches, training, seed, part=part), steps, device)

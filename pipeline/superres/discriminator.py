@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from pipeline.config.compute import Compute
 from pipeline.superres.discriminators import load_discriminator
 from pipeline.superres.memory_format import image_layout
+from pipeline.training.descent import Descent
 from pipeline.training.torch_settings import autocast
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ class Critic:
 
     Attributes:
         discriminator: the network.
+        descent: its steps.
         pair: logits of HR and of SR, for the discriminator's own step.
     """
 
@@ -71,15 +73,12 @@ class Critic:
         discriminator = load_discriminator(loss.discriminator, loss.args)
         self.discriminator = image_layout(discriminator.to(self.compute.device))
         parameters = self.discriminator.parameters()
-        self.optimiser = torch.optim.Adam(parameters, loss.lr, tuple(training.betas), fused=True)
-        self.schedule = torch.optim.lr_scheduler.MultiStepLR(
-            self.optimiser, training.milestones, training.gamma
-        )
+        adam = torch.optim.Adam(parameters, loss.lr, tuple(training.betas), fused=True)
+        self.descent = Descent(self.discriminator, adam, training.milestones, training.gamma, None)
         self.pair = self.fabric.setup_module(_Pair(self.discriminator, self.compute), move_to_device=False)
 
     def step(self, loss: Tensor) -> None:
         """One step of the discriminator down its loss."""
-        self.optimiser.zero_grad(set_to_none=True)
+        self.descent.zero_grad()
         self.fabric.backward(loss)
-        self.optimiser.step()
-        self.schedule.step()
+        self.descent.step()

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from lightning_fabric import Fabric
@@ -21,10 +19,11 @@ from pipeline.superres.network import SRNetwork
 from pipeline.superres.networks import load_network
 from pipeline.superres.objective import Objective, Setting
 from pipeline.superres.request import ShowProgress, TrainSR
-from pipeline.superres.training_log import TrainingError, TrainingLog
 from pipeline.superres.validation import validate
+from pipeline.training.descent import Descent
 from pipeline.training.devices import launch, share
-from pipeline.training.resume import load_resume, log_folder, resume_path, save_resume
+from pipeline.training.log import TrainingError, TrainingLog, log_folder
+from pipeline.training.resume import Part, TrainingState, run_key
 from pipeline.training.torch_settings import autocast, torch_settings
 
 
@@ -38,7 +37,7 @@ def train_sr(
 ) -> None:
     """Train an SR network and write its checkpoint.
 
-    The resumable state, ``resume_path(out)``, is written as often as ``progress`` says, read if it is of this
+    The resumable state (``TrainingState``) is written as often as ``progress`` says, read if it is of this
     very run (same request, code and content of all files that are read), and removed at the end. On the CPU a
     resumed training ends with the same weights, bit for bit, as an unbroken one.
     TensorBoard's files (losses, learning rate, validation PSNR, sample images) go to ``log_folder(out)``.
@@ -91,7 +90,6 @@ class _Step(nn.Module):
 def _train(fabric: Fabric, run: _Run) -> None:
     """``train_sr`` in one process; only the first of several shows, validates and writes."""
     request, training, compute = run.request, run.request.training, run.request.compute
-    resume = resume_path(run.out)
     run_seed = seed_for(request.seed, "train_sr", request.name)
     with torch_settings(compute) as device:
         torch.manual_seed(run_seed)
@@ -104,35 +102,34 @@ def _train(fabric: Fabric, run: _Run) -> None:
         train, held_out = PatchFile(run.patches, "train", *read), PatchFile(run.patches, "validation", *read)
         objective = Objective(Setting(training, request.feature_network, compute, network, fabric))
         forward = fabric.setup_module(_Step(network, objective, compute), move_to_device=False)
-        optimiser = torch.optim.Adam(network.parameters(), training.lr, tuple(training.betas), fused=True)
-        schedule = torch.optim.lr_scheduler.MultiStepLR(optimiser, training.milestones, training.gamma)
-        parts = {"network": network, "optimiser": optimiser, "schedule": schedule, "objective": objective}
-        key = _run_key(run, train.attributes)
-        start = _restore(parts, resume, key)
+        adam = torch.optim.Adam(network.parameters(), training.lr, tuple(training.betas), fused=True)
+        descent = Descent(network, adam, training.milestones, training.gamma, training.clip_gradient)
+        parts: dict[str, Part] = {"network": network, "descent": descent, "objective": objective}
+        key = run_key(request, run.code, _files(run), train.attributes)
+        state = TrainingState(run.out, key, training.iterations, steps=run.progress.checkpoint_every)
+        state.restore(parts)
 
         first = fabric.is_global_zero
-        steps, part = range(start, training.iterations), share(fabric, training.batch_size)
-        with TrainingLog(request.name, log_folder(run.out), training.iterations, start, shown=first) as log:
-            log.say(f"{len(train)} training and {len(held_out)} validation patches, from step {start}")
-            for step, batch in enumerate(
-                training_batches(train, training, run_seed, steps, device, part), start + 1
-            ):
+        name, section = f"train_sr {request.name}", f"superres.models.{request.name}.training"
+        steps, part = range(state.step, training.iterations), share(fabric, training.batch_size)
+        made = training_batches(train, training, run_seed, steps, device, part)
+        folder = log_folder(run.out)
+        with TrainingLog(name, section, folder, training.iterations, state.step, shown=first) as log:
+            log.say(f"{len(train)} training and {len(held_out)} validation patches, from step {state.step}")
+            for step, batch in enumerate(made, state.step + 1):
                 sr, terms = forward(batch)
                 loss = torch.stack(list(terms.values())).sum()
-                optimiser.zero_grad(set_to_none=True)
+                descent.zero_grad()
                 fabric.backward(loss)
-                if training.clip_gradient is not None:
-                    nn.utils.clip_grad_norm_(network.parameters(), training.clip_gradient)
-                optimiser.step()
-                terms |= {"total": loss, **objective.train_own(sr, batch)}
-                log.step(step, terms, schedule.get_last_lr()[0])
-                schedule.step()
-                if first and (step % run.progress.validate_every == 0 or step == training.iterations):
+                descent.step()
+                log.step(step, descent.rate, terms | {"total": loss} | objective.train_own(sr, batch))
+                if not first:
+                    continue
+                if step % run.progress.validate_every == 0 or step == training.iterations:
                     validation = validate(network, held_out, training.batch_size, compute)
-                    log.validation(step, validation)
-                if first and step % run.progress.checkpoint_every == 0 and step < training.iterations:
-                    log.check(step)
-                    save_resume(resume, _state(parts, step), key)
+                    if validation:
+                        validation.show(log, step)
+                state.keep(step, parts, log)
         if not first:
             return
         recipe = request.model_dump(mode="json", include={"network", "args", "training"})
@@ -143,7 +140,7 @@ def _train(fabric: Fabric, run: _Run) -> None:
             "psnr": validation and validation.psnr, "bicubic_psnr": validation and validation.bicubic_psnr,
         }  # fmt: skip
         save_network(run.out, network, request, metadata)
-    resume.unlink(missing_ok=True)
+    state.remove()
 
 
 def _freeze(network: nn.Module, beginnings: list[str]) -> None:
@@ -160,38 +157,10 @@ def _freeze(network: nn.Module, beginnings: list[str]) -> None:
             value.requires_grad_(False)
 
 
-def _run_key(run: _Run, patches: dict[str, Any]) -> str:
-    """A digest of all that decides the trained weights: the request, the code, and what the files hold."""
+def _files(run: _Run) -> list[Path]:
+    """Weights that a training reads."""
     read = [run.init] if run.init else []
     read += [path for loss in run.request.training.terms.values() for path in loss.weights()]
     if run.request.feature_network and run.request.feature_network.weights:
         read.append(run.request.feature_network.weights)
-    content = [run.request.text(), run.code, patches, [_digest(path) for path in read], torch.__version__]
-    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _state(parts: dict[str, Any], step: int) -> dict[str, Any]:
-    """Everything that the next step depends on; batches depend on the seed and the step alone."""
-    state = {part: value.state_dict() for part, value in parts.items()}
-    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
-    return state | {"step": step, "random": torch.get_rng_state(), "cuda_random": cuda}
-
-
-def _restore(parts: dict[str, Any], path: Path, key: str) -> int:
-    """Bring ``parts`` to where the run ``key`` was saved, and return the steps done, 0 if it was not."""
-    state = load_resume(path, key)
-    if state is None:
-        if path.is_file():
-            print(f"{path} is of another recipe, other patches or other code: training starts anew")
-        return 0
-    for part, value in parts.items():
-        value.load_state_dict(state[part])
-    torch.set_rng_state(state["random"])
-    if state["cuda_random"] and torch.cuda.is_available():
-        torch.cuda.set_rng_state_all(state["cuda_random"])
-    return state["step"]
+    return read

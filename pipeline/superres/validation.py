@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
@@ -12,6 +13,9 @@ from pipeline.superres.batches import PatchFile, validation_batches
 from pipeline.superres.networks.bicubic import enlarge
 from pipeline.training.torch_settings import autocast
 from pipeline.video.psnr import psnr
+
+if TYPE_CHECKING:
+    from pipeline.training.log import TrainingLog
 
 LIMIT = 128
 """Validation patches at most: enough to see a recipe go wrong, cheap beside the steps between."""
@@ -26,6 +30,12 @@ class Validation:
     psnr: float
     bicubic_psnr: float
     images: torch.Tensor  # (3, height, width) in [0, 1]
+
+    def show(self, log: TrainingLog, step: int) -> None:
+        """Write it to the log of a training, as of step ``step``."""
+        scalars = {"psnr/validation": self.psnr, "psnr/bicubic": self.bicubic_psnr}
+        log.show(step, scalars, {"lr_bicubic_sr_hr": self.images})
+        log.say(f"step {step}: PSNR {self.psnr:.2f} dB (bicubic {self.bicubic_psnr:.2f} dB)")
 
 
 def validate(network: nn.Module, patches: PatchFile, batch_size: int, compute: Compute) -> Validation | None:

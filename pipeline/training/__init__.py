@@ -1,1 +1,1 @@
-"""What all trainings share: devices, torch's settings, the state that a stopped training goes on from."""
+"""What all trainings share: devices, batches ahead of them, steps, the log, the state that is resumed."""

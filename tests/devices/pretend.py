@@ -98,7 +98,7 @@ def loss_case(name: str) -> None:
     training = config.SRTraining(losses={"pixel": None} | LOSSES[name])
     objective = Objective(Setting(training, features, COMPUTE, network, Alone()))
     if critic := objective.built.get("adversarial"):
-        critic.optimiser.step = lambda: None  # torch's own
+        critic.descent.optimiser.step = lambda: None  # torch's own
     sides = 2 if name == "siamese" else 1
     batch = Batch(images(2, sides, 3, 3, 8, 8), images(2, sides, 3, 32, 32), images(2, 2, 32, 32))
     sr = network(batch.lr.flatten(0, 1)).unflatten(0, (2, sides))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import recognising
 import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import nn
 
 from pipeline import config
@@ -14,10 +15,12 @@ from pipeline.data.manifest import read_manifest, select
 from pipeline.recognition import batches, inputs, models, training
 from pipeline.recognition.batches import Batches
 from pipeline.recognition.joint_networks.st_resnet import STResNet
-from pipeline.recognition.models import ModelError, build_model, load_model
-from pipeline.recognition.protocols.st_resnet import AppearanceTraining, JointTraining
+from pipeline.recognition.models import ModelError, build_backbones, build_model, load_model
+from pipeline.recognition.optimisation import make_optimiser, set_norm_momentum, train_mode
+from pipeline.recognition.protocols.st_resnet import AppearanceTraining, JointStreamTraining, JointTraining
 from pipeline.recognition.reading import ClipReader, ReadingError
-from pipeline.recognition.training import TrainingError, make_optimizer, train_mode, train_recognizer
+from pipeline.recognition.training import train_recognizer
+from pipeline.training.log import TrainingError
 from pipeline.weights.checkpoint import read_own
 
 CPU = torch.device("cpu")
@@ -77,50 +80,138 @@ def test_training_is_deterministic_and_depends_on_the_seed(tsn, toy, tmp_path):
     assert not same(first, train(tsn, "spatial", toy, tmp_path / "c.pt", seed=1))
 
 
+class Killed(Exception):
+    """A training was killed."""
+
+
+def kill(monkeypatch, at: int, spec, stream: str, toy, out: Path, **keys) -> None:
+    """Run a training that is killed after ``at`` pieces of batches, with a state after every step."""
+    original, seen = Batches.__getitem__, []
+
+    def stop(self, number):
+        if len(seen) == at:
+            raise Killed
+        seen.append(number)
+        return original(self, number)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Batches, "__getitem__", stop)
+        patch.setattr(training, "CHECKPOINT_SECONDS", 0.0)
+        with pytest.raises(Killed):
+            train(spec, stream, toy, out, **keys)
+    assert not out.exists()
+    assert out.with_suffix(".resume").exists()
+
+
 @pytest.mark.parametrize(
     ("stream", "killed_at"),
     [("spatial", 4), ("joint", 4), ("joint", 6), ("joint", 8)],
     ids=["stream", "first stage", "between the stages", "second stage"],
 )
 def test_interrupted_training_ends_with_the_same_weights(
-    st_resnet, toy, tmp_path, monkeypatch, stream, killed_at
+    st_resnet, toy, tmp_path, monkeypatch, stream, killed_at, capfd
 ):
     init = []
     if stream == "joint":
         init = [train(st_resnet, name, toy, tmp_path / f"{name}.pt") for name in ("spatial", "temporal")]
-    unbroken = train(st_resnet, stream, toy, tmp_path / "unbroken.pt", init=init)
-
-    class Killed(Exception):
-        pass
-
-    original, steps = Batches.__getitem__, []
-
-    def stop(self, step):
-        if len(steps) == killed_at:
-            raise Killed
-        steps.append(step)
-        return original(self, step)
-
-    broken = tmp_path / "broken.pt"
-    monkeypatch.setattr(Batches, "__getitem__", stop)
-    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0.0)
-    with pytest.raises(Killed):
-        train(st_resnet, stream, toy, broken, init=init)
-    assert not broken.exists()
-    assert broken.with_suffix(".resume").exists()
+    unbroken, broken = (
+        train(st_resnet, stream, toy, tmp_path / "unbroken.pt", init=init),
+        tmp_path / "broken.pt",
+    )
+    kill(monkeypatch, killed_at, st_resnet, stream, toy, broken, init=init)
     stages = st_resnet.trained(stream, "toy").stages
     whole = [(stage, step) for stage, section in enumerate(stages) for step in range(section.iterations)]
-    again = []
+    original, again = Batches.__getitem__, []
 
     def record(self, step):
         again.append((stages.index(self.stage), step))
         return original(self, step)
 
     monkeypatch.setattr(Batches, "__getitem__", record)
+    capfd.readouterr()
     train(st_resnet, stream, toy, broken, init=init)
+    assert f"16 training clips of 2 classes, from step {killed_at}" in capfd.readouterr().err
     assert again == whole[killed_at:]
     assert same(unbroken, broken)
     assert unbroken.read_bytes() == broken.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({"norm_momentum": 0.5}, {}),
+        ({"partial_bn": True}, {"partial_bn": False}),
+        ({"clip_gradient": None}, {"partial_bn": True, "clip_gradient": 0.5}),
+        ({"dropout": 0.9}, {"dropout": 0.0}),
+    ],
+    ids=["momentum of BN", "frozen BN", "gradients of what is frozen then", "what entering it changed"],
+)
+def test_a_resumed_second_stage_knows_what_the_first_one_set_and_no_more(
+    st_resnet, toy, tmp_path, monkeypatch, first, second
+):
+    """What an unbroken training carries over in memory, and what it must not."""
+    short = {name: changed(st_resnet, name, iterations=1) for name in ("spatial", "temporal")}
+    init = [train(spec, name, toy, tmp_path / f"{name}.pt") for name, spec in short.items()]
+    enter = JointStreamTraining.enter
+
+    def keep_dropout(self, network, number, stage):
+        if number == 0:
+            enter(self, network, number, stage)
+        network.temporal_pool = number > 0
+
+    if "dropout" in first:
+        monkeypatch.setattr(JointStreamTraining, "enter", keep_dropout)
+        # Not the dropout that the network is built with.
+        monkeypatch.setattr(training, "build_backbones", lambda part, n, _: build_backbones(part, n, 0.0))
+    stages = (st_resnet.joint.stage1, st_resnet.joint.stage2)
+    settings = zip(stages, ({"iterations": 2} | first, {"iterations": 2} | second), strict=True)
+    joint = JointTraining(**{f"stage{n}": s.model_copy(update=k) for n, (s, k) in enumerate(settings, 1)})
+    spec = st_resnet.model_copy(update={"joint": joint})
+    unbroken, broken = train(spec, "joint", toy, tmp_path / "unbroken.pt", init=init), tmp_path / "broken.pt"
+    for killed_at in (2, 3):
+        kill(monkeypatch, killed_at, spec, "joint", toy, broken, init=init)
+        train(spec, "joint", toy, broken, init=init)
+        assert same(unbroken, broken)
+        broken.unlink()
+
+
+def test_a_loss_that_is_not_finite_stops_the_training(tsn, toy, tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0.0)
+    out = tmp_path / "model.pt"
+    with pytest.raises(
+        TrainingError,
+        match=r"^train_recognizer toy tsn spatial: the loss \(total\) is not finite between steps 1 and \d+; "
+        r"lower lr or set clip_gradient in the recogniser's section spatial, or use float32 precision$",
+    ):
+        train(changed(tsn, "spatial", lr=1e30, clip_gradient=None), "spatial", toy, out)
+    assert not out.exists()
+    # Nothing to go on from but what was still finite.
+    stored = torch.load(tmp_path / "model.resume", weights_only=True)["state"]
+    assert all(value.isfinite().all() for value in stored["network"].values())
+
+
+def test_a_state_of_another_recipe_is_told_and_ignored(tsn, toy, tmp_path, monkeypatch, capfd):
+    expected = train(tsn, "spatial", toy, tmp_path / "fresh.pt", seed=1)
+    kill(monkeypatch, 4, tsn, "spatial", toy, tmp_path / "stale.pt")
+    capfd.readouterr()
+    found = train(tsn, "spatial", toy, tmp_path / "stale.pt", seed=1)
+    told = capfd.readouterr().out
+    assert (
+        f"{tmp_path / 'stale.resume'} is of another recipe, other data or other code: training starts anew"
+        in told
+    )
+    assert same(expected, found)
+
+
+def test_tensorboard_has_loss_accuracy_and_rate_of_each_stage(st_resnet, toy, tmp_path):
+    init = [train(st_resnet, name, toy, tmp_path / f"{name}.pt") for name in ("spatial", "temporal")]
+    train(st_resnet, "joint", toy, tmp_path / "joint.pt", init=init)
+    log = EventAccumulator(str(tmp_path / "tensorboard" / "joint")).Reload()
+    assert set(log.Tags()["scalars"]) == {"loss/total", "accuracy/train", "learning_rate"}
+    # Six steps of the first stage, four of the second: no mean is over both.
+    rates = [(event.step, event.value) for event in log.Scalars("learning_rate")]
+    assert rates == [(6, pytest.approx(0.01)), (10, pytest.approx(0.001))]
+    assert all(0 <= event.value <= 1 for event in log.Scalars("accuracy/train"))
 
 
 def test_the_second_stage_pools_over_time_and_has_its_own_section(st_resnet, toy, tmp_path, monkeypatch):
@@ -202,8 +293,8 @@ def test_multipliers_of_the_learning_rate(tsn):
     network = build_model(tsn.scored("temporal"), 2, dropout=0.0)
     training = tsn.temporal.model_copy(update={"first_conv_rate": 5.0})
     found = {
-        id(parameter): (group["rate"], group["weight_decay"])
-        for group in make_optimizer(network, training).param_groups
+        id(parameter): (group["lr"] / training.lr, group["weight_decay"])
+        for group in make_optimiser(network, training).param_groups
         for parameter in group["params"]
     }
     assert len(found) == len(list(network.parameters()))
@@ -224,8 +315,8 @@ def test_gains_of_batch_normalisation_have_their_own_rate(st_resnet):
     network = build_model(st_resnet.scored("spatial"), 2, dropout=0.0)
     training = st_resnet.spatial.model_copy(update={"norm_rate": 2.0})
     rates = {
-        id(parameter): (group["rate"], group["weight_decay"])
-        for group in make_optimizer(network, training).param_groups
+        id(parameter): (group["lr"] / training.lr, group["weight_decay"])
+        for group in make_optimiser(network, training).param_groups
         for parameter in group["params"]
     }
     assert rates[id(network.bn1.weight)] == (2.0, 0.0)
@@ -238,7 +329,7 @@ def test_running_statistics_move_by_a_share_to_the_mean_over_the_pieces(pieces):
     norm = nn.BatchNorm2d(1).train()
     values = torch.tensor([3.0, 5.0, -2.0, 10.0])[:pieces]
     for number, value in enumerate(values, 1):
-        training.set_norm_momentum(norm, 0.05, number, pieces)
+        set_norm_momentum(norm, 0.05, number, pieces)
         norm(torch.full((1, 1, 2, 2), value.item()))
     assert norm.running_mean.item() == pytest.approx(0.05 * values.mean().item())
     assert norm.running_var.item() == pytest.approx(0.95)  # pieces of one value have none

@@ -15,8 +15,8 @@ from pipeline.superres import batches
 from pipeline.superres.models import CheckpointError, load_model
 from pipeline.superres.networks import load_network
 from pipeline.superres.training import train_sr
-from pipeline.superres.training_log import TrainingError
 from pipeline.training.devices import EngineError
+from pipeline.training.log import TrainingError
 from pipeline.weights.checkpoint import read_own
 
 SIZE = 32
@@ -257,7 +257,9 @@ def test_frozen_names_must_exist(patches, tmp_path):
 def test_a_diverging_training_stops_with_its_name_and_step(patches, tmp_path):
     model = SRModel(**VDSR, training=SRTraining(**RECIPE | {"lr": 1e30}))
     with pytest.raises(
-        TrainingError, match=r"m: the loss .* not finite between steps 1 and .*lower training.lr.*float32"
+        TrainingError,
+        match=r"train_sr m: the loss \(pixel, total\) is not finite between steps 1 and .*; "
+        r"lower lr or set clip_gradient in superres\.models\.m\.training, or use float32",
     ):
         train(patches, tmp_path, model)
     assert not (tmp_path / "out.pt").exists()

@@ -94,7 +94,7 @@ class Adversarial(Loss):
 
     def saved(self, built: Critic) -> list[Any]:
         """The discriminator and its training."""
-        return [built.discriminator, built.optimiser, built.schedule]
+        return [built.discriminator, built.descent]
 
 
 def _bce(logits: Tensor, real: bool) -> Tensor:
