@@ -4,12 +4,12 @@ import os
 import sys
 from pathlib import Path
 
-# A job computes on one core unless its stage asks torch for more: with one process a core this is
-# faster, and sums do not depend on the number of cores. Libraries read this when they are loaded.
+# A job uses one core unless its stage sets more threads for torch: with one process per core this is
+# faster, and sums do not depend on the number of cores. Libraries read these variables when they load.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-# Networks of users may lie in the working folder; what lies there hides no library.
+# Users' networks may be in the working folder. It comes last, so that files there hide no library.
 sys.path.append(str(Path.cwd()))
 
 if __name__ == "__main__":

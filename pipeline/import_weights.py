@@ -1,7 +1,7 @@
-"""``python -m pipeline import-weights``: a published file into our own checkpoint format.
+"""``python -m pipeline import-weights``: convert a published file to our own checkpoint format.
 
-Not a job of the graph: any ``weights:`` of the config takes the published file as it is, too. An imported
-file opens faster, needs no recognising, and records its source and the split that it was trained on.
+This is not a job of the graph: ``weights:`` also accepts published files as they are. An imported file opens
+faster, needs no format detection, and records its source and the split that it was trained on.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ from pipeline.weights.provenance import describe_file, named_split, trained_on
 from pipeline.weights.published import notes, recognise
 
 PLAIN: dict[str, Callable[[], nn.Module]] = FLOW_NETWORKS | {"vgg19": VGG19}
-"""Networks without arguments: of flow.flownet2.weights and superres.feature_network.weights."""
+"""Networks without arguments, for flow.flownet2.weights and superres.feature_network.weights."""
 IGNORED = {"vgg19": ("classifier.",)}
 JOINT = "st_resnet"
 JOINED = "resnet50"
-"""The joint network, and the backbone that its checkpoints are of."""
+"""The joint network, and the backbone of its checkpoints."""
 
 
 class Target(NamedTuple):
-    """A network to import into, the name and what its checkpoint says beside its source."""
+    """A network to import into, its name, and the metadata of its checkpoint beside the source."""
 
     network: nn.Module
     name: str
@@ -52,17 +52,17 @@ def import_weights(
     split: int | None = None,
     part: str | None = None,
 ) -> None:
-    """Write the weights of a published file as a checkpoint of ours, with where they come from.
+    """Write the weights of a published file as a checkpoint of ours, with their source.
 
     ``network`` is a network of superres/networks (``rrdb``), a recogniser's backbone (``bn_inception``,
     ``resnet50``), ``st_resnet`` (both streams of ST-ResNet in one file), ``flownet2`` or a part of it
     (``flownet2_c``), ``vgg19``, or package.module:Class; ``args`` are its constructor's arguments, as in the
-    config. The stream and the classes of a recogniser are read off the file. ``dataset`` ("ucf101",
-    "hmdb51") and ``split`` say what a recogniser was trained on; without them the file's name is taken, where
-    it tells. ``part`` says which weights to take of a file that holds several that fit, such as a network and
-    its average (``state_dict_ema``); the error that asks for it lists them.
+    config. The stream and the number of classes of a recogniser are read from the file. ``dataset``
+    ("ucf101", "hmdb51") and ``split`` name the recogniser's training data; by default they are derived from
+    the file name, where possible. ``part`` chooses the weights if several in the file fit, such as a network
+    and its average (``state_dict_ema``); the error that asks for it lists them.
 
-    Raises WeightsError for a file that cannot be read or does not fit, and NetworkError for no such network.
+    Raises WeightsError for a file that cannot be read or does not fit, NetworkError for an unknown network.
     """
     args = args or {}
     known = trained_on(dataset, split) or named_split(source)
@@ -100,7 +100,7 @@ def _is_backbone(network: str) -> bool:
 
 
 def _recognizer(name: str, args: dict[str, Any], source: Source, part: str | None, joint: bool) -> Target:
-    """A recogniser with as many classes and channels as the file's classifier and first convolution."""
+    """A recogniser with the classes and channels of the file's classifier and first convolution."""
 
     def build(classes: int, channels: int) -> nn.Module:
         motion = load_backbone(name, classes, channels, 0.0, args)
@@ -117,7 +117,7 @@ def _recognizer(name: str, args: dict[str, Any], source: Source, part: str | Non
         if value is None or value.ndim < 2:
             raise WeightsError(
                 f"{source.path} has no {prefix}{layer} of {JOINT if joint else name}, but keys such as "
-                f"{', '.join(list(source.state)[:4])}; give the network that it is of"
+                f"{', '.join(list(source.state)[:4])}; give the network that the weights belong to"
             )
         shapes.append([n for n in value.shape if n != 1] if layer == backbone.classifier else value.shape)
     classes, channels = shapes[0][0], shapes[1][1]

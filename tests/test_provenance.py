@@ -115,7 +115,7 @@ def test_a_damaged_record_is_named(config):
     config.output.mkdir()
     for text in ("", "{}", "[1]", '[{"a": 1}]'):
         (config.output / "provenance.json").write_text(text)
-        with pytest.raises(ProvenanceError, match=r"provenance\.json: is no list of runs"):
+        with pytest.raises(ProvenanceError, match=r"provenance\.json: is not a list of runs"):
             begin(config)
 
 
