@@ -283,17 +283,17 @@ def test_what_an_archive_declares_is_not_believed(tmp_path, target, disk, monkey
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EIO])
-def test_a_disk_that_fails_is_told_with_the_archive(number, tmp_path, target, monkeypatch):
+def test_a_disk_that_fails_is_reported_with_the_archive(number, tmp_path, target, monkeypatch):
     def fail(source, file, size):
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(members.shutil, "copyfileobj", fail)
-    told = (
+    message = (
         os.strerror(number)
         if number == errno.EIO
         else f"'x.avi': {os.strerror(number)}: at least .* needed in"
     )
-    refused(write_zip(tmp_path / "a.zip", {"x.avi": b"x"}), target, rf"a\.zip: .*{told}")
+    refused(write_zip(tmp_path / "a.zip", {"x.avi": b"x"}), target, rf"a\.zip: .*{message}")
 
 
 @pytest.mark.parametrize("suffix", [".tar.gz", ".tar.bz2", ".tar.xz", ".zip"])

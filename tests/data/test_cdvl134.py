@@ -100,5 +100,5 @@ def test_listing_takes_them_alone_and_notes_what_differs(tmp_path, capsys):
             ["akiyo_cif", "44x36 pixels after resizing; the list's video has 352x288"]
         ]
     # Standard output goes to the terminal.
-    told = "left out: training videos 132 of 134 clips (no such file 132)"
-    assert capsys.readouterr().out.startswith(told)
+    message = "left out: training videos 132 of 134 clips (no such file 132)"
+    assert capsys.readouterr().out.startswith(message)

@@ -58,9 +58,9 @@ def test_its_clips_are_listed(raw, tmp_path):
 
 def test_preflight_counts_its_clips_and_knows_where_to_get_them(raw, tmp_path):
     config = load_config(raw | {"demo": None, "training_videos": {"root": str(tmp_path / "videos")}})
-    told = count_clips(config, "mine").told
-    assert told.startswith("4 video files, 2 train and 2 test clips of 2 classes; about")
-    assert "published" not in told
+    output = count_clips(config, "mine").summary
+    assert output.startswith("4 video files, 2 train and 2 test clips of 2 classes; about")
+    assert "published" not in output
     raw["datasets"]["mine"]["root"] = str(tmp_path / "none")
     config = load_config(raw | {"demo": None}, data_must_exist=False)
     needs = {need.key: need.problem for need in find_needs(config) if need.problem}
@@ -76,7 +76,7 @@ def test_preflight_counts_its_clips_and_knows_where_to_get_them(raw, tmp_path):
         ({"layout": "ucf11"}, "no 'ucf11' among hmdb51, ucf101"),
     ],
 )
-def test_mistakes_are_told_before_the_first_job(raw, entry, message):
+def test_mistakes_are_reported_before_the_first_job(raw, entry, message):
     raw["datasets"]["mine"] |= entry
     with pytest.raises(ConfigError, match=message):
         load_config(raw)

@@ -167,13 +167,13 @@ def test_it_is_planned_trained_scored_and_tabulated(raw, toy, tmp_path):
         ({"weights": {"spatial": "w.pth"}}, r"mine: .*one_stream:OneStream has no stream spatial, only rgb"),
     ],
 )
-def test_mistakes_are_told_before_the_first_job(raw, entry, message):
+def test_mistakes_are_reported_before_the_first_job(raw, entry, message):
     raw["recognition"]["recognizers"]["mine"] |= entry
     with pytest.raises(ConfigError, match=message):
         load_config(raw, data_must_exist=False)
 
 
-def test_a_key_that_a_stream_reads_and_the_protocol_lacks_is_told(raw, code, tmp_path):
+def test_a_key_that_a_stream_reads_and_the_protocol_lacks_is_reported(raw, code, tmp_path):
     (tmp_path / "one_stream.py").write_text(code.replace("OneStream(Count, Protocol)", "OneStream(Protocol)"))
     with pytest.raises(
         ConfigError, match=r"mine: .*OneStream has no count_of_frames, which its stream rgb reads"

@@ -70,7 +70,7 @@ def test_it_is_made_by_the_rule_of_all_tables(raw, write_scores, tmp_path):
         ({"table": "per_clas"}, "no 'per_clas' among ablation, mixtures, pairings, per_class"),
     ],
 )
-def test_mistakes_are_told_before_the_first_job(raw, entry, message):
+def test_mistakes_are_reported_before_the_first_job(raw, entry, message):
     raw["tables"]["counts"] |= entry
     with pytest.raises(ConfigError, match=message):
         load_config(raw)

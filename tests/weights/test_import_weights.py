@@ -103,7 +103,7 @@ def test_a_part_of_flownet2(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["--network", "rcan"], "does not fit RCAN"),
         (["--network", "nothing"], "no 'nothing' among bicubic"),
@@ -116,11 +116,11 @@ def test_a_part_of_flownet2(tmp_path):
         ),
     ],
 )
-def test_refusals(arguments, told, tmp_path, capsys):
+def test_refusals(arguments, message, tmp_path, capsys):
     torch.save(load_network("vdsr", {"depth": 3, "features": 4}).state_dict(), tmp_path / "v.pth")
     files = ["--source", str(tmp_path / "v.pth"), "--out", str(tmp_path / "o.pt")]
     assert main(["import-weights", *arguments, *files]) == 1
-    assert told in capsys.readouterr().err
+    assert message in capsys.readouterr().err
     assert not (tmp_path / "o.pt").exists()
 
 
