@@ -25,7 +25,7 @@ def extract_flow(
     plan: Path | None,
     out: Path,
 ) -> None:
-    """Write the quantised TV-L1 flow of a shard's clips, at the size that recognisers read.
+    """Write the quantised TV-L1 flow of a shard's clips, at the recognisers' size.
 
     Field t goes from frame t to t + 1. A one-frame clip gets one field of zero motion. Frames are read
     one by one, so memory does not grow with a clip's length. Source: section 4.3; docs/facts.md, section 6.
@@ -41,7 +41,7 @@ def extract_flow(
         FlowError: the plan lacks a clip or asks for a field that does not exist.
         StoreError: the frame store lacks a clip or a frame.
     """
-    cv2.setNumThreads(1)  # jobs are what runs in parallel
+    cv2.setNumThreads(1)  # jobs run in parallel instead
     width, height = request.frame_size
     fields_of = read_plan(plan) if plan else None
 

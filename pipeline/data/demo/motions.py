@@ -1,6 +1,6 @@
-"""How the demo's objects move: pose as a function of the frame's number.
+"""Motions of the demo's objects: pose as a function of the frame number.
 
-Every motion is recognisable from a handful of flow fields, whichever way it is mirrored.
+Every motion can be recognised from a few flow fields, also when it is mirrored.
 """
 
 from __future__ import annotations

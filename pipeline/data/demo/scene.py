@@ -1,7 +1,7 @@
-"""Painting the demo's frames: a moving view of a picture, and sprites that are turned and scaled.
+"""Renders the demo's frames: a moving view of a picture, and rotated and scaled sprites.
 
-Scenes are painted on a canvas three times as fine as the frame and averaged down, as a camera's
-pixels do, so that motion by parts of a pixel changes pixels as it does in real videos.
+Scenes are painted on a canvas with three times the resolution of the frame and then averaged, like light on a
+camera's pixels, so that sub-pixel motion changes pixels as in real videos.
 """
 
 from __future__ import annotations
