@@ -1,4 +1,4 @@
-# The experiment as one graph: rules/ in the order of the data, one file a stage.
+# The whole experiment as one graph. rules/ has one file per stage, in the order of the data.
 import os
 import shlex
 import sys
@@ -8,17 +8,17 @@ from snakemake.cli import get_argument_parser
 from snakemake.utils import min_version
 
 min_version("9.0")
-# This checkout may lie anywhere. Its package stands first; the working folder last, for users' own networks.
+# The checkout may be anywhere. Its package comes first, the working folder last, for users' own networks.
 sys.path.insert(0, workflow.basedir)
 sys.path.append(os.getcwd())
-# Jobs call `python`: that which runs Snakemake, also where its environment is not activated.
+# Jobs call `python`: the one that runs Snakemake, even if its environment is not activated.
 os.environ.update(
     PATH=os.pathsep.join([str(Path(sys.executable).parent), *os.get_exec_path()])
 )
-# They import the package from here, not from the working folder. A prefix, because Snakemake takes PYTHONPATH
-# from conda's jobs.
+# Jobs import the package from here, not from the working folder. This is a shell prefix, because Snakemake
+# removes PYTHONPATH from the environment of conda jobs.
 PACKAGE = shlex.quote(workflow.basedir) + '"${PYTHONPATH:+:$PYTHONPATH}"'
-# Of a job that the kernel ends (128 + SIGABRT, BUS, KILL, SEGV) somebody else has to say what happened.
+# A job killed by a signal (128 + SIGABRT, BUS, KILL, SEGV) cannot report it, so the shell does.
 KILLED = (
     "trap 's=$?; case $s in 13[4579])"
     ' printf %s "${BASH_EXECUTION_STRING-$(<"$0")}" | python -m pipeline.out_of_memory $s || true;;'
@@ -27,7 +27,7 @@ KILLED = (
 PREFIX = f"set -euo pipefail; export PYTHONSAFEPATH=1 PYTHONPATH={PACKAGE}; {KILLED}"
 shell.prefix(PREFIX.replace("{", "{{").replace("}", "}}"))
 
-# A file given by --configfile replaces the demo's, rather than being laid over it.
+# A file given by --configfile replaces the demo's instead of being merged into it.
 if not workflow.overwrite_configfiles:
 
     configfile: f"{workflow.basedir}/config.yaml"
@@ -49,7 +49,7 @@ from pipeline.config.paths import target_problems
 
 
 def asked():
-    """Files that the command line asks for. Snakemake tells a Snakefile only when its rules stand."""
+    """Target files on the command line, which Snakemake does not provide until all rules are defined."""
     try:
         targets = get_argument_parser().parse_args(sys.argv[1:]).targets
     except SystemExit:  # another program than Snakemake's runs the workflow
@@ -60,14 +60,14 @@ def asked():
 if workflow.is_main_process and (problems := target_problems(asked(), CONFIG.output)):
     raise WorkflowError("\n".join(problems))
 
-# Snakemake compares the text of commands; how it is laid out changes nothing.
+# Snakemake compares the text of commands; normalise blanks, so that layout does not count.
 for one in workflow.rules:
     if one.shellcmd:
         one.shellcmd = " ".join(one.shellcmd.split())
 
 
-# GPU jobs take the first GPUs that they see, so a machine runs one at a time, whatever the flags. Scope local:
-# on a cluster no turns are taken, because its scheduler gives each job the GPUs (resource gpu) that it asks for.
+# GPU jobs take the first GPUs that they see, so a machine runs one at a time, whatever the flags. The scope is
+# local: a cluster's scheduler gives each job the GPUs (resource gpu) that it requests.
 resource_scopes:
     gpu_turn="local",
 
@@ -75,7 +75,7 @@ resource_scopes:
 workflow.register_resource("gpu_turn", 1)
 
 
-# Real runs only, before their first job: not dry runs, reports, --unlock or the Snakemake inside a SLURM job.
+# Executed before the first job of real runs only: not for dry runs, reports, --unlock, or inside SLURM jobs.
 onstart:
     from pipeline.run_lock import hold
 

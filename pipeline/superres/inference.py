@@ -22,7 +22,7 @@ from pipeline.video.store import ShardReader, ShardWriter
 
 
 class SuperResolutionError(PipelineError, ValueError):
-    """A clip that cannot be super-resolved; the message names it."""
+    """A clip cannot be super-resolved; the message names it."""
 
 
 def super_resolve(
@@ -35,21 +35,21 @@ def super_resolve(
 ) -> None:
     """Write the SR store of one shard: RGB uint8 at the HR size.
 
-    At most ``batch_pixels`` HR pixels (but at least one frame) are in the network at once, and no clip is
-    ever held whole: memory does not grow with its length. The frames do not depend on the batch, up to the
-    rounding of floats.
+    At most ``batch_pixels`` HR pixels (but at least one frame) are in the network at once, and clips are
+    processed in parts, so memory does not grow with their length. Up to floating-point rounding, the frames
+    do not depend on the batch.
 
     Args:
-        request: the network, the shard, and how it is computed.
-        weights: of ``train_sr``, or published ones; none for a network without parameters.
+        request: the network, the shard, device and precision.
+        weights: from ``train_sr``, or published ones; none for a network without parameters.
         manifest: the data set's clips.
         lr: the shard's LR store.
-        plan: frames that are made; without it (training clips, which are read at random) all of them.
+        plan: frames to make; without it all frames (of training clips, which are read at random).
         out: SR store.
 
     Raises:
-        SuperResolutionError: a clip that the plan lacks or whose LR frames do not fit the manifest.
-        CheckpointError: weights of another network, or none.
+        SuperResolutionError: the plan lacks a clip, or its LR frames do not fit the manifest.
+        CheckpointError: weights are missing or belong to another network.
     """
     clips = select(read_manifest(manifest), request.split, request.shard)
     read = read_plan(plan) if plan else None
@@ -70,8 +70,8 @@ def sr_frames(
 ) -> Iterator[np.ndarray]:
     """Super-resolve the frames ``numbers`` (sorted) of a clip; yields (h, w, 3) uint8, one by one.
 
-    Each LR frame is read once, however many neighbourhoods it is part of; only those that later
-    neighbourhoods need are kept.
+    Each LR frame is read once, even if it is part of several neighbourhoods; frames are kept only as long as
+    later neighbourhoods need them.
     """
     size = (clip.height, clip.width)
     radius = network.frames // 2
@@ -91,7 +91,7 @@ def sr_frames(
                 f"asks for {size[1] // SCALE}x{size[0] // SCALE}; prepare the data set again"
             )
         stacks = np.stack([_neighbourhood(window, t, radius, network, clip.frames) for t in chosen])
-        # Not inference_mode: tensors that networks cache would be of no use to a later training.
+        # Not inference_mode: a later training could not use the tensors that networks cache.
         with torch.no_grad(), autocast(request):
             device = torch.device(request.device)
             pixels = torch.from_numpy(stacks).to(device)  # (B, frames, h, w, 3)
@@ -105,7 +105,7 @@ def sr_frames(
 def _neighbourhood(
     window: dict[int, np.ndarray], centre: int, radius: int, network: SRNetwork, length: int
 ) -> np.ndarray:
-    """The frames (2 radius + 1, h, w, 3) around ``centre``, padded as the network wants it."""
+    """The frames (2 radius + 1, h, w, 3) around ``centre``, padded as the network requires."""
     if radius and network.temporal_padding == "zero":
         zeros = np.zeros_like(window[centre])
         return np.stack([window.get(n, zeros)

@@ -101,7 +101,7 @@ class Messages:
             self.lines.setdefault(key, message)
 
     def damage(self) -> str | None:
-        """The first message that means damage; those of decoders and demuxers take precedence over ffmpeg's."""
+        """The first message that means damage; those of decoders and demuxers precede ffmpeg's own."""
         errors = [m for m in self._errors() if DAMAGE.search(m.text) and not _OUTPUT.search(m.context)]
         warnings = [m for m in self.lines.values() if m.level == "warning" and DAMAGED_FRAME.search(m.text)]
         return next(map(str, errors + warnings), None)

@@ -10,6 +10,6 @@ method). VDSR's release also uses 100 dB; BasicSR uses infinity."""
 
 
 def psnr(first: np.ndarray, second: np.ndarray) -> float:
-    """Peak signal-to-noise ratio in dB of two pictures of equal shape, for a peak of 255; at most EXACT_DB."""
+    """Peak signal-to-noise ratio in dB of two pictures of equal shape, peak 255; at most EXACT_DB."""
     error = float(np.mean((np.asarray(first, np.float64) - second) ** 2))
     return min(EXACT_DB, 10 * float(np.log10(255**2 / error))) if error else EXACT_DB

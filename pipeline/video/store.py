@@ -1,4 +1,4 @@
-"""The shard store: one HDF5 file per shard, one dataset per clip, one compressed chunk with checksum per frame.
+"""The shard store: an HDF5 file per shard, with a dataset per clip and a checksummed chunk per frame.
 
 Frames of any type and number of channels (RGB frames, quantised flow fields) are addressed by their original
 number, so a store may contain only the frames that are read.
