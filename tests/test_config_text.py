@@ -1,4 +1,4 @@
-"""What YAML makes of a configuration, where that is not what its writer meant."""
+"""YAML pitfalls in configurations."""
 
 import copy
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Damaged files: whatever bit is flipped, a stage reads what was written, or refuses the file by name."""
+"""Damaged files: whichever bit is flipped, a stage reads what was written, or refuses the file by name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The checkout lies in one place, the experiment in another."""
+"""The checkout and the experiment are in different places."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Names of the configuration become classes: files of a folder, or anyone's own."""
+"""Names in the configuration become classes: files of a folder, or users' classes."""
 
 import importlib
 import sys

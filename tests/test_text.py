@@ -1,4 +1,4 @@
-"""Captions and labels are text: no sign in them means anything to Snakemake, the shell or Markdown."""
+"""Captions and labels are plain text: no character has a meaning for Snakemake, the shell or Markdown."""
 
 import json
 import re

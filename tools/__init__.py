@@ -1,1 +1,1 @@
-"""What writes pages of docs/ from the code: `make docs`."""
+"""Generators of pages in docs/: `make docs`."""

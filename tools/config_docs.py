@@ -1,4 +1,4 @@
-"""docs/config.md, written from the typed configuration: ``python -m tools.config_docs``."""
+"""Generates docs/config.md from the typed configuration: ``python -m tools.config_docs``."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ installed package. Treat a configuration like a program, and run only those that
 
 
 def config_markdown() -> str:
-    """The reference of all keys: one table a section, in the order of the file."""
+    """The reference of all keys: one table per section, in the order of the file."""
     return "\n".join([HEADER, *_sections("", Config)])
 
 

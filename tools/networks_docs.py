@@ -1,4 +1,4 @@
-"""docs/networks.md, counted on the networks themselves: ``python -m tools.networks_docs``."""
+"""Generates docs/networks.md from the networks: ``python -m tools.networks_docs``."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ EfficientNet-Lite0 is no part of the paper: those two have no such test.
 
 @dataclass(frozen=True)
 class Row:
-    """One network: how it is made, whence it comes, and how many parameters were published."""
+    """One network: how to build it, its source, and its published number of parameters."""
 
     name: str
     arguments: str

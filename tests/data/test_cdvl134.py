@@ -1,4 +1,4 @@
-"""The paper's 134 training videos: the list, and what is found of it below a folder."""
+"""The paper's 134 training videos: the list, and the videos found below a folder."""
 
 import csv
 from collections import Counter
@@ -37,7 +37,7 @@ def test_the_list():
 
 
 def test_names_match_without_endings_folders_and_capitals(tmp_path):
-    """Exactly, then by other endings, then in other capitals; a name that is longer is another video."""
+    """Exactly, then with other suffixes, then ignoring case; a longer name is another video."""
     touch(
         tmp_path,
         *("xiph/akiyo_cif.y4m", "NTIA_BBScore_original.AVI", "cdvl/crew_4cif.avi.mp4", "news_cif.avi"),

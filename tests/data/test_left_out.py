@@ -1,4 +1,4 @@
-"""What a listing leaves out and notes, and where a user reads of it."""
+"""Clips that a listing leaves out or notes, and how users are informed."""
 
 import csv
 import subprocess

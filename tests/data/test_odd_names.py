@@ -1,4 +1,4 @@
-"""Names of all kinds through the data stages: listed, decoded, stored and planned, in every locale."""
+"""Unusual names in the data stages: listed, decoded, stored and planned, in every locale."""
 
 import csv
 import os

@@ -1,4 +1,4 @@
-"""A layout of one's own, as docs/data.md shows it: one file, and an entry of the configuration."""
+"""A user's own layout, as in docs/data.md: one file, and an entry in the configuration."""
 
 import re
 import sys
@@ -22,7 +22,7 @@ ROWS = ["train run a", "train sit b", "test run c", "test sit d"]
 
 @pytest.fixture
 def file(root: Path) -> str:
-    """The file that docs/data.md shows."""
+    """The example file in docs/data.md."""
     return re.search(r"```python\n(.*?)```", (root / "docs/data.md").read_text(), re.S)[1]
 
 
@@ -45,7 +45,7 @@ def raw(root: Path, file, tmp_path, monkeypatch) -> dict:
 
 def test_its_clips_are_listed(raw, tmp_path):
     request = Experiment(load_config(raw)).requests.list_clips("mine")
-    assert "lists" not in request.text()  # paths are arguments of their own
+    assert "lists" not in request.text()  # paths are separate arguments
     files = (tmp_path / name for name in ("m.csv", "left_out.csv", "notes.csv"))
     clips = list_clips(ListClips.read(request.text()), tmp_path / "videos", tmp_path / "lists", *files)
     assert [(clip.id, clip.split, clip.label) for clip in clips] == [

@@ -1,4 +1,4 @@
-"""The check before the first job as a run calls it: one process, remembered, and only where it is needed."""
+"""The check before the first job as called by a run: one process, a cached verdict, only where needed."""
 
 import os
 import subprocess
@@ -18,7 +18,7 @@ FINE = {"problems": [], "notes": ["superres.models.vdsr.weights: left out total_
 
 @pytest.fixture
 def raw(root, tmp_path, monkeypatch) -> dict:
-    """The micro experiment; caches and output are this test's own."""
+    """The micro experiment with caches and output of this test."""
     monkeypatch.setenv("RECOSR_CACHE", str(tmp_path / "cache"))
     return yaml.safe_load((root / "tests/micro/config.yaml").read_text()) | {"output": str(tmp_path / "out")}
 
@@ -138,7 +138,7 @@ def test_what_the_machine_lacks_is_one_line_with_the_others(
     assert len(lines) == 2
     assert lines[0].startswith(f"  {line}")
     assert lines[1] == "  superres.models.vdsr.args: wrong"
-    # Where jobs run elsewhere, or nothing runs, this machine need not have it.
+    # If jobs run elsewhere, or nothing runs, this machine need not have it.
     with pytest.raises(ConfigError, match=r"used:\n  superres\.models\.vdsr\.args: wrong$"):
         load_config(raw, inspect=Inspector(machine=False))
 

@@ -1,4 +1,4 @@
-"""Preflight's own measurement: what it writes, and the hours that follow from it."""
+"""Preflight's measurement: its file, and the hours derived from it."""
 
 import subprocess
 import sys
@@ -79,7 +79,7 @@ def write(raw: dict, *rows: str, columns: str = "operation,unit,device,precision
 def test_the_command_measures_what_the_run_needs_and_reports_on_it(raw, tmp_path, capsys):
     given = tmp_path / "config.yaml"
     given.write_text(yaml.safe_dump(raw))
-    # Data and weights are missing, and still the networks are measured.
+    # The networks are measured although data and weights are missing.
     assert cli.main(["preflight", "--config", str(given), "--measure"]) == 1
     message = " ".join(capsys.readouterr().out.split())
     assert "measured on one core of" in message
@@ -94,7 +94,7 @@ def test_the_command_measures_what_the_run_needs_and_reports_on_it(raw, tmp_path
     }
     expected = PASSES * float(seconds[f"{VDSR},cpu,float32"]) / 3600
     assert hours(raw) == pytest.approx((expected, 0))
-    # What it wrote is what it reads: another number, and other hours.
+    # It reads what it wrote: other seconds give other hours.
     write(raw, f"{VDSR},cpu,float32,7.5", columns=header)
     assert hours(raw) == pytest.approx((PASSES * 7.5 / 3600, 0))
     rest = "recognition/bn_inception/spatial, recognition/bn_inception/temporal"

@@ -1,4 +1,4 @@
-"""Before the first job: every network is built and tried, and the weights that are given are fitted to it."""
+"""Checks before the first job: every network is built and run, and given weights are fitted to it."""
 
 import copy
 import re

@@ -1,4 +1,4 @@
-"""Preflight: what is missing, what is there, and what a run takes."""
+"""Preflight: missing and existing data, and the cost of a run."""
 
 import os
 from collections import Counter
@@ -23,7 +23,7 @@ from pipeline.preflight.report import PreflightError, check, preflight
 
 @pytest.fixture
 def raw(root: Path, tmp_path: Path) -> dict:
-    """The paper's configuration, with nothing of its data there."""
+    """The paper's configuration without any of its data."""
     raw = yaml.safe_load((root / "config/paper.yaml").read_text())
     return raw | {"data_root": str(tmp_path / "data"), "output": str(tmp_path / "results")}
 
@@ -182,7 +182,7 @@ def test_every_missing_video_is_named_on_demand(raw, videos, tmp_path, capsys):
         assert ("waterfall_cif.avi" in words) == bool(arguments)
 
 
-def test_what_the_manifest_has_is_held_against_the_list(raw, videos, tmp_path):
+def test_the_manifest_is_compared_with_the_list(raw, videos, tmp_path):
     """akiyo_cif is as listed, foreman_cif too short and cropped."""
     config = load(raw)
     manifest = config.output / "data" / "training_videos" / "manifest.csv"
@@ -300,7 +300,7 @@ def test_weights_of_one_data_set_leave_the_others_training(raw):
     config = load(raw)
     work = {w.rule: w for w in Estimate(config, *_counts(config)).work()}
     assert work["train_recognizer"].jobs == 5
-    # Nobody learns from HMDB51's training clips.
+    # Nothing is trained on HMDB51's training clips.
     assert work["prepare_clips"].jobs == 64 + 24 + 8
 
 

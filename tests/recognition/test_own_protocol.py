@@ -1,4 +1,4 @@
-"""A protocol of one's own: the file that docs/protocols.md shows, and an entry of the configuration."""
+"""A user's own protocol: the example file in docs/protocols.md, and an entry in the configuration."""
 
 import json
 import os
@@ -31,7 +31,7 @@ ROWS = ("bicubic", "hr")
 
 @pytest.fixture
 def code(root: Path) -> str:
-    """The file that the documentation shows."""
+    """The example file in the documentation."""
     return re.search(r"```python\n(.*?)```", (root / "docs/protocols.md").read_text(), re.DOTALL)[1]
 
 
@@ -59,7 +59,7 @@ def experiment(raw: dict) -> Experiment:
 
 
 def asked(request):
-    """A request as a rule hands it on."""
+    """A request as a rule passes it."""
     return type(request).read(request.text())
 
 

@@ -1,4 +1,4 @@
-"""Resumable state: whole, for its own run alone, and never silently wrong."""
+"""State for resuming: complete, valid only for its own run, and never silently wrong."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""A table of one's own, as docs/tables.md shows it: one file, and an entry of the configuration."""
+"""A user's own table, as in docs/tables.md: one file, and an entry in the configuration."""
 
 import json
 import re
@@ -18,7 +18,7 @@ from pipeline.report.tabulate import tabulate
 
 @pytest.fixture
 def file(root: Path) -> str:
-    """The file that docs/tables.md shows."""
+    """The example file in docs/tables.md."""
     return re.search(r"```python\n(.*?)```", (root / "docs/tables.md").read_text(), re.S)[1]
 
 

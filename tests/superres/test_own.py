@@ -1,4 +1,4 @@
-"""Networks and losses of one's own: files of a folder of one's own, and entries of the configuration."""
+"""A user's own networks and losses: files in the user's folder, and entries in the configuration."""
 
 import copy
 import json

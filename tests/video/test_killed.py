@@ -1,4 +1,4 @@
-"""What is wrong with the machine stops the stage; no clip is left out for it."""
+"""Failures of the machine stop the stage and leave no clip out."""
 
 import errno
 import os

@@ -173,7 +173,7 @@ def test_another_h5_is_refused(tmp_path):
         load_published(load_network("vsr_duf", ARGS), tmp_path / "frames.h5")
 
 
-def test_the_epsilon_of_basicsr_is_a_key_and_said(tmp_path, capsys):
+def test_the_epsilon_of_basicsr_is_a_key_and_reported(tmp_path, capsys):
     """No checkpoint holds it: BasicSR trains its port with 1e-5, the published weights have 1e-3."""
     path, out = tmp_path / "duf.pth", tmp_path / "out.pt"
     torch.save({"params": port(variables(learned=False), official=False, edvr=False)}, path)

@@ -1,4 +1,4 @@
-"""Checkpoints as trainers leave them: what is taken, what is left out by name, and what is asked for."""
+"""Checkpoints of training programs: what is used, what is left out by name, and what must be chosen."""
 
 import pytest
 import torch
