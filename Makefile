@@ -1,6 +1,8 @@
-# make table4   sets everything up and computes the demo's Table 4
-# make test     sets everything up and runs all tests
-# make portability   runs the numeric tests with the code for other processors
+# make table4        set everything up and compute the demo's Table 4
+# make test          set everything up and run all tests
+# make portability   run the numeric tests with the code paths of other processors
+# make check         run linters and formatters
+# make docs          generate docs/config.md and docs/networks.md
 PYTHON ?= python3
 CORES ?= $(shell $(PYTHON) -c 'import os; print(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count())')
 export PATH := $(CURDIR)/.venv/bin:$(PATH)

@@ -21,15 +21,15 @@ from pipeline.superres.networks import load_network
 TARGET = Path(__file__).parent.parent / "docs" / "networks.md"
 HEADER = """# Networks
 
-Made by `make docs` from the networks themselves; a test keeps both in step. Parameters are those that
-train, counted on the network as its constructor makes it with the arguments of the second column (none: the
-published size is the default). "published" is what the paper or its release says; empty: nothing was found.
+Generated from the networks by `make docs`; a test checks that this page is up to date. "parameters" counts the
+trained parameters of the network with the arguments in the second column (empty: the default, which is the
+published size). "published" is the number given by the paper or its release; empty: none was found.
 
-Each file says at its top what was settled from the published implementation and what differs. Under the same
-weights a network gives that implementation's output to 1e-5 (relative, float32): tests compare it with
-numbers that the published code gave, at its published size (tests/golden). ST-ResNet's come from a
-transcription of its MATLAB code, which is weaker evidence. SPMC was published without its code, and
-EfficientNet-Lite0 is no part of the paper: those two have no such test.
+The top of each file says which details follow the published implementation and what differs. With the same
+weights, a network gives that implementation's output to 1e-5 (relative, float32): tests compare it with
+outputs of the published code, at its published size (tests/golden). The outputs for ST-ResNet come from a
+transcription of its MATLAB code, which is weaker evidence. Two networks have no such test: SPMC was published
+without its code, and EfficientNet-Lite0 is not part of the paper.
 """
 
 
@@ -124,10 +124,10 @@ ROWS = (
 
 
 def count(make: Callable[[], nn.Module]) -> int:
-    """The parameters that train of a network, made on the meta device: no memory, no time.
+    """Number of a network's trained parameters, built on the meta device, which costs no memory or time.
 
     Args:
-        make: makes the network.
+        make: builds the network.
     """
     with torch.device("meta"):
         network = make()
