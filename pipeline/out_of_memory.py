@@ -45,7 +45,7 @@ def advice(arguments: list[str]) -> str:
     values = json.loads(values.get("request", "{}")) | values
     bound = BOUNDS.get(stage, "").format_map(values)
     lower = f"Lower {bound}, or " if bound else "Its memory does not grow with the data: "
-    asked = f"It had asked for {os.environ.get('OMP_NUM_THREADS', '1')} thread(s) and"
+    asked = f"It had requested {os.environ.get('OMP_NUM_THREADS', '1')} thread(s) and"
     if job := os.environ.get("SLURM_JOB_ID"):
         return f"{asked} {_granted(job)} of memory. {lower}give its rule more mem_mb in the profile."
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30

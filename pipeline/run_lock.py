@@ -64,7 +64,7 @@ def hold(out: Path | str, slurm_run: str | None = None) -> Callable[[], None]:
     except OSError as error:
         raise RunLockError(f"{out}: cannot lock this output folder: {error}") from error
     if before:
-        print(f"{out}: goes on after an interrupted run: {_described(before)}", file=sys.stderr)
+        print(f"{out}: continues after an interrupted run: {_described(before)}", file=sys.stderr)
     os.environ[RUN_VARIABLE] = record["id"]
 
     def release() -> None:

@@ -189,7 +189,7 @@ def test_the_line_under_a_table(tmp_path):
     assert blank == ""
     assert line == (
         "Made by RecoSR 1.2 (commit 0123456789ab); paper.yaml, mine.yaml; EPYC (AVX-512); Xeon (AVX2); "
-        "torch 2.13.0; 2026-11-25. `provenance.json` tells the rest."
+        "torch 2.13.0; 2026-11-25. `provenance.json` has the details."
     )
 
 

@@ -115,7 +115,7 @@ def test_a_killed_run_is_taken_over(holder, tmp_path, capfd):
         process.wait()
     assert left(out) == {LOCK, RECORD}
     assert take(out)["pid"] == os.getpid()
-    assert f"goes on after an interrupted run: process {process.pid} " in capfd.readouterr().err
+    assert f"continues after an interrupted run: process {process.pid} " in capfd.readouterr().err
     assert left(out) == set()
 
 

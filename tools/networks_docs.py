@@ -21,9 +21,9 @@ from pipeline.superres.networks import load_network
 TARGET = Path(__file__).parent.parent / "docs" / "networks.md"
 HEADER = """# Networks
 
-Generated from the networks by `make docs`; a test checks that this page is up to date. "parameters" counts the
-trained parameters of the network with the arguments in the second column (empty: the default, which is the
-published size). "published" is the number given by the paper or its release; empty: none was found.
+Generated from the networks by `make docs`; a test checks that this page is up to date. "parameters" is the
+number of trained parameters of the network with the arguments in the second column (empty: the default, which
+is the published size). "published" is the number given by the paper or its release; empty: none was found.
 
 The top of each file says which details follow the published implementation and what differs. With the same
 weights, a network gives that implementation's output to 1e-5 (relative, float32): tests compare it with
@@ -47,7 +47,7 @@ class Row:
 
 def _superres(name: str, title: str, paper: str, published: str, **arguments: Any) -> Row:
     make = functools.partial(load_network, name, arguments)
-    return Row(title, _told(arguments), make, paper, published, f"superres/networks/{name}.py")
+    return Row(title, _as_text(arguments), make, paper, published, f"superres/networks/{name}.py")
 
 
 def _discriminator(name: str, title: str, paper: str) -> Row:
@@ -63,8 +63,8 @@ def _flow(name: str, title: str, published: str) -> Row:
 
 def _backbone(name: str, title: str, paper: str, published: str, classes: int, channels: int = 3) -> Row:
     make = functools.partial(load_backbone, name, classes, channels, 0.0, {})
-    told = _told({"classes": classes, **({"in_channels": channels} if channels != 3 else {})})
-    return Row(title, told, make, paper, published, f"recognition/networks/{name}.py")
+    arguments = _as_text({"classes": classes, **({"in_channels": channels} if channels != 3 else {})})
+    return Row(title, arguments, make, paper, published, f"recognition/networks/{name}.py")
 
 
 def _joint(classes: int) -> nn.Module:
@@ -72,7 +72,7 @@ def _joint(classes: int) -> nn.Module:
     return load_joint("st_resnet", *streams, temporal_pool=True)
 
 
-def _told(arguments: dict[str, Any]) -> str:
+def _as_text(arguments: dict[str, Any]) -> str:
     return ", ".join(f"{key}={value!r}" for key, value in arguments.items())
 
 

@@ -118,7 +118,7 @@ def list_videos(
     _report("training videos", clips, skipped, left_out)
     _write_notes(notes, noted)
     if not clips:
-        raise DataError(f"{root}: no readable video; the reasons stand above")
+        raise DataError(f"{root}: no readable video; the reasons are listed above")
     write_manifest(out, clips)
     return clips
 
@@ -178,7 +178,7 @@ def _write_csv(path: Path, header: tuple[str, str], rows: list[tuple[str, str]])
 
 def _check_classes(label: str, classes: list[str], clips: list[Clip], root: Path) -> None:
     if not clips:
-        raise DataError(f"{label}: no listed clip is left in {root}; the reasons stand above")
+        raise DataError(f"{label}: no listed clip is left in {root}; the reasons are listed above")
     lacking = [
         f"{name} ({split})"
         for name in classes
@@ -187,6 +187,6 @@ def _check_classes(label: str, classes: list[str], clips: list[Clip], root: Path
     ]
     if lacking:
         raise DataError(
-            f"{label}: no clip is left of {', '.join(lacking)} in {root}; the reasons stand above. "
+            f"{label}: no clip is left of {', '.join(lacking)} in {root}; the reasons are listed above. "
             "Add the clips, or name the classes to use in the data set's `classes`"
         )

@@ -63,11 +63,11 @@ def summarise_losses(labels: Iterable[str], manifests: Iterable[Path], left_out:
         manifests: their manifests, in the same order.
         left_out: what their listings left out, in the same order.
     """
-    told = []
+    parts = []
     for label, manifest, path in zip(labels, manifests, left_out, strict=True):
         losses = count_losses(label, len(read_manifest(manifest)), path)
-        told.append(f"{losses}, see {path}" if losses.lost else str(losses))
-    return f"left out: {'; '.join(told)}"
+        parts.append(f"{losses}, see {path}" if losses.lost else str(losses))
+    return f"left out: {'; '.join(parts)}"
 
 
 def tell_losses(folder: Path, labels: dict[str, str]) -> None:

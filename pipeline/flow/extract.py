@@ -38,7 +38,7 @@ def extract_flow(
         out: flow store, (h, w, 2) uint8 with the field's number as index.
 
     Raises:
-        FlowError: the plan lacks a clip or asks for a field that does not exist.
+        FlowError: the plan lacks a clip or contains a field that does not exist.
         StoreError: the frame store lacks a clip or a frame.
     """
     cv2.setNumThreads(1)  # jobs run in parallel instead
@@ -56,7 +56,7 @@ def extract_flow(
             fields = list(range(max(clip.frames - 1, 1))) if fields_of is None else fields_of[clip.id].fields
             if not fields or min(fields) < 0 or max(fields) >= max(clip.frames - 1, 1):
                 raise FlowError(
-                    f"{plan}: asks for fields {fields[:3]}...{fields[-3:]} of {clip.id}, which has "
+                    f"{plan}: contains fields {fields[:3]}...{fields[-3:]} of {clip.id}, which has "
                     f"{clip.frames} frames; make the plan again"
                 )
             if clip.frames == 1:

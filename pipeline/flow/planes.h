@@ -11,7 +11,7 @@
 
 constexpr int LANES = 16;
 
-// Tells the compiler that loops over n have no remainder.
+// Lets the compiler assume that loops over n have no remainder.
 #define ROUNDED(n) if ((n) <= 0 || (n) % LANES) __builtin_unreachable()
 #if defined(__clang__)  // the planes never overlap, which a compiler cannot deduce
 #define INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")

@@ -30,7 +30,7 @@ def made_by(provenance: Path | None) -> list[str]:
     processors = dict.fromkeys(_processor(machine) for machine in machines)
     torches = dict.fromkeys(f"torch {m['packages']['torch']}" for m in machines if "torch" in m["packages"])
     parts = [f"RecoSR {_code(run)}", files, *processors, *torches, run["started"][:10]]
-    line = f"Made by {'; '.join(parts)}. `provenance.json` tells the rest."
+    line = f"Made by {'; '.join(parts)}. `provenance.json` has the details."
     if others := dict.fromkeys(_code(r) for r in earlier if r["finished"] and r["code"] != run["code"]):
         line += f" Parts may have been made earlier, by {'; '.join(others)}."
     return ["", line]

@@ -88,7 +88,7 @@ def sr_frames(
         if found != (size[0] // SCALE, size[1] // SCALE, 3):
             raise SuperResolutionError(
                 f"{clip.id}: LR frames are {found[1]}x{found[0]}, but the manifest's {size[1]}x{size[0]} "
-                f"asks for {size[1] // SCALE}x{size[0] // SCALE}; prepare the data set again"
+                f"requires {size[1] // SCALE}x{size[0] // SCALE}; prepare the data set again"
             )
         stacks = np.stack([_neighbourhood(window, t, radius, network, clip.frames) for t in chosen])
         # Not inference_mode: a later training could not use the tensors that networks cache.

@@ -37,7 +37,7 @@ class _Kernel(NamedTuple):
 def _kernel(n_in: int, n_out: int) -> _Kernel:
     """The exact weights of one axis, as integers.
 
-    Let n / m be n_in / n_out in lowest terms and q = 2 max(n, m). Sample centres stand at half-integers, so
+    Let n / m be n_in / n_out in lowest terms and q = 2 max(n, m). Sample centres are at half-integers, so
     output i reads tap k at p / q of Keys' kernel, widened when shrinking, with p = (2 i + 1) n - (2 k + 1) m.
     Its cubics have halves as coefficients: times 2 q**3 the weights are integers.
     """
