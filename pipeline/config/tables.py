@@ -148,4 +148,4 @@ def unknown_rows(key: str, rows: list[str], config: Config) -> Iterator[str]:
     """One line per row of a table that is not a row of ``methods``."""
     for row in rows:
         if row not in config.methods:
-            yield f"{key}.rows: {row!r} is no row of methods; known: {', '.join(config.methods)}"
+            yield f"{key}.rows: {row!r} is not a row of methods; known: {', '.join(config.methods)}"

@@ -32,7 +32,7 @@ class Entry:
 
     @property
     def id(self) -> str:
-        """ "Class/name" without the ending; the name alone where there are no classes."""
+        """ "Class/name" without the suffix; only the name if there are no classes."""
         return "/".join(filter(None, (self.class_name, stem(self.name))))
 
     def __str__(self) -> str:

@@ -14,7 +14,7 @@ class TooShortError(PipelineError, ValueError):
 def draw_frames(
     clip_frames: int, frames_per_video: int, margin: int, gap: int, rng: np.random.Generator
 ) -> list[int]:
-    """Draw frames of a video without replacement, sorted; all of them if there are too few.
+    """Draw frames of a video without replacement, sorted; all frames if there are too few.
 
     Source: section 4.1 (120 frames a video); docs/facts.md, section 2 (frames 6 to N - 5 from 1).
 

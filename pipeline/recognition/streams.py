@@ -206,7 +206,7 @@ class AnyStream(NamedTuple):
             return handler(value)
         protocol = find(Protocol, value["protocol"])
         if value.get("stream") not in protocol.streams:
-            raise ValueError(f"stream {value.get('stream')!r} is none of {', '.join(protocol.streams)}")
+            raise ValueError(f"stream {value.get('stream')!r} is not among {', '.join(protocol.streams)}")
         part = getattr(protocol.streams[value["stream"]], self.kind)
         if info.mode == "json":
             return part.model_validate_json(json.dumps(value))

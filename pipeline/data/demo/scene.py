@@ -103,6 +103,6 @@ def _inverse(
 ) -> np.ndarray:
     """Matrix from canvas samples to source samples: (x, y) in frame pixels shows the source point."""
     turn = source_fine / scale * np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
-    # Sample i of the canvas lies at frame position (i + 0.5) / FINE, and likewise in the source.
+    # Sample i of the canvas is at frame position (i + 0.5) / FINE, and likewise in the source.
     shift = np.array([source_x - 0.5, source_y - 0.5]) + turn @ (0.5 / FINE - np.array([x, y]))
     return np.column_stack([turn / FINE, shift])

@@ -58,7 +58,7 @@ class Ablation(Table):
         models, methods = config.superres.models, config.methods
         for row in self.rows:
             if row.model not in models:
-                yield f"{key}.rows: {row.model!r} is no model; known: {', '.join(models)}"
+                yield f"{key}.rows: {row.model!r} is not a model; known: {', '.join(models)}"
             elif row.model in methods and methods[row.model].model != row.model:
                 yield f"methods.{row.model}: named like a model of {key}, but another; rename it"
 

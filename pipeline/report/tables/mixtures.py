@@ -73,7 +73,7 @@ class Mixtures(Table):
         if baseline is None or baseline.model in (None, "hr"):
             known = [name for name, row in config.methods.items() if row.model not in (None, "hr")]
             found = config.report.baseline
-            yield f"report.baseline: {found!r} is no row with an SR model; known: {', '.join(known)}"
+            yield f"report.baseline: {found!r} is not a row with an SR model; known: {', '.join(known)}"
         recognizers = config.recognition.recognizers
         for name in self.recognizers or recognizers:
             for stream in recognizers[name].streams:

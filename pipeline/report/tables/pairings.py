@@ -70,7 +70,7 @@ class Pairings(Table):
         single = [name for name, row in config.methods.items() if row.model]
         for row in self.joint or ():
             if row not in single:
-                yield f"{key}.joint: {row!r} is no row with a model; known: {', '.join(single)}"
+                yield f"{key}.joint: {row!r} is not a row with a model; known: {', '.join(single)}"
 
     def make(self, data: TableData) -> Made:
         """One line per pair of each column, and a grid as Markdown; see docs/tables.md."""
