@@ -1,4 +1,4 @@
-# The experiment as one graph: rules/ in the order of the data, one file a stage.
+# The whole experiment as one graph. rules/ has one file per stage, in the order of the data.
 import os
 import shlex
 import sys
@@ -29,7 +29,7 @@ KILLED = (
 PREFIX = f"set -euo pipefail; export PYTHONSAFEPATH=1 PYTHONPATH={PACKAGE}; {KILLED}"
 shell.prefix(PREFIX.replace("{", "{{").replace("}", "}}"))
 
-# A file given by --configfile replaces the demo's, rather than being laid over it.
+# A file given by --configfile replaces the demo's instead of being merged into it.
 if not workflow.overwrite_configfiles:
 
     configfile: f"{workflow.basedir}/config.yaml"
@@ -52,14 +52,14 @@ from pipeline.config.paths import target_problems
 if workflow.is_main_process and (problems := target_problems(asked(), CONFIG.output)):
     raise WorkflowError("\n".join(problems))
 
-# Snakemake compares the text of commands; how it is laid out changes nothing.
+# Snakemake compares the text of commands; normalise blanks, so that layout does not count.
 for one in workflow.rules:
     if one.shellcmd:
         one.shellcmd = " ".join(one.shellcmd.split())
 
 
-# GPU jobs take the first GPUs that they see, so a machine runs one at a time, whatever the flags. Scope local:
-# on a cluster no turns are taken, because its scheduler gives each job the GPUs (resource gpu) that it asks for.
+# GPU jobs take the first GPUs that they see, so a machine runs one at a time, whatever the flags. The scope is
+# local: a cluster's scheduler gives each job the GPUs (resource gpu) that it requests.
 resource_scopes:
     gpu_turn="local",
 
@@ -67,7 +67,7 @@ resource_scopes:
 workflow.register_resource("gpu_turn", 1)
 
 
-# Real runs only, before their first job: not dry runs, reports, --unlock or the Snakemake inside a SLURM job.
+# Executed before the first job of real runs only: not for dry runs, reports, --unlock, or inside SLURM jobs.
 onstart:
     from pipeline.run_lock import hold
 

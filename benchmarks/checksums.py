@@ -1,8 +1,8 @@
-"""What checksums cost: frames of videos written to a store and read from it, and a checkpoint read.
+"""Cost of checksums: writing frames of videos to a store, reading them, and reading a checkpoint.
 
     python benchmarks/checksums.py VIDEOS
 
-Seconds of the processor, the two ways in turns, so that other work on the machine meets both.
+Prints processor seconds; both variants run in turns, so that other work on the machine affects both.
 """
 
 from __future__ import annotations

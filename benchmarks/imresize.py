@@ -64,7 +64,7 @@ def main() -> None:
         frame = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
         matrices = plain_matrix(height, size[0]), plain_matrix(width, size[1])
         exact_time, plain_time = np.inf, np.inf
-        for _ in range(4):  # in turns, so that a busy moment of the machine hits both
+        for _ in range(4):  # in turns, so that other work on the machine affects both
             exact_time = min(exact_time, best(lambda f=frame, s=size: imresize(f, *s), 10))
             plain_time = min(plain_time, best(lambda f=frame, m=matrices: plain(f, *m), 10))
         differ = np.count_nonzero(imresize(frame, *size) != plain(frame, *matrices))

@@ -1,4 +1,4 @@
-"""What JPEG storage and other resizing change of what the recognisers read.
+"""Effect of JPEG storage and of other resizing methods on the recognisers' input.
 
     python benchmarks/jpeg_and_resizing.py VIDEO ...
 
@@ -29,7 +29,7 @@ def psnr(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def jpeg(picture: np.ndarray) -> np.ndarray:
-    """A picture out of its JPEG."""
+    """A picture after JPEG compression."""
     return cv2.imdecode(cv2.imencode(".jpg", picture)[1], cv2.IMREAD_UNCHANGED)
 
 
@@ -41,7 +41,7 @@ def middle_pair(path: str) -> np.ndarray:
 
 
 def main() -> None:
-    """Print one line a comparison."""
+    """Print one line per comparison."""
     found: dict[str, list[float]] = {}
     errors, seconds = [], {"OpenCV": 0.0, "MATLAB": 0.0}
     flow = cv2.optflow.DualTVL1OpticalFlow_create()

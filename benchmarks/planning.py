@@ -1,4 +1,4 @@
-"""Processor seconds of a dry run of Snakemake, with what earlier starts remembered and without.
+"""Processor seconds of a dry run of Snakemake, with and without the caches of earlier starts.
 
     python benchmarks/planning.py [--repeats 5] [CONFIG ...]
 
@@ -23,7 +23,7 @@ DEMOS = ("config.yaml", "tests/micro/config.yaml")
 
 
 def start(cache: Path, *arguments: str) -> float:
-    """Processor seconds of Snakemake and of what it starts."""
+    """Processor seconds of Snakemake and its child processes."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     command = [sys.executable, "-m", "snakemake", *arguments]
     environment = os.environ | {"RECOSR_CACHE": str(cache)}

@@ -1,4 +1,4 @@
-"""What a job of seconds spends beside its work, each beside the other way of doing it, in one run.
+"""Overheads of short jobs, each compared with an alternative in one run.
 
     python benchmarks/short_jobs.py [--repeats 5]
 
@@ -51,7 +51,7 @@ def decode(clip: Path, options: tuple[str, ...]) -> float:
 
 
 def compare(title: str, ways: dict[str, Callable[[], float]], repeats: int) -> None:
-    """Print each way's median over rounds in which all take turns, and the first's ratio to it."""
+    """Print the median of each variant over rounds in which all take turns, and its ratio to the first."""
     times: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(repeats):
         for name, way in ways.items():

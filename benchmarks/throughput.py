@@ -1,4 +1,4 @@
-"""What the stages of config/paper.yaml take on one CPU core: the table behind preflight's estimates.
+"""Cost of the stages of config/paper.yaml on one CPU core: the table behind preflight's estimates.
 
     python benchmarks/throughput.py VIDEO [VIDEO ...] > pipeline/preflight/throughput.csv
 

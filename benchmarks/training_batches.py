@@ -1,4 +1,4 @@
-"""How fast a recogniser's training batches are made: by the training itself, and by processes ahead of it.
+"""Speed of preparing a recogniser's training batches: in the training itself, and in advance by workers.
 
     python benchmarks/training_batches.py [--workers 2]
 

@@ -70,12 +70,12 @@ def compare(title: str, pairs: list[Pair], repeats: int = 3) -> None:
     """Print a line per pair and the totals."""
     params, reference = TVL1(), cv2.optflow.DualTVL1OpticalFlow_create()
     rng = np.random.default_rng(0)
-    tvl1(*pairs[0][:2], params)  # compiles at the first use ever
+    tvl1(*pairs[0][:2], params)  # compiles at the first use
     totals, differences, own_changes = np.zeros(2), [], []
     print(f"\n{title}\n{'ours':>8} {'OpenCV':>8}          difference in px         OpenCV's own")
     print(f"{'ms':>8} {'ms':>8} {'ratio':>6} {'mean':>8} {'50 %':>7} {'99 %':>7} {'change':>10}")
     for frame0, frame1, shift in pairs:
-        # In turns, so that a busy moment of the machine hits both.
+        # In turns, so that other work on the machine affects both.
         ours, flow = timed(lambda a=frame0, b=frame1: tvl1(a, b, params), 2 * repeats)
         theirs, expected = timed(lambda a=frame0, b=frame1: reference.calc(a, b, None), repeats)
         noisy = [

@@ -1,8 +1,8 @@
-"""The part of a module's syntax that can change a result: code without its words.
+"""The part of a module's syntax tree that can change a result: the code without its texts.
 
-What people read is left out: docstrings, messages of errors, warnings and progress bars, descriptions of
-configuration keys. So are the declarations and checks of keys (pydantic's fields and validators): their
-values reach a stage through the params of its rule.
+Texts for people are left out: docstrings, messages of errors, warnings and progress bars, descriptions of
+configuration keys. So are the declarations and checks of keys (pydantic's fields and validators), because
+their values reach a stage through the params of its rule.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ import ast
 from collections import Counter
 
 MESSAGES = {"critical", "debug", "error", "exception", "info", "print", "say", "warn", "warning"}
-"""Functions and methods that speak to people, where their result is not used."""
+"""Functions and methods that print or log, where their result is not used."""
 
 PROGRESS = {"tqdm", "trange"}
 PROGRESS_WORDS = {"desc", "disable", "leave", "maxinterval", "mininterval", "postfix", "unit", "unit_scale"}
-"""Progress bars, and their arguments that change nothing but what is shown."""
+"""Progress bars, and those of their arguments that only change the display."""
 
 FIELD_WORDS = {"description", "title", "examples"}
 
@@ -23,16 +23,16 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def behaviour(source: str, package: str = "", filename: str = "<source>") -> ast.Module:
-    """The syntax tree of a module without words, declared keys, and what only served them.
+    """The syntax tree of a module without texts, declared keys, and code that only serves them.
 
     Args:
         source: Python source.
-        package: the top-level package that the module lies in. Names that it imports from there stay, used or
-            not: another module may take them from it.
-        filename: shown where the source is no Python.
+        package: the top-level package of the module. Names imported from it are kept even if unused, because
+            another module may import them from here.
+        filename: shown in a SyntaxError.
 
     Raises:
-        SyntaxError: the source is no Python.
+        SyntaxError: the source is not valid Python.
     """
     tree = ast.parse(source, filename=filename)
     wording = {
@@ -49,13 +49,13 @@ def behaviour(source: str, package: str = "", filename: str = "<source>") -> ast
 
 
 class _WithoutWords(ast.NodeTransformer):
-    """Blanks text that nothing computes with. ``wording`` names the module's functions that return text."""
+    """Blank texts that no computation uses. ``wording`` names the module's functions that return text."""
 
     def __init__(self, wording: set[str]) -> None:
         self.wording = wording
 
     def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
-        """Drop docstrings, of attributes too; blank the text of calls that speak to people."""
+        """Drop docstrings, also those of attributes; blank the text of calls that print or log."""
         if isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
             return None
         if isinstance(node.value, ast.Call) and _called(node.value) in MESSAGES:
@@ -63,7 +63,7 @@ class _WithoutWords(ast.NodeTransformer):
         return self.generic_visit(node)
 
     def visit_Raise(self, node: ast.Raise) -> ast.AST:
-        """Keep an error's type and numbers, without its words."""
+        """Keep an error's type and numbers, drop its text."""
         if isinstance(node.exc, ast.Call):
             node.exc.args = [_blank() if self._is_text(arg) else arg for arg in node.exc.args]
         return node
@@ -73,7 +73,7 @@ class _WithoutWords(ast.NodeTransformer):
         return self.generic_visit(node)
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
-        """Drop what a progress bar or a key's declaration shows."""
+        """Drop the displayed arguments of a progress bar or a key's declaration."""
         words = (
             PROGRESS_WORDS if _called(node) in PROGRESS else FIELD_WORDS if _called(node) == "Field" else ()
         )
@@ -81,7 +81,7 @@ class _WithoutWords(ast.NodeTransformer):
         return self.generic_visit(node)
 
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
-        """Drop fields that pydantic's Field declares, and validators."""
+        """Drop validators, and fields declared with pydantic's Field."""
         node.body = [item for item in node.body if not _is_declaration(item)]
         node = self.generic_visit(node)
         node.body = node.body or [ast.Pass()]
@@ -110,7 +110,7 @@ class _WithoutWords(ast.NodeTransformer):
 
 
 class _Blank(ast.NodeTransformer):
-    """Empties every text below a node."""
+    """Replace every string below a node by an empty one."""
 
     def visit_Constant(self, node: ast.Constant) -> ast.AST:
         return _blank() if isinstance(node.value, str) else node
@@ -124,7 +124,7 @@ def _blank() -> ast.Constant:
 
 
 def _called(node: ast.Call) -> str:
-    """Last part of a call's name: "info" of ``logger.info(...)``."""
+    """Last part of a called name: "info" for ``logger.info(...)``."""
     match node.func:
         case ast.Name(id=name) | ast.Attribute(attr=name):
             return name
@@ -142,7 +142,7 @@ def _is_declaration(node: ast.stmt) -> bool:
 
 
 def _unused_functions(tree: ast.Module) -> list[ast.stmt]:
-    """Private functions that no other code of the module names: they only served messages."""
+    """Private functions that the remaining code of the module never names: they only made messages."""
     named = Counter(_names(tree))
     return [
         node
@@ -155,7 +155,7 @@ def _unused_functions(tree: ast.Module) -> list[ast.stmt]:
 
 
 def _is_unused_import(node: ast.stmt, package: str, used: set[str]) -> bool:
-    """Whether a module imports names from elsewhere for words alone; leaves the used ones in ``node``."""
+    """Whether an import from outside the package serves texts alone; keeps the used names in ``node``."""
     if (
         not isinstance(node, ast.ImportFrom)
         or node.level

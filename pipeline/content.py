@@ -1,7 +1,7 @@
-"""What users' files hold, as hashes: read once, then remembered by path, size and times.
+"""Content hashes of users' files: computed once, then cached by path, size and time stamps.
 
-Time stamps say little of files that people copy, restore or replace, so the rules name contents. A memory of
-the hashes in the output folder spares reading gigabytes at each start.
+Time stamps are unreliable for files that people copy, restore or replace, so the rules use content hashes.
+A cache in the output folder avoids reading gigabytes at each start.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from pipeline.errors import PipelineError
 from pipeline.files import atomic_path
 
 SHOWN = 200_000_000
-"""Bytes to be read from which a progress bar is shown."""
+"""Show a progress bar from this many bytes on."""
 
 THREADS = 4
-"""Files read at once: hashing leaves Python's lock, and network file systems answer better."""
+"""Files read in parallel: hashing releases the GIL, and network file systems serve several readers better."""
 
 
 class ContentError(PipelineError):
-    """A user's file that cannot be read; the message names it."""
+    """A user's file cannot be read; the message names it."""
 
 
 def content_hash(path: Path) -> str:
@@ -44,13 +44,13 @@ def content_hash(path: Path) -> str:
 
 
 class Contents:
-    """Hashes of files by path, remembered in a JSON file; a file whose size or times changed is read again.
+    """Hashes of files by path, cached in a JSON file; a file whose size or times changed is read again.
 
     Example: ``Contents(Path("results/.contents.json")).hashes([path])``
     """
 
     def __init__(self, memory: Path, create: bool = True) -> None:
-        """``create``: also where the memory's folder is not there yet."""
+        """``create``: write the cache even if its folder does not exist yet."""
         self.memory, self.create = memory, create
         self._known: dict[str, list[int | str]] = _read(memory)
 
@@ -83,14 +83,14 @@ class Contents:
         return found
 
     def hash(self, path: Path) -> str:
-        """Hash of one file's bytes; with the index of a TensorFlow checkpoint, of the data beside it."""
+        """Hash of one file's bytes; for the index of a TensorFlow checkpoint, also of its data files."""
         parts = [path]
         if path.suffix == ".index":
             parts += sorted(path.parent.glob(f"{path.stem}.data-*"))
         return " ".join(self.hashes(parts).values())
 
     def _save(self) -> None:
-        """Where nothing can be written, a plan is still good; the next one reads the files again."""
+        """Write the cache. If that fails, the plan is still valid, and the next one reads the files again."""
         if not self.create and not self.memory.parent.is_dir():
             return
         with suppress(OSError), atomic_path(self.memory) as temporary:
@@ -98,7 +98,7 @@ class Contents:
 
 
 def _marks(path: Path) -> list[int]:
-    """What changes when a file is written, replaced or touched: size, both times in nanoseconds, inode."""
+    """Values that change when a file is written, replaced or touched: size, both times in ns, inode."""
     try:
         status = path.stat()
     except OSError as error:
@@ -107,7 +107,7 @@ def _marks(path: Path) -> list[int]:
 
 
 def _read(memory: Path) -> dict[str, list[int | str]]:
-    """A memory that cannot be read is none: the files are read again."""
+    """The cached hashes; empty if the cache cannot be read, so that the files are read again."""
     try:
         content = json.loads(memory.read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""CSV files that stages hand on: every row ends with a checksum of itself and of all rows after it."""
+"""CSV files passed between stages: every row ends with a checksum of itself and of all rows after it."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from pipeline.files import write_whole
 CHECK = "crc32"
 """The checksum's column, the last one."""
 ENCODING = ("utf-8", "surrogateescape")
-"""Names of files need not be UTF-8."""
+"""File names need not be UTF-8."""
 
 
 def write_rows(path: Path | str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Write rows of text and numbers, atomically; None becomes an empty field. Raises DiskFullError."""
+    """Write rows of text and numbers atomically; None becomes an empty field. Raises DiskFullError."""
     texts = [["" if value is None else str(value) for value in row] for row in rows]
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer, lineterminator="\n")
-    # Without rows there is nothing to check: such a header alone is no file that was cut after it.
+    # A file without rows has no checksum column. A header with one but without rows is a truncated file.
     writer.writerow([*columns, CHECK] if texts else columns)
     writer.writerows([*row, check] for row, check in zip(texts, _checks(texts), strict=True))
     write_whole(path, buffer.getvalue().encode(*ENCODING))
 
 
 def read_rows(path: Path | str, columns: Sequence[str], earlier: Sequence[str] = ()) -> list[dict[str, str]]:
-    """The rows that ``write_rows`` wrote, by column; files of earlier versions, without checksums, as well.
+    """Read rows written by ``write_rows``, as dictionaries; also files of earlier versions without checksums.
 
-    ``earlier`` are such files' columns where they had others.
+    ``earlier`` are the columns of such files, if they differ.
 
     Raises DamagedError for other columns and for changed, lost or added rows.
     """

@@ -1,4 +1,4 @@
-"""What computes: the code's version, and the machine, packages and programs of this process."""
+"""The version of the code, and the machine, packages and programs of this process."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pipeline.flow.compiler import COMPILE, CompilerError, find_compiler, tuning
 from pipeline.version import VERSION
 
 FOLDER = "RECOSR_PROVENANCE"
-"""Environment variable that names the folder where a run's jobs describe their machines."""
+"""Environment variable with the folder in which a run's jobs describe their machines."""
 
 ROOT = Path(__file__).parent.parent
 SOURCES = ("pipeline", "rules", "Snakefile")
@@ -29,22 +29,22 @@ SETTINGS = (
     *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OPENBLAS_CORETYPE", "NPY_DISABLE_CPU_FEATURES"),
     *("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "CXX", "RECOSR_MARCH"),
 )
-"""Environment variables that choose code or its speed."""
+"""Environment variables that choose code paths or affect speed."""
 
 INSTRUCTIONS = (
     *("sse4_2", "avx", "f16c", "fma", "avx2", "avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512_vnni"),
     *("avx512_bf16", "avx512_fp16", "amx_tile", "amx_bf16", "asimd", "sve", "sve2", "bf16"),
 )
-"""Instruction sets that numeric libraries choose their code by, as Linux calls them."""
+"""Instruction sets by which numeric libraries choose their code, as Linux names them."""
 
 
 def code() -> dict[str, Any]:
-    """Version of this code: the package's, the commit, whether files differ from it, and a hash of them all.
+    """Version of this code: of the package, the commit, whether files differ from it, a hash of all files.
 
-    ``commit`` and ``changed`` are None outside of a git checkout, as in an installed package.
+    ``commit`` and ``changed`` are None outside a git checkout, for example in an installed package.
     """
     commit = changed = None
-    # A package below another project's checkout is not that project's.
+    # The package may be installed inside another project's checkout, which is not ours.
     if _git("ls-files", "--error-unmatch", "--", "pipeline/version.py") is not None:
         commit = _git("rev-parse", "HEAD")
         changed = bool(_git("status", "--porcelain", "--", *SOURCES))
@@ -52,7 +52,7 @@ def code() -> dict[str, Any]:
 
 
 def _git(*arguments: str) -> str | None:
-    """What git says in the checkout, whoever owns it; None where it fails."""
+    """Output of git in the checkout, whoever owns it; None if git fails."""
     command = ["git", "-C", str(ROOT), "-c", "safe.directory=*", *arguments]
     environment = os.environ | {"GIT_OPTIONAL_LOCKS": "0"}
     try:
@@ -73,7 +73,7 @@ def _hash_of_sources() -> str:
 
 
 def describe_machine() -> None:
-    """Describe what this job computes with in the run's folder, unless another job has done so."""
+    """Write this job's environment to the run's folder, unless another job has done so."""
     if folder := os.environ.get(FOLDER):
         target = Path(folder) / f"{_key()}.json"
         if not target.exists():
@@ -82,13 +82,13 @@ def describe_machine() -> None:
 
 
 def _key() -> str:
-    """Short hash of what tells one environment from another, at little cost: machine, Python and settings."""
+    """Short, cheap hash that identifies an environment: machine, Python and settings."""
     parts = [*processor().values(), platform.platform(), sys.version, sys.prefix, _settings()]
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 
 def environment() -> dict[str, Any]:
-    """The machine, the packages and the programs that this process computes with."""
+    """The machine, packages and programs that this process uses."""
     return {
         **processor(),
         "system": platform.platform(),
@@ -103,7 +103,7 @@ def environment() -> dict[str, Any]:
 
 
 def processor() -> dict[str, Any]:
-    """Its name, its instruction sets that matter here, and its machine's cores."""
+    """Name, relevant instruction sets and number of cores of the processor."""
     facts: dict[str, str] = {}
     try:
         for line in Path("/proc/cpuinfo").read_text().split("\n\n")[0].splitlines():
@@ -124,7 +124,7 @@ def _settings() -> dict[str, str]:
 
 
 def _compiler() -> dict[str, Any]:
-    """TV-L1's compiler, and the first of its tuning flags that this compiler takes."""
+    """The compiler of TV-L1, and the first tuning flags that it accepts."""
     try:
         command = find_compiler()
     except CompilerError as error:
@@ -139,7 +139,7 @@ def _compiler() -> dict[str, Any]:
 
 
 def _first_lines(command: list[str], count: int) -> str:
-    """The first lines that a program prints; empty where it cannot be run."""
+    """The first lines that a program prints; empty if it cannot be run."""
     try:
         result = subprocess.run(command, capture_output=True, text=True, check=False)
     except OSError:

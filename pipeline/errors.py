@@ -1,4 +1,4 @@
-"""What all errors that the pipeline raises itself have in common."""
+"""Base classes of the pipeline's own errors."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from pathlib import Path
 
 
 class PipelineError(Exception):
-    """Input, configuration or data that cannot be used; the message says what to do about it."""
+    """Input, configuration or data cannot be used; the message says what to do."""
 
 
 class DamagedError(PipelineError):
-    """A file that can no longer be read as it was written; ``reason`` is an error or a text."""
+    """A file can no longer be read as it was written; ``reason`` is an exception or a text."""
 
     def __init__(
         self, path: Path | str, reason: object, remedy: str = "delete it, and the next run makes it again"

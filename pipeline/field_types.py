@@ -1,4 +1,4 @@
-"""Types of fields in words, and the sections inside them: for docs/config.md and ``--help``."""
+"""Readable names of field types, and the sections inside them, for docs/config.md and ``--help``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 
 def sections_in(annotation: Any) -> Iterator[tuple[str, type[BaseModel]]]:
-    """Sections inside a field's type, with what stands after its key."""
+    """Sections inside a field's type, each with the suffix of its key."""
     if inspect.isclass(annotation) and issubclass(annotation, BaseModel):
         yield "", annotation
         return
@@ -50,7 +50,7 @@ def type_name(annotation: Any) -> str:
 
 
 def describe(model: type[BaseModel], indent: str = "  ") -> str:
-    """The fields of a request, a line each: name, type, meaning; below it those of a section inside."""
+    """The fields of a request, one line each: name, type, meaning; fields of inner sections are indented."""
     lines = []
     for name, field in model.model_fields.items():
         lines.append(

@@ -1,4 +1,4 @@
-"""Files and folders that appear whole or not at all, and seeds that depend on names."""
+"""Atomic writes of files and folders, full disks, and seeds derived from names."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ REMEDIES = {
     errno.EDQUOT: "make room within your quota there",
     errno.EFBIG: "raise the limit on file sizes (ulimit -f)",
 }
-"""Errors of a write that finds no space, and what helps."""
+"""Errors of a write that finds no space, and the remedy for each."""
 
 ABANDONED_SECONDS = 3 * 24 * 3600
-"""Age at which another machine's unfinished file, whose writer cannot be looked up, counts as left behind."""
+"""Age from which another machine's unfinished file is abandoned; its writer cannot be looked up."""
 
 
 class DiskFullError(PipelineError):
-    """A file that found no space; the message says which, what it needs and what is free."""
+    """A file cannot be written for lack of space; the message gives its path, its size and the free space."""
 
 
 @contextmanager
 def atomic_path(target: Path | str, size: int | None = None) -> Iterator[Path]:
-    """Yield a path beside ``target`` that becomes ``target`` when the block ends well.
+    """Yield a temporary path beside ``target``, which is renamed to ``target`` if the block succeeds.
 
-    Two writers of one target cannot mix: each has its own temporary file and the last rename wins.
-    On an error the temporary file is deleted and ``target`` stays as it was. What a killed writer of
-    ``target`` left behind is removed first.
+    Two writers of one target do not interfere: each has its own temporary file, and the last rename wins.
+    On an error the temporary file is deleted and ``target`` is unchanged. Leftovers of killed writers of
+    ``target`` are removed first.
 
-    Raises DiskFullError where there is no space; ``size``, if it is known, are the bytes that it names.
+    Raises DiskFullError if there is no space; its message names ``size`` in bytes, if given.
     """
     target = Path(target)
     temporary = _temporary(target, target.suffix)
@@ -62,12 +62,12 @@ def write_whole(target: Path | str, content: bytes | bytearray | memoryview) -> 
 def scratch_folder(target: Path | str) -> Iterator[Path]:
     """Yield a new folder beside ``target``, on its file system, that is removed when the block ends.
 
-    As with ``atomic_path`` a killed predecessor's is removed first, and DiskFullError names ``target`` unless
-    the block says itself what is wrong.
+    As in ``atomic_path``, leftovers of killed writers are removed first, and DiskFullError names ``target``
+    unless the block raises an error of its own.
     """
     target = Path(target)
     temporary = _temporary(target, "")
-    with _space_for(target, temporary, told=PipelineError):
+    with _space_for(target, temporary, unchanged=PipelineError):
         target.parent.mkdir(parents=True, exist_ok=True)
         _remove_leftovers(target)
         temporary.mkdir()
@@ -76,7 +76,7 @@ def scratch_folder(target: Path | str) -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(target: Path | str) -> Iterator[Path]:
-    """Yield a new folder that becomes ``target``, absent or empty before, when the block ends well."""
+    """Yield a new folder that is renamed to ``target``, absent or empty before, if the block succeeds."""
     target = Path(target)
     with scratch_folder(target) as scratch:
         content = scratch / "content"
@@ -88,9 +88,9 @@ def atomic_folder(target: Path | str) -> Iterator[Path]:
 
 
 def no_space(error: BaseException | None) -> OSError | None:
-    """The full disk, exhausted quota or limit on file sizes behind an error; None if there is none.
+    """The full disk, exhausted quota or file size limit behind an error; None if there is none.
 
-    Programs that are called, and libraries that wrap what happened, only tell it in words.
+    External programs, and libraries that wrap the error, report it only as text.
     """
     while error is not None:
         if isinstance(error, OSError) and error.errno in REMEDIES:
@@ -105,7 +105,7 @@ def no_space(error: BaseException | None) -> OSError | None:
 def disk_full(
     target: Path, cause: OSError, written: int | None = None, size: int | None = None
 ) -> DiskFullError:
-    """The error of a ``target`` that finds no space after ``written`` bytes of ``size``, as far as known."""
+    """The error for a ``target`` without space after ``written`` of ``size`` bytes, where these are known."""
     needed = "more" if written is None else f"more than {_readable(written)}"
     free = free_space(target) + (written or 0)
     return DiskFullError(
@@ -116,7 +116,7 @@ def disk_full(
 
 
 def free_space(path: Path) -> int:
-    """Bytes that are free on the file system of a file that may not be there yet."""
+    """Free bytes on the file system of a path, which need not exist yet."""
     path = path.absolute()
     return shutil.disk_usage(next(folder for folder in (path, *path.parents) if folder.is_dir())).free
 
@@ -127,15 +127,15 @@ def _readable(size: int) -> str:
 
 @contextmanager
 def _space_for(
-    target: Path, temporary: Path, size: int | None = None, told: type[PipelineError] = DiskFullError
+    target: Path, temporary: Path, size: int | None = None, unchanged: type[PipelineError] = DiskFullError
 ) -> Iterator[None]:
     """Remove ``temporary`` at the end, and turn errors of a full disk into one that names ``target``.
 
-    Errors of the type ``told`` stay as they are.
+    Errors of the type ``unchanged`` are passed on as they are.
     """
     try:
         yield
-    except told:
+    except unchanged:
         raise
     except Exception as error:
         cause = no_space(error)
@@ -147,7 +147,7 @@ def _space_for(
 
 
 def _temporary(target: Path, suffix: str) -> Path:
-    """A new hidden name beside ``target`` that tells machine and process of its writer."""
+    """A new hidden name beside ``target`` that identifies its writer's machine and process."""
     return target.with_name(f".{target.name}.{_machine()}-{os.getpid()}-{secrets.token_hex(4)}{suffix}")
 
 
@@ -159,7 +159,7 @@ def _remove_leftovers(target: Path) -> None:
     for path in target.parent.iterdir():
         found = pattern.fullmatch(path.name)
         if found and _is_abandoned(path, found[1], int(found[2])):
-            with suppress(PermissionError):  # another user's
+            with suppress(PermissionError):  # belongs to another user
                 _remove(path)
 
 
@@ -180,13 +180,13 @@ def _is_abandoned(path: Path, machine: str, process: int) -> bool:
 
 @cache
 def _machine() -> str:
-    """Names what process numbers are valid in: one start of a machine, or of a container on it."""
+    """Identifies the scope of process numbers: one boot of a machine, or of a container on it."""
     parts = [platform.node()]
     for source in ("/proc/sys/kernel/random/boot_id", "/proc/self/ns/pid"):
         path = Path(source)
         try:
             parts.append(str(path.readlink()) if path.is_symlink() else path.read_text())
-        except OSError:  # no Linux
+        except OSError:  # not Linux
             continue
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:8]
 

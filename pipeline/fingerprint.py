@@ -1,14 +1,14 @@
-"""What code a stage depends on, as a hash (docs/design.md, rule 3).
+"""Hash of the code that a stage depends on (docs/design.md, rule 3).
 
-Snakemake does not see changes in imported modules. Each rule therefore carries, among its params,
-the fingerprint of the modules that its stage can reach: the syntax trees of the stage's module and
-of everything it imports inside the package, at any depth. Comments, formatting, docstrings and messages
-do not count (behaviour.py), and each source is parsed once (module_facts.py). Modules that are chosen by
-the configuration (networks, losses, flow engines) are loaded by name, so the import statements do not lead
-to them; the rule names those that it uses.
+Snakemake does not see changes in imported modules. Each rule therefore has among its params the fingerprint
+of the modules that its stage can reach: the syntax trees of the stage's module and of everything that it
+imports inside the package, at any depth. Comments, formatting, docstrings and messages do not count
+(behaviour.py), and each source is parsed once (module_facts.py). Modules that the configuration chooses
+(networks, losses, flow engines) are loaded by name, so import statements do not lead to them; the rule names
+those that it uses.
 
-A name that a package only passes on (``from pipeline.config import SCALE``) leads to the module that
-defines it, not to the whole package.
+A name that a package re-exports (``from pipeline.config import SCALE``) leads to the module that defines
+it, not to the whole package.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from pipeline.module_facts import Facts, Name, read_facts
 
 PACKAGE = "pipeline"
 COMPILED = ".cpp"
-"""Source compiled by the module of the same name, such as tvl1.cpp by tvl1.py."""
+"""Sources that the module of the same name compiles, such as tvl1.cpp by tvl1.py."""
 
 
 def fingerprint(*modules: str) -> str:
     """Hash of the code that the named modules reach.
 
     Args:
-        modules: dotted names such as ``pipeline.flow.extract``, or ``package.module:Class`` for a
-            network outside of this package, whose own package is then followed as well.
+        modules: dotted names such as ``pipeline.flow.extract``, or ``package.module:Class`` for a network
+            outside this package, whose own package is then followed as well.
     Returns:
         16 hexadecimal digits.
     Raises:
@@ -45,7 +45,7 @@ def fingerprint(*modules: str) -> str:
 
 
 def reached(*modules: str) -> set[str]:
-    """Names of the modules that count in ``fingerprint``; same arguments and errors."""
+    """Names of the modules that ``fingerprint`` hashes; same arguments and errors."""
     found: set[str] = set()
     pending = [name.partition(":")[0] for name in modules]
     while pending:
@@ -58,7 +58,7 @@ def reached(*modules: str) -> set[str]:
 
 @cache
 def _source(name: str) -> Path | None:
-    """File of a module, found without importing it where it lies inside the package."""
+    """Source file of a module; modules of this package are found without importing them."""
     if name.split(".")[0] == PACKAGE:
         base = Path(__file__).parent.joinpath(*name.split(".")[1:])
         for path in (base / "__init__.py", base.with_suffix(".py")):
@@ -83,7 +83,7 @@ def _facts(name: str) -> Facts:
 
 
 def _compiled_code(path: Path) -> str:
-    """C++ without comments and layout, with what it includes from its own folder."""
+    """C++ source without comments and layout, with the headers that it includes from its folder."""
     code = re.sub(r"//[^\n]*|/\*.*?\*/", " ", path.read_text(encoding="utf-8"), flags=re.DOTALL)
     headers = re.findall(r'#include\s+"([^"]+)"', code)
     return " ".join(code.split()) + "".join(_compiled_code(path.parent / header) for header in headers)
@@ -94,13 +94,13 @@ def _imports(name: str) -> tuple[str, ...]:
     """Modules of the same top-level package that a module imports."""
     found = {module for module in _candidates(name) if _source(module)}
     if name.split(".")[0] != PACKAGE:
-        # Importing a module runs the packages around it. Ours only define and pass on names.
+        # Importing a module runs its parent packages. Ours only define and re-export names.
         found |= {name.rpartition(".")[0]} - {""}
     return tuple(sorted(found - {name}))
 
 
 def _candidates(name: str) -> Iterator[str]:
-    """Modules of its own top-level package that the import statements of a module may mean."""
+    """Modules of the same top-level package that a module's import statements may refer to."""
     facts, top = _facts(name), name.split(".")[0]
     yield from (module for module in facts.modules if module.split(".")[0] == top)
     for taken in facts.names:
@@ -116,7 +116,7 @@ def _candidates(name: str) -> Iterator[str]:
 
 
 def _base(name: str, taken: Name) -> str:
-    """The module that a from-import names, relative ones resolved."""
+    """The module that a from-import names; relative imports are resolved."""
     base = taken.module
     if taken.level:
         is_package = _source(name).name == "__init__.py"
@@ -126,7 +126,7 @@ def _base(name: str, taken: Name) -> str:
 
 
 def _definer(module: str, name: str) -> str:
-    """The module that defines a name which ``module`` has: itself, or one that its package takes it from."""
+    """The module that defines a name: ``module`` itself, or the one that it imports the name from."""
     path = _source(module)
     if path is not None and path.name == "__init__.py":
         if _source(f"{module}.{name}"):

@@ -1,10 +1,10 @@
-"""The one place that opens HDF5 files: checksummed, without file locks, and safe where the disk is full.
+"""Opens all HDF5 files: with checksums, without file locks, and safely on a full disk.
 
-Checksums: chunks carry Fletcher's (``CHECKED``), and the file format of HDF5 1.10 (``FORMAT``) carries
-one in each piece of its own structure, attributes included.
-Locks: none are taken, since not every shared file system has them. Files are renamed into place when they
-are whole, so there is nothing to lock.
-A full disk: HDF5 crashes at the end of a file that it could not flush, so it never learns of a failed write.
+Checksums: chunks have Fletcher's checksum (``CHECKED``), and the file format of HDF5 1.10 (``FORMAT``) has
+one in each part of its structure, including attributes.
+Locks: none are taken, because not every shared file system supports them. Files are renamed into place when
+they are complete, so there is nothing to lock.
+Full disk: HDF5 crashes when it closes a file that it could not flush, so failed writes are hidden from it.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from pipeline.errors import DamagedError, PipelineError
 from pipeline.files import atomic_path, disk_full, no_space
 
 FORMAT = ("v110", "v110")
-"""Oldest and newest version of HDF5 whose structures are written; older ones have no checksums."""
+"""Oldest and newest HDF5 version whose structures are written; older ones have no checksums."""
 
 CHECKED: dict[str, Any] = {"fletcher32": True}
-"""Arguments of ``create_dataset``; the checksum is that of a chunk as it lies in the file, compressed."""
+"""Arguments of ``create_dataset``; the checksum covers a chunk as it is stored, compressed."""
 
 COMPRESSED: dict[str, Any] = {"compression": "lzf", **CHECKED}
 
@@ -36,11 +36,11 @@ class NewFile:
     def __init__(self, target: Path, temporary: Path) -> None:
         self._target = target
         self._disk = _Disk(temporary)
-        # Neither times nor the order of creation: equal content has equal bytes.
+        # No times and no creation order, so that equal content gives equal bytes.
         self.file = h5py.File(self._disk, "w", libver=FORMAT, track_times=False, track_order=False)
 
     def check(self) -> None:
-        """Raise the error of the first write that failed: DiskFullError where there was no space."""
+        """Raise the error of the first failed write: DiskFullError if there was no space."""
         error = self._disk.error
         if error is None:
             return
@@ -50,7 +50,7 @@ class NewFile:
         raise disk_full(self._target, cause, self._disk.size) from error
 
     def close(self) -> None:
-        """Write the rest; raises as ``check``."""
+        """Write what is buffered; raises like ``check``."""
         try:
             self.file.close()
         finally:
@@ -60,7 +60,7 @@ class NewFile:
 
 @contextmanager
 def create_hdf5(target: Path) -> Iterator[NewFile]:
-    """An HDF5 file that appears when the block ends well (``files.atomic_path``).
+    """An HDF5 file that appears if the block succeeds (``files.atomic_path``).
 
     Call ``check`` after each larger write. Raises DiskFullError.
     """
@@ -74,7 +74,7 @@ def create_hdf5(target: Path) -> Iterator[NewFile]:
 
 @contextmanager
 def open_hdf5(path: Path) -> Iterator[h5py.File]:
-    """An HDF5 file of a stage for reading. Raises DamagedError for a file that is none."""
+    """Open a stage's HDF5 file for reading. Raises DamagedError if it is not an HDF5 file."""
     with reading(path):
         file = open_file(path)
     with file:
@@ -82,7 +82,7 @@ def open_hdf5(path: Path) -> Iterator[h5py.File]:
 
 
 def open_file(path: Path) -> h5py.File:
-    """Anybody's HDF5 file for reading; HDF5's errors come as they are."""
+    """Open any HDF5 file for reading; errors of HDF5 are passed on."""
     return h5py.File(path, "r", locking=False)
 
 
@@ -98,9 +98,9 @@ def reading(path: Path) -> Iterator[None]:
 
 
 def write_attributes(item: h5py.HLObject, values: Mapping[str, str | int | float]) -> None:
-    """Keep numbers and strings with a file, group or dataset.
+    """Store numbers and strings as attributes of a file, group or dataset.
 
-    Strings of fixed length: those of any length lie in a part of the file without checksum.
+    Strings have a fixed length, because HDF5 stores variable-length strings without a checksum.
     """
     for name, value in values.items():
         if isinstance(value, str):
@@ -111,9 +111,9 @@ def write_attributes(item: h5py.HLObject, values: Mapping[str, str | int | float
 
 
 def read_attributes(item: h5py.HLObject) -> dict[str, str | int | float]:
-    """What ``write_attributes`` wrote, in plain types."""
+    """Read attributes written by ``write_attributes``, as plain types."""
     values = {}
-    for name in item.attrs:  # not `items`: it gives None for what cannot be read
+    for name in item.attrs:  # not `items`, which returns None for unreadable values
         value = item.attrs[name]
         plain = value.item() if isinstance(value, np.generic) else value
         values[name] = plain.decode() if isinstance(plain, bytes) else plain
@@ -121,20 +121,20 @@ def read_attributes(item: h5py.HLObject) -> dict[str, str | int | float]:
 
 
 class _Disk:
-    """The file below HDF5: an error is kept, and from then on there is only the pretence of a file."""
+    """File object below HDF5. It keeps the first error, and afterwards only simulates a file."""
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("w+b", buffering=0)
         self.error: BaseException | None = None
         self.size = 0
-        """Bytes of the file when the error came."""
+        """Size of the file in bytes when the error occurred."""
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Go to a place."""
+        """Move to a position."""
         return self._try(lambda: self._file.seek(offset, whence), 0)
 
     def tell(self) -> int:
-        """The place."""
+        """The current position."""
         return self._try(self._file.tell, 0)
 
     def write(self, data: Any) -> int:
@@ -145,29 +145,29 @@ class _Disk:
         return len(data)
 
     def readinto(self, buffer: Any) -> int:
-        """Fill ``buffer``, with zeros beyond the end."""
+        """Fill ``buffer``; zeros beyond the end of the file."""
         view = memoryview(buffer).cast("B")
         count = self._try(lambda: self._file.readinto(view), 0) or 0
         view[count:] = bytes(len(view) - count)
         return len(view)
 
     def read(self, count: int = -1) -> bytes:
-        """Never called; h5py takes an object without it for a path."""
+        """Never called; h5py treats an object without this method as a path."""
         return self._file.read(count)
 
     def truncate(self, size: int) -> int:
-        """Cut, or extend."""
+        """Cut or extend the file."""
         return self._try(lambda: self._file.truncate(size), size)
 
     def flush(self) -> None:
-        """Nothing waits here."""
+        """Do nothing: writes are unbuffered."""
 
     def close(self) -> None:
         """Close the file."""
         self._file.close()
 
     def _try(self, action: Callable[[], int], instead: int) -> int:
-        """Do ``action`` unless something failed before; any exception, a signal's too, is kept for later."""
+        """Do ``action`` unless an earlier one failed; keep any exception, including a signal's, for later."""
         if self.error is not None:
             return instead
         try:

@@ -1,7 +1,7 @@
 """``python -m pipeline import-weights``: a published file as our own checkpoint.
 
-Not a job of the graph: any ``weights:`` of the config takes the published file as it is, too. An imported
-file opens faster, needs no recognising, and records its source and the split that it was trained on.
+This is not a job of the graph: ``weights:`` also accepts published files as they are. An imported file opens
+faster, needs no format detection, and records its source and the split that it was trained on.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ from pipeline.weights.provenance import describe_file, recorded_split, trained_o
 from pipeline.weights.published import notes, recognise
 
 PLAIN: dict[str, Callable[[], nn.Module]] = FLOW_NETWORKS | {"vgg19": VGG19}
-"""Networks without arguments: of flow.flownet2.weights and superres.feature_network.weights."""
+"""Networks without arguments, for flow.flownet2.weights and superres.feature_network.weights."""
 IGNORED = {"vgg19": ("classifier.",)}
 JOINT = "st_resnet"
 JOINED = "resnet50"
-"""The joint network, and the backbone that its checkpoints are of."""
+"""The joint network, and the backbone of its checkpoints."""
 
 
 class Target(NamedTuple):
-    """A network to import into, the name and what its checkpoint says beside its source."""
+    """A network to import into, its name, and the metadata of its checkpoint beside the source."""
 
     network: nn.Module
     name: str
@@ -101,7 +101,7 @@ def _is_backbone(network: str) -> bool:
 
 
 def _recognizer(name: str, args: dict[str, Any], source: Source, part: str | None, joint: bool) -> Target:
-    """A recogniser with as many classes and channels as the file's classifier and first convolution."""
+    """A recogniser with the classes and channels of the file's classifier and first convolution."""
 
     def build(classes: int, channels: int) -> nn.Module:
         motion = load_backbone(name, classes, channels, 0.0, args)
@@ -118,7 +118,7 @@ def _recognizer(name: str, args: dict[str, Any], source: Source, part: str | Non
         if value is None or value.ndim < 2:
             raise WeightsError(
                 f"{source.path} has no {prefix}{layer} of {JOINT if joint else name}, but keys such as "
-                f"{', '.join(list(source.state)[:4])}; give the network that it is of"
+                f"{', '.join(list(source.state)[:4])}; give the network that the weights belong to"
             )
         shapes.append([n for n in value.shape if n != 1] if layer == backbone.classifier else value.shape)
     classes, channels = shapes[0][0], shapes[1][1]

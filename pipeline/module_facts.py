@@ -1,7 +1,7 @@
-"""What the source of one module says: a hash of its behaviour, and what it imports from where.
+"""Facts about the source of one module: a hash of its behaviour, and its imports.
 
-Parsing the package takes a second or two, and each start of Snakemake needs all of it. So the facts are
-remembered in the cache folder by the content of the source, never by its name or time.
+Parsing the package takes a second or two, and each start of Snakemake needs all of it. The facts are
+therefore cached by the content of the source, never by its name or time.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from pipeline.flow.compiler import cache_folder
 
 @dataclass(frozen=True)
 class Name:
-    """A name that a from-import takes.
+    """A name in a from-import.
 
     Attributes:
         level: dots before the module.
-        module: what stands after them; may be empty.
-        name: the name there.
-        bound: the name that the importing module gives it.
-        attributes: what the module takes from it, where it does nothing else with it.
+        module: the module after the dots; may be empty.
+        name: the imported name.
+        bound: its name in the importing module.
+        attributes: the attributes read from it, if the module uses it in no other way.
     """
 
     level: int
@@ -47,7 +47,7 @@ class Facts:
     digest: hash of the module's behaviour and of its compiled source.
     modules: names in its import statements.
     names: names in its from-imports, at any depth.
-    passed: those at the top level: other modules may take them from here.
+    passed: those at the top level, which other modules may import from here.
     """
 
     digest: str
@@ -57,16 +57,16 @@ class Facts:
 
 
 def read_facts(source: str, compiled: str, package: str, filename: str) -> Facts:
-    """The facts of a module, from memory where the same source was read before.
+    """The facts of a module, from the cache if the same source was read before.
 
     Args:
         source: Python source.
         compiled: source in another language that belongs to the module.
-        package: the top-level package that the module lies in.
-        filename: shown where the source is no Python.
+        package: the top-level package of the module.
+        filename: shown in a SyntaxError.
 
     Raises:
-        SyntaxError: the source is no Python.
+        SyntaxError: the source is not valid Python.
     """
     key = hashlib.sha256("\0".join([_reader(), package, source, compiled]).encode()).hexdigest()[:32]
     memory = cache_folder() / "code" / f"{key}.json"
@@ -74,7 +74,7 @@ def read_facts(source: str, compiled: str, package: str, filename: str) -> Facts
         return _from_json(memory.read_text(encoding="utf-8"))
     except (OSError, ValueError, TypeError, KeyError):
         found = _read(source, compiled, package, filename)
-    # With no place to remember them, they are found again next time.
+    # If the cache cannot be written, the facts are computed again next time.
     with suppress(OSError, DiskFullError), atomic_path(memory) as temporary:
         temporary.write_text(json.dumps(asdict(found)), encoding="utf-8")
     return found
@@ -82,7 +82,7 @@ def read_facts(source: str, compiled: str, package: str, filename: str) -> Facts
 
 @cache
 def _reader() -> str:
-    """What facts depend on beside the source: Python's syntax trees, and the code that reads them."""
+    """Hash of what the facts depend on beside the source: Python's version, and the code that reads trees."""
     code = [Path(file).read_text(encoding="utf-8") for file in (__file__, behaviour.__file__)]
     return "\0".join([sys.version, *code])
 
@@ -106,7 +106,7 @@ def _read(source: str, compiled: str, package: str, filename: str) -> Facts:
 
 
 def _statements(tree: ast.Module) -> Iterator[ast.AST]:
-    """All nodes but what only a type checker reads."""
+    """All nodes except blocks for type checkers only."""
     pending: list[ast.AST] = [tree]
     while pending:
         node = pending.pop()
@@ -123,7 +123,7 @@ def _names(node: ast.AST, taken: dict[str, list[str]]) -> Iterator[Name]:
 
 
 def _taken(tree: ast.Module) -> dict[str, list[str]]:
-    """Attributes that are taken from each name which is used in no other way."""
+    """For each name that is only used through its attributes, those attributes."""
     uses: Counter[str] = Counter()
     taken: defaultdict[str, list[str]] = defaultdict(list)
     for node in ast.walk(tree):

@@ -1,7 +1,7 @@
-"""What to say of a job that ran out of memory: which one, what it had asked for, what to lower.
+"""Message for a job that ran out of memory: which job, what it had requested, what to lower.
 
-The shell of every rule calls ``python -m pipeline.out_of_memory STATUS < COMMAND`` when the kernel ended its
-command (Snakefile): such a process leaves an empty log.
+The shell of every rule calls ``python -m pipeline.out_of_memory STATUS < COMMAND`` when the kernel kills its
+command (Snakefile), because a killed process leaves an empty log.
 """
 
 from __future__ import annotations
@@ -15,37 +15,37 @@ import sys
 from itertools import pairwise
 from pathlib import Path
 
-# Keys that bound the memory of a stage; what stands in braces is an argument of it, or in its request.
+# Keys that bound the memory of a stage; names in braces are arguments or fields of the request.
 BOUNDS = {
     "train-sr": "superres.models.{name}.training.batch_size or its crop",
     "super-resolve": "superres.batch_pixels",
     "train-recognizer": "micro_batch of the {part[stream]} stream of the recogniser",
     "train-mixed-recognizer": "micro_batch of the {part[stream]} stream of the recogniser",
 }
-# Others (Ctrl-C, scancel, time-out) are somebody's will.
+# Other signals (Ctrl-C, scancel, time-out) are intended.
 SIGNALS = {
     signal.SIGKILL: "killed, as the kernel does when memory runs out",
     signal.SIGSEGV: "ended by a segmentation fault, as happens when memory or the disk runs out",
     signal.SIGABRT: "aborted, as happens when memory runs out",
     signal.SIGBUS: "ended by a bus error, as happens when the disk or shared memory runs out",
 }
-# What libraries say of memory that they did not get, and parents of a child that the kernel killed.
+# Messages of libraries that got no memory, and of processes whose child was killed by the kernel.
 SIGNS = ("out of memory", "allocate memory", "nsufficient memory", "signal SIGKILL", "signal: Killed")
 
 
 def ran_out(error: Exception) -> bool:
-    """Whether an error means that memory ran out: numpy's, torch's, OpenCV's, or a worker was killed."""
+    """Whether an error means out of memory: raised by numpy, torch or OpenCV, or a worker was killed."""
     return isinstance(error, MemoryError) or any(sign in str(error) for sign in SIGNS)
 
 
 def advice(arguments: list[str]) -> str:
-    """What a job had asked for and what to lower; ``arguments``: [stage, "--argument", "value", ...]."""
+    """What a job had requested and what to lower; ``arguments``: [stage, "--argument", "value", ...]."""
     stage, *rest = arguments
     values = {name[2:]: value for name, value in pairwise(rest) if name.startswith("--")}
     values = json.loads(values.get("request", "{}")) | values
     bound = BOUNDS.get(stage, "").format_map(values)
     lower = f"Lower {bound}, or " if bound else "Its memory does not grow with the data: "
-    asked = f"It had asked for {os.environ.get('OMP_NUM_THREADS', '1')} thread(s) and"
+    asked = f"It had requested {os.environ.get('OMP_NUM_THREADS', '1')} thread(s) and"
     if job := os.environ.get("SLURM_JOB_ID"):
         return f"{asked} {_granted(job)} of memory. {lower}give its rule more mem_mb in the profile."
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
@@ -53,7 +53,7 @@ def advice(arguments: list[str]) -> str:
 
 
 def _granted(job: str) -> str:
-    """Memory of a SLURM job as SLURM writes it, such as 4000M; its environment lacks it in a job step."""
+    """Memory of a SLURM job as SLURM writes it, such as 4000M; job steps lack it in their environment."""
     command = ["squeue", "--noheader", f"--jobs={job}", "--format=%m"]
     try:
         return subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout.strip()
@@ -62,7 +62,7 @@ def _granted(job: str) -> str:
 
 
 def report(status: int, command: str) -> None:
-    """Say on the terminal and in its log which job a signal ended, if memory can be the reason."""
+    """Report on the terminal and in the job's log which job was killed, if memory can be the reason."""
     words = shlex.split(command)
     at = len(words) - words[::-1].index("pipeline")
     log = Path(words[words.index("2>", at) + 1])

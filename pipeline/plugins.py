@@ -1,7 +1,7 @@
-"""How the configuration's names become classes: networks, losses, protocols, layouts and tables alike.
+"""Finds classes by their names in the configuration: networks, losses, protocols, layouts and tables.
 
-A name is that of a file in the folder of its kind, or ``package.module:Class`` of anyone's own. A file holds
-one class of its kind; files whose names begin with an underscore hold what several share.
+A name is a file in the folder of its kind, or ``package.module:Class`` for a class of the user's. A file
+defines one class of its kind; files whose names begin with an underscore hold shared code.
 """
 
 from __future__ import annotations
@@ -22,30 +22,30 @@ T = TypeVar("T")
 
 
 class Kind(NamedTuple):
-    """What a field's section may be: any class of a kind, named by a key of the section."""
+    """The possible sections of a field: all classes of a kind, chosen by a key of the section."""
 
     base: type
     key: str
 
     def sections(self) -> Iterator[tuple[str, type]]:
-        """The classes of our own, with what stands after the field's key where each is used."""
+        """The built-in classes, each with the suffix of the field's key for docs/config.md."""
         for name in names(self.base):
             yield f" ({self.key}: {name})", find(self.base, name)
 
 
 class PluginError(PipelineError, ValueError):
-    """A name behind which there is no class of the right kind; the message says what to write."""
+    """A name does not lead to a class of the right kind; the message says what to write."""
 
 
 def find(base: type[T], name: str) -> type[T]:
-    """The class that a name stands for.
+    """The class that a name refers to.
 
     Args:
-        base: what the class must extend. Its ``HOME`` is the package that holds one file for each name.
-        name: a file of that package without its ending, or ``package.module:Class``.
+        base: base class. Its ``HOME`` is the package that holds one file for each name.
+        name: a file of that package without its suffix, or ``package.module:Class``.
 
     Raises:
-        PluginError: no such file, module or class, or a class that does not extend ``base``.
+        PluginError: no such file, module or class, or the class does not extend ``base``.
     """
     module_name, _, class_name = name.partition(":")
     if not class_name:
@@ -55,7 +55,7 @@ def find(base: type[T], name: str) -> type[T]:
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
-        # A module that exists but imports something missing is another fault: show that one.
+        # The module exists but imports something that is missing: show that error.
         if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
             raise
         raise PluginError(
@@ -70,24 +70,24 @@ def find(base: type[T], name: str) -> type[T]:
 
 
 def names(base: type) -> list[str]:
-    """Names of the files in the folder of a kind."""
+    """Names of the built-in classes of a kind."""
     return files(base.HOME)
 
 
 def files(home: str) -> list[str]:
-    """Names that the files of a package stand for; neither they nor the package are imported."""
+    """Names of a package's files; neither they nor the package are imported."""
     spec = importlib.util.find_spec(home)
     folders = spec.submodule_search_locations if spec else None
     return sorted(info.name for info in pkgutil.iter_modules(folders) if info.name[0] != "_")
 
 
 def module_of(base: type, name: str) -> str:
-    """The module, or ``package.module:Class``, that a name stands for; nothing is imported."""
+    """The module, or ``package.module:Class``, that a name refers to; nothing is imported."""
     return name if ":" in name else f"{base.HOME}.{name}"
 
 
 def named(base: type[BaseModel], key: str) -> tuple[Any, ...]:
-    """Metadata of a field whose value is a section of the class that its ``key`` names.
+    """Metadata of a field whose value is a section; its ``key`` names the section's class.
 
     Example: ``Layout = Annotated[LayoutBase, *named(LayoutBase, "layout")]``
     """
@@ -96,7 +96,7 @@ def named(base: type[BaseModel], key: str) -> tuple[Any, ...]:
         if isinstance(value, base) or not isinstance(value, dict) or not isinstance(value.get(key), str):
             return handler(value)
         section = find(base, value[key])
-        # Strict about text and numbers as the rest of the file: in JSON, paths may be written as text.
+        # JSON mode: strict about text and numbers like the rest of the file, but paths may be text.
         if info.mode == "json":
             return section.model_validate_json(json.dumps(value))
         return section.model_validate(value)
@@ -108,7 +108,7 @@ def _only_class(module: Any, base: type) -> Any:
     own = [
         value
         for value in vars(module).values()
-        # Not isclass: it looks at an attribute of each value, and so would load modules that are lazy.
+        # Not isclass, which reads an attribute of each value and would load lazy modules.
         if issubclass(type(value), type) and issubclass(value, base) and value.__module__ == module.__name__
     ]
     if len(own) > 1:

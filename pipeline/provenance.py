@@ -1,8 +1,9 @@
-"""Which runs made the results in a folder: ``provenance.json``, a list of runs, newest last.
+"""Record of the runs that made the results in a folder: ``provenance.json``, newest run last.
 
-A run adds its entry before its first job, and at its end the jobs that it finished. Each machine that
-computes a job describes itself in ``provenance/RUN/``, which moves into the entry at the end, or at the
-start of the next run if this one was killed. Only Table 4's last line is made of it: it starts no job.
+A run adds its entry before its first job, and the finished jobs at its end. Each machine that computes a job
+describes itself in ``provenance/RUN/``. These descriptions move into the entry at the end of the run, or at
+the start of the next one if the run was killed. The record starts no job; only the last line of Table 4's
+Markdown is derived from it.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from pipeline.weights.provenance import describe_file
 
 
 class ProvenanceError(PipelineError):
-    """A record of earlier runs that cannot be read."""
+    """The record of earlier runs cannot be read."""
 
 
 def begin_run(
@@ -35,14 +36,14 @@ def begin_run(
     cores: int | None,
     planned: Iterable[tuple[str, str]],
 ) -> None:
-    """Add a run to the record of its output folder, and have its jobs describe their machines.
+    """Add a run to the record of its output folder, and make its jobs describe their machines.
 
     Args:
         config: the checked configuration.
-        files: configuration files, in the order in which they were laid over one another.
+        files: configuration files, in the order in which they were merged.
         changes: keys given on the command line.
-        cores: how many the run may use on this machine; None where a cluster decides.
-        planned: rule and wildcards of each job that it will start.
+        cores: number of cores that the run may use on this machine; None on a cluster.
+        planned: rule and wildcards of each planned job.
     Raises:
         ProvenanceError: the record of earlier runs is damaged.
     """
@@ -72,7 +73,7 @@ def begin_run(
 
 
 def end_run(output: Path, status: str, finished: Iterable[tuple[str, str]]) -> None:
-    """Complete the entry of the run that this process began; nothing where it began none."""
+    """Complete the entry of the run that this process began, if it began one."""
     name = Path(os.environ.pop(environment.FOLDER, "")).name
     runs = read_runs(output)
     for run in runs:
@@ -99,7 +100,7 @@ def read_runs(output: Path) -> list[dict[str, Any]]:
     except FileNotFoundError:
         return []
     except (ValueError, TypeError, KeyError):
-        raise ProvenanceError(f"{path}: is no list of runs; move it away, or bring a copy back") from None
+        raise ProvenanceError(f"{path}: is not a list of runs; move it away or restore a copy") from None
     return runs
 
 
@@ -113,7 +114,7 @@ def _folder(output: Path, run: Mapping[str, Any]) -> Path:
 
 
 def _collect(output: Path, run: dict[str, Any]) -> None:
-    """Move what a run's jobs said of their machines into its entry."""
+    """Move the machine descriptions of a run's jobs into its entry."""
     folder = _folder(output, run)
     run["environments"] += [
         json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("[!.]*.json"))
@@ -132,7 +133,7 @@ def _by_rule(jobs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
 
 
 def _weights(config: Config) -> dict[str, dict[str, str]]:
-    """Path and SHA-256 of each file of weights that the configuration names, by key."""
+    """Path and SHA-256 of each weights file that the configuration names, by key."""
     paths = {n.key: n.path for n in find_needs(config) if "weights" in n.key and n.path and n.path.is_file()}
     for name, recognizer in config.recognition.recognizers.items():
         if recognizer.initial_weights:

@@ -1,4 +1,4 @@
-"""What a stage is asked to do: one typed value, which the experiment fills and the rule hands on as text."""
+"""Requests: the typed settings of one stage, filled by the experiment and passed by the rule as JSON."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ S = TypeVar("S", bound=BaseModel)
 
 
 class Request(BaseModel):
-    """Base of all requests: every field is required, at every depth, and nothing else is taken.
+    """Base of all requests: every field is required, at every depth, and unknown fields are errors.
 
-    A request may take fields from parts of the configuration by inheritance, ``class Ask(Request, Crops)``:
-    name, type, description and check are then those of the configuration, and the default is dropped. So a
-    forgotten key is an error and never a silent default, and a stage cannot read what its request lacks.
+    A request may inherit fields from parts of the configuration, ``class Ask(Request, Crops)``. It takes
+    their names, types, descriptions and checks, and drops their defaults. So a forgotten key is an error
+    instead of a silent default, and a stage cannot read anything that its request lacks.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
@@ -31,10 +31,10 @@ class Request(BaseModel):
 
     @classmethod
     def of(cls, *sections: BaseModel, **values: Any) -> Self:
-        """Fill each field from ``values``, else from the first section that has it.
+        """Fill each field from ``values``, otherwise from the first section that has it.
 
         Raises:
-            TypeError: a field that nobody gives, or a value that is no field.
+            TypeError: a field has no value, or a value has no field.
         """
         if unknown := values.keys() - cls.model_fields:
             raise TypeError(f"{cls.__name__} has no field {', '.join(sorted(unknown))}")
@@ -47,7 +47,7 @@ class Request(BaseModel):
 
     @classmethod
     def read(cls, text: str) -> Self:
-        """A request from its text.
+        """Parse a request from JSON.
 
         Raises:
             ValueError: a missing or unknown key at any depth, or a value of another type (pydantic's
@@ -59,12 +59,12 @@ class Request(BaseModel):
         return request
 
     def text(self) -> str:
-        """JSON with its keys in order, for one argument of a rule."""
+        """JSON with sorted keys, for one argument of a command."""
         return escape_braces(json.dumps(self.model_dump(mode="json"), sort_keys=True))
 
 
 def part(section: BaseModel, kind: type[S]) -> S:
-    """A part of a section, such as the device of ``compute``: of the class that the section inherits."""
+    """The part of a section that belongs to a base class of it, such as the ``Device`` of ``compute``."""
     return kind.model_validate({name: getattr(section, name) for name in kind.model_fields})
 
 
@@ -82,7 +82,7 @@ def _missing(whole: Any, given: Any, place: str = "") -> list[str]:
 
 
 def escape_braces(text: str) -> str:
-    """JSON without braces inside its strings, because Snakemake takes them for wildcards."""
+    """JSON with the braces inside its strings escaped, because Snakemake reads them as wildcards."""
     return re.sub(
         r'"(?:[^"\\]|\\.)*"',
         lambda string: string[0].replace("{", r"\u007b").replace("}", r"\u007d"),

@@ -1,4 +1,4 @@
-"""One run at a time writes to an output folder, from whichever project folder or host it was started."""
+"""Lock that lets one run at a time write to an output folder, whatever its project folder or host."""
 
 from __future__ import annotations
 
@@ -23,28 +23,29 @@ from pipeline.files import atomic_path
 
 LOCK = ".running.lock"
 RECORD = ".running.json"
-"""Who runs, below the output. Left over, it tells of a run that was killed, or that left jobs behind."""
+"""File in the output folder that describes the run. A leftover one means that a run was killed, or that its
+jobs may still be running."""
 
 RUN_VARIABLE = "RECOSR_RUN"
-"""In the environment of a run's jobs: finds those that outlive a killed run."""
+"""Environment variable of a run's jobs, by which those that outlive a killed run are found."""
 
 TAKE_OVER_SECONDS = 1.0
 
 
 class RunLockError(PipelineError):
-    """The output is in use, or jobs of a killed run still write to it; the message says what to do."""
+    """The output folder is in use, or jobs of a killed run still write to it; the message says what to do."""
 
 
 def hold(out: Path | str, slurm_run: str | None = None) -> Callable[[], None]:
-    """Keep other runs off ``out`` until this process ends; returns what lets them in before.
+    """Lock ``out`` until this process ends; returns a function that releases the lock earlier.
 
     ``slurm_run`` is the name of this run's SLURM jobs. The lock of a dead process is taken over.
 
-    Raises RunLockError if another run holds ``out``, if jobs of a killed one still run, or if ``out`` cannot
-    be written.
+    Raises RunLockError if another run holds ``out``, if jobs of a killed run are still alive, or if ``out``
+    cannot be written.
     """
     out = Path(out).absolute()
-    # A file that exists or not: locks of the operating system do not reach other hosts on every NFS.
+    # A lock file, because locks of the operating system do not reach other hosts on every NFS.
     lock = SoftFileLock(out / LOCK)
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -63,12 +64,12 @@ def hold(out: Path | str, slurm_run: str | None = None) -> Callable[[], None]:
     except OSError as error:
         raise RunLockError(f"{out}: cannot lock this output folder: {error}") from error
     if before:
-        print(f"{out}: goes on after an interrupted run: {_described(before)}", file=sys.stderr)
+        print(f"{out}: continues after an interrupted run: {_described(before)}", file=sys.stderr)
     os.environ[RUN_VARIABLE] = record["id"]
 
     def release() -> None:
         atexit.unregister(release)
-        # Jobs that SLURM has not ended yet: the next run has to look.
+        # SLURM may not have ended all jobs yet: the next run must check.
         if not (slurm_run and _slurm_jobs(slurm_run)):
             (out / RECORD).unlink(missing_ok=True)
         lock.release()
@@ -114,36 +115,36 @@ def _in_use(out: Path) -> str:
 
 
 def _refuse_orphans(out: Path, before: dict[str, Any] | None) -> None:
-    """Jobs of a killed run that still write to ``out`` would meet their own second start."""
+    """Raise if jobs of a killed run still write to ``out``: this run would start the same jobs again."""
     if before is None:
         return
     if run := before["slurm_run"]:
         if jobs := _slurm_jobs(run):
             raise RunLockError(
-                f"{out}: SLURM jobs of a run that was killed may still write to it ({jobs}). "
+                f"{out}: SLURM jobs of a killed run may still write to it ({jobs}). "
                 f"Cancel them with `scancel --name {run}`, then start again."
             )
     elif before["host"] == socket.gethostname() and (orphans := _processes(before["id"])):
         pids = " ".join(map(str, orphans))
         raise RunLockError(
-            f"{out}: jobs of a run that was killed still write to it (processes {pids}). "
+            f"{out}: jobs of a killed run still write to it (processes {pids}). "
             f"End them with `kill {pids}`, then start again."
         )
 
 
 def _processes(run: str) -> list[int]:
-    """Processes of this host that a run's jobs consist of."""
-    # Another user's environment cannot be read; such a process counts as none of the run's.
+    """Processes of a run's jobs on this host."""
+    # Another user's environment cannot be read; such processes are not counted.
     found = psutil.process_iter(["environ"])
     return sorted(p.pid for p in found if (p.info["environ"] or {}).get(RUN_VARIABLE) == run)
 
 
 def _slurm_jobs(run: str) -> str:
-    """The jobs of a run that SLURM has not ended, in words; empty if there are none."""
+    """Description of a run's jobs that SLURM has not ended; empty if there are none."""
     command = ["squeue", "--noheader", f"--name={run}", "--format=%i %T"]
     try:
         listed = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
     except (OSError, subprocess.SubprocessError) as error:
         said = (getattr(error, "stderr", None) or str(error)).strip()
-        return f"SLURM does not say: {said}"
+        return f"SLURM gives no answer: {said}"
     return ", ".join(listed.splitlines())

@@ -1,4 +1,4 @@
-"""SIGTERM (scancel, time-outs) and SIGHUP (a lost terminal) as exceptions: what is unfinished is removed."""
+"""Turns SIGTERM (scancel, time-outs) and SIGHUP (a lost terminal) into exceptions, so that jobs clean up."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
 
 class TerminatedError(SystemExit):
-    """Raised where a signal came; as with the signal itself, the process ends with 128 + its number."""
+    """Raised when a signal arrives; the process exits with 128 + the signal's number, as usual."""
 
     def __init__(self, number: int) -> None:
         super().__init__(128 + number)
@@ -21,9 +21,9 @@ class TerminatedError(SystemExit):
 
 @contextmanager
 def signals_as_exceptions() -> Iterator[None]:
-    """Raise TerminatedError at the first signal, and let further ones wait for the end of the clean-up.
+    """Raise TerminatedError at the first signal; further ones are ignored until the clean-up has ended.
 
-    Signals that are ignored (nohup) stay so. Only the main thread can do this; in others nothing changes.
+    Signals that were ignored before (nohup) stay ignored. Outside the main thread this does nothing.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -1,4 +1,4 @@
-# The checked configuration, where files lie, and what each stage reads.
+# Checks the configuration and defines what all rules use: files, requests, wildcard constraints.
 import os
 import re
 import sys
@@ -16,10 +16,10 @@ from pipeline.fingerprint import fingerprint
 from pipeline.preflight.inspection import Inspector
 from pipeline.preflight.report import check
 
-# A dry run plans without data and weights and says what is missing; any other run stops before its first job.
+# A dry run plans without data and weights and warns about missing ones; other runs stop before their first job.
 PLANNING = workflow.output_settings.dryrun
 
-# Networks, their weights and what jobs need of this machine are looked at once: jobs parse this file again.
+# The machine is checked only if jobs run on it, and only once, because jobs parse this file again.
 MACHINE = (
     not PLANNING
     and workflow.resource_settings.cores is not None
@@ -48,7 +48,7 @@ except PipelineError as error:
 EXPERIMENT = Experiment(CONFIG)
 ROWS, FILES, CODE = EXPERIMENT.rows, EXPERIMENT.files, EXPERIMENT.code
 OUT = FILES.out
-# Hashes of users' files, remembered between runs. A dry run makes no output folder for them.
+# Hashes of users' files, cached between runs. A dry run does not create the output folder for them.
 CONTENTS = Contents(CONFIG.output / ".contents.json", create=not PLANNING)
 CONTENT = GivenContent(FILES, CONTENTS, PLANNING)
 ENVIRONMENT = f"{workflow.basedir}/envs/{'gpu' if CONFIG.compute.device == 'cuda' else 'cpu'}.yaml"
@@ -60,7 +60,7 @@ RECOGNIZERS = CONFIG.recognition.recognizers
 
 
 def one_of(names):
-    """Wildcard constraint: one of the names. Snakemake takes an empty one for none at all."""
+    """Wildcard constraint: one of the names. Without names nothing matches; Snakemake would ignore ""."""
     return "|".join(map(re.escape, names)) or "(?!)"
 
 
@@ -81,14 +81,14 @@ wildcard_constraints:
 
 
 def asks(fill):
-    """A rule's param: the request that the experiment fills by the job's wildcards."""
+    """A rule's param: the request that the experiment fills for the job's wildcards."""
     return lambda wildcards: fill(**dict(wildcards.items())).text()
 
 
 def inputs(files):
-    """Files as inputs. A given one counts by content (``CONTENT.of``), not by its time stamp.
+    """Files as inputs. ``Given`` files count by content (``CONTENT.of``), not by time stamp.
 
-    A run that only plans goes without given files that are missing.
+    A run that only plans ignores missing ones.
     """
     return [
         ancient(str(file)) if isinstance(file, Given) else file

@@ -48,8 +48,8 @@ rule list_clips:
     conda:
         ENVIRONMENT
     params:
-        # Not from `input`: Snakemake does not record such params, so a change of them would go unseen.
-        # Below the input where it is generated: a path of the output folder would part the caches of runs.
+        # Not derived from `input`: Snakemake does not record such params, so changes would go unnoticed.
+        # Relative to a generated input, because a path of the output folder would split the cache of runs.
         root=lambda w: FILES.below(w.dataset, "videos"),
         splits=lambda w: FILES.below(w.dataset, "splits"),
         files=lambda w: CONTENT.listing(w.dataset),

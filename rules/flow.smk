@@ -1,4 +1,4 @@
-# Optical flow of what the recognisers read (TV-L1), and of the training videos.
+# Optical flow for the recognisers (TV-L1) and for the training patches.
 
 
 rule extract_flow:

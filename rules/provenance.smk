@@ -8,7 +8,7 @@ from pipeline.provenance import begin_run, end_run
 
 
 def jobs_of_run(finished):
-    """Rule and wildcards of the jobs that this run starts, or of those that have finished."""
+    """Rule and wildcards of the jobs that this run starts, or of those that it has finished."""
     return [
         (
             job.rule.name,
@@ -20,7 +20,7 @@ def jobs_of_run(finished):
 
 
 def begin_record():
-    """Add this run; not where time stamps alone are renewed (--touch)."""
+    """Add this run to the record, unless it only renews time stamps (--touch)."""
     if workflow.touch:
         return
     cores = workflow.cores if workflow.local_exec else None
@@ -34,7 +34,7 @@ def begin_record():
 
 
 def end_record(status):
-    """Complete what begin_record began, and say which clips the data sets lost: jobs say it in their logs."""
+    """Complete this run's entry, and print which clips the data sets lost, which jobs only write to their logs."""
     end_run(CONFIG.output, status, jobs_of_run(finished=True))
     labels = {name: data.label or name for name, data in CONFIG.datasets.items()}
     tell_losses(Path(OUT, "data"), labels)

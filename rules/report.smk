@@ -17,7 +17,7 @@ rule aggregate:
         ENVIRONMENT
     params:
         request=EXPERIMENT.requests.aggregate().text(),
-        # No input: a run adds itself to it, and that changes no table.
+        # Not an input: every run adds an entry, which does not change the table.
         provenance=f"{OUT}/provenance.json",
         code=fingerprint("pipeline.report.aggregate"),
     shell:

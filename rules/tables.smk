@@ -1,4 +1,4 @@
-# The tables beside Table 4. Each kind is a file of pipeline/report/tables; what it reads is its own answer.
+# The tables beside Table 4. Each kind is a file of pipeline/report/tables, which also states what it reads.
 
 DRAWN = [name for name, table in ROWS.tables.items() if table.figure]
 

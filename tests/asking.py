@@ -1,4 +1,4 @@
-"""Requests for trainings and frames of single models, as rules hand them on."""
+"""Requests for trainings and frames of single models, as the rules pass them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ FEATURES = FeatureNetwork(network="random_features")
 def training(
     model: SRModel, name: str = "m", seed: int = 0, compute: Compute | None = None
 ) -> tuple[TrainSR, ShowProgress]:
-    """What the training of a model is asked; losses that compare features compare the demo's."""
+    """Request for the training of a model; feature losses use the demo's feature network."""
     compared = any(loss.features for loss in model.training.terms.values())
     request = TrainSR.of(
         model,
@@ -27,7 +27,7 @@ def training(
 def frames(
     model: SRModel, batch_pixels: int = 10**6, compute: Compute | None = None, split: str = "test", shard=1
 ) -> SuperResolve:
-    """What the frames of a shard are asked."""
+    """Request for the frames of a shard."""
     request = SuperResolve.of(
         *[model, compute or Compute()], split=split, shard=shard, batch_pixels=batch_pixels
     )

@@ -1,8 +1,8 @@
-"""Fixtures that all tests share."""
+"""Fixtures shared by all tests."""
 
 import os
 
-# One core a process, as in jobs (pipeline/__main__.py): the threads of several processes would wait for each
+# One core per process, as in jobs (pipeline/__main__.py): the threads of several processes would block each
 # other. Libraries read this when they are loaded.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -32,7 +32,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def once(tmp_path_factory) -> Callable[[str, Callable[[Path], object]], Path]:
-    """Make a folder once for all processes of a test run; the others wait for the one that makes it."""
+    """Make a folder once for all processes of a test run; the others wait until it is complete."""
     base = tmp_path_factory.getbasetemp()
     base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
 
@@ -71,7 +71,7 @@ def real_data() -> Path:
 
 @pytest.fixture(scope="session")
 def micro_project(root, once) -> Project:
-    """A copy of the project that the micro runs share; tests do not change it."""
+    """A copy of the project for all micro runs; tests do not change it."""
     return Project(once("project", lambda folder: Project.copy(root, folder)))
 
 
@@ -91,7 +91,7 @@ def micro_arguments():
 
 @pytest.fixture(scope="session")
 def micro_run(micro_project, micro_arguments):
-    """Run the micro experiment into a folder with more of Snakemake's arguments; its table."""
+    """Run the micro experiment into a folder with additional arguments of Snakemake; returns its table."""
 
     def run(output: Path, *arguments: str) -> Path:
         micro_project.snakemake(*arguments, *micro_arguments(output))

@@ -1,4 +1,4 @@
-"""Layouts and listings as tests call them: sections and requests are made here."""
+"""Helpers that make sections and requests for layouts and listings."""
 
 from __future__ import annotations
 

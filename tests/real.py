@@ -1,4 +1,4 @@
-"""What the folder of real clips holds, worked out from its files and the official lists."""
+"""Content of the folder of real clips, derived from its files and the official lists."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests for the recognisers' stages, as rules hand them on."""
+"""Requests for the recognisers' stages, as the rules pass them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests for tables of one data set, for tests that make scores by hand."""
+"""Requests for tables of one data set, for tests with synthetic scores."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which edits of a module's text are edits of what it does."""
+"""Which edits of a module change its behaviour."""
 
 import ast
 

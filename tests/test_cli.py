@@ -70,9 +70,9 @@ def test_a_wrong_value_names_argument_and_key(capsys, tmp_path):
     with pytest.raises(SystemExit) as exit_:
         main(["extract-flow", "--request", '{"tvl1": {"tua": 0.25}}', "--frames", str(tmp_path)])
     assert exit_.value.code == 2
-    told = capsys.readouterr().err
-    assert "--request" in told
-    assert "tvl1.tua" in told
+    message = capsys.readouterr().err
+    assert "--request" in message
+    assert "tvl1.tua" in message
 
 
 def test_a_stages_own_error_is_one_readable_line(capsys, tmp_path):
@@ -83,10 +83,10 @@ def test_a_stages_own_error_is_one_readable_line(capsys, tmp_path):
         ]
     )
     assert status == 1
-    told = capsys.readouterr().err
-    assert told.startswith("plan-frames: ")
-    assert "none.csv" in told
-    assert "Traceback" not in told
+    message = capsys.readouterr().err
+    assert message.startswith("plan-frames: ")
+    assert "none.csv" in message
+    assert "Traceback" not in message
 
 
 def test_empty_optional_inputs_are_none(monkeypatch):
@@ -114,9 +114,9 @@ def test_a_stage_that_slurm_ends_removes_what_is_unfinished(root, tmp_path):
         while not list(tmp_path.glob("out/.demo.*")) and process.poll() is None:
             time.sleep(0.05)
         process.terminate()
-        told = process.stderr.read()
+        message = process.stderr.read()
     assert process.returncode == 128 + signal.SIGTERM
-    assert told == "generate-demo: ended by SIGTERM; what was unfinished is removed\n"
+    assert message == "generate-demo: ended by SIGTERM; what was unfinished is removed\n"
     assert list((tmp_path / "out").iterdir()) == []
 
 
@@ -129,10 +129,10 @@ def test_a_full_disk_below_a_library_names_a_path(monkeypatch, capsys, tmp_path,
 
     monkeypatch.setattr(importlib.import_module("pipeline.recognition.plan"), "plan_frames", plan_frames)
     assert main(["plan-frames", "--out", str(tmp_path / "plan.json")]) == 1
-    told = capsys.readouterr().err
-    assert told.startswith("plan-frames: DiskFullError: /")
-    assert "are free for it; make room" in told
-    assert told.count("\n") == 1
+    message = capsys.readouterr().err
+    assert message.startswith("plan-frames: DiskFullError: /")
+    assert "are free for it; make room" in message
+    assert message.count("\n") == 1
 
 
 def test_an_error_of_the_program_keeps_its_traceback(monkeypatch):

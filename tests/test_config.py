@@ -50,7 +50,7 @@ def test_demo_is_valid_and_its_data_lie_under_its_output(raw):
         ("patches.neighbours", 4, ["neighbours", "odd"]),
         ("superres.models.vdsr.network", "vdrs", ["superres.models.vdsr.network", "vdrs", "vdsr"]),
         ("superres.models.sosr.init", "esrgna", ["superres.models.sosr.init", "esrgna", "esrgan"]),
-        ("superres.models.rrdb.init", "sosr", ["superres.models.rrdb.init", "comes back"]),
+        ("superres.models.rrdb.init", "sosr", ["superres.models.rrdb.init", "leads back"]),
         ("superres.models.vdsr.weights", "no/such.pth", ["superres.models.vdsr", "either"]),
         (
             "superres.feature_network.network",
@@ -64,7 +64,7 @@ def test_demo_is_valid_and_its_data_lie_under_its_output(raw):
         ),
         ("patches.spatial_flow", "flownet2", ["flow.flownet2.weights", "tvl1"]),
         ("methods.tosr.model", "tsr", ["methods.tosr.model", "tsr", "tosr"]),
-        ("methods.sosr_tosr.spatial", "sosr_tosr", ["methods.sosr_tosr.spatial", "no row with a model"]),
+        ("methods.sosr_tosr.spatial", "sosr_tosr", ["methods.sosr_tosr.spatial", "not a row with a model"]),
         ("recognition.recognizers.tsn.crop", 300, ["recognition.recognizers.tsn.crop", "300", "frame_size"]),
         ("recognition.recognizers.tsn.protocol", "i3d", ["recognition.recognizers.tsn", "i3d"]),
         ("recognition.recognizers.tsn.spatial", None, ["recognizers.tsn.spatial", "weights.spatial"]),
@@ -79,13 +79,13 @@ def test_demo_is_valid_and_its_data_lie_under_its_output(raw):
         ("demo", None, ["datasets.ucf_demo.root", "UCF101", "training_videos.root"]),
         ("superres.models.tosr.training.patches", "sosr", ["superres.models.tosr", "pairs"]),
         ("superres.models.srgan.training.crop", 32, ["superres.models.srgan", "args.size: 48", "32"]),
-        ("compute.precision", "tf32", ["compute.precision: tf32 is a GPU's", "set float32 or bfloat16"]),
+        ("compute.precision", "tf32", ["compute.precision: tf32 needs a GPU", "set float32 or bfloat16"]),
         (
             "recognition.recognizers.tsn.spatial.micro_batch",
             5,
             ["recognizers.tsn.spatial.micro_batch: 5 does not divide", "16 clips"],
         ),
-        ("compute.devices", 3, ["recognizers.tsn.spatial.batch_size: 16", "compute.devices, 3"]),
+        ("compute.devices", 3, ["recognizers.tsn.spatial.batch_size: 16", "3 compute.devices"]),
         ("tables.table1.rows", ["hr", "vdrs"], ["tables.table1.rows", "vdrs", "vdsr"]),
         ("tables.table1.datasets", ["ucf"], ["tables.table1.datasets", "'ucf'", "ucf_demo"]),
         ("tables.figure8.recognizers", ["tns"], ["tables.figure8.recognizers", "'tns'", "tsn"]),
@@ -115,7 +115,7 @@ def test_published_recognizers_cannot_be_trained_on_mixtures(raw, tmp_path):
     load_config(changed(raw, "tables.figure8", None))
 
 
-def test_all_mistakes_of_a_kind_are_told_at_once(raw):
+def test_all_mistakes_of_a_kind_are_reported_at_once(raw):
     text = message(changed(changed(raw, "sed", 1), "flow.bounds", 2))
     assert "sed: unknown key" in text
     assert "flow.bounds: unknown key" in text
@@ -154,7 +154,7 @@ def test_each_data_set_may_have_its_own_weights(raw, tmp_path):
     text = message(changed(raw, key, {"spatial": {"ucf_demo": "ucf.pth"}}))
     assert "tsn.spatial: give either this training or" in text
     text = message(changed(raw, key, {"spatial": {"ucf": "ucf.pth"}}))
-    assert "tsn.weights.spatial: 'ucf' is no data set of this config" in text
+    assert "tsn.weights.spatial: 'ucf' is not a data set of this config" in text
 
 
 def test_weights_of_another_split_are_refused_before_any_job(raw, tmp_path):

@@ -114,7 +114,7 @@ def test_a_date_is_a_name_as_well(root):
 @pytest.mark.parametrize(
     ("written", "words"),
     [
-        ("out {2}", "output: 'out {2}' has braces, which Snakemake takes for wildcards"),
+        ("out {2}", "output: 'out {2}' has braces, which Snakemake reads as wildcards"),
         (20.5, "found 20.5 (YAML reads it as a number: put it in quotes; on the command line, ./ before"),
         (True, "YAML reads yes, no, on, off as booleans"),
     ],
@@ -132,4 +132,4 @@ def test_files_outside_the_output_folder_are_no_targets(tmp_path):
     for target, output in (("results/table4.csv", Path("out")), ("out/table4.csv", tmp_path / "out")):
         (problem,) = target_problems([target], output)
         assert target in problem
-        assert f"ask for {output}{os.sep}table4.csv" in problem
+        assert f"such as {output}{os.sep}table4.csv" in problem

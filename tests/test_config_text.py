@@ -1,4 +1,4 @@
-"""What YAML makes of a configuration, where that is not what its writer meant."""
+"""YAML pitfalls in configurations."""
 
 import copy
 from pathlib import Path
@@ -38,7 +38,7 @@ def test_default_pictures_show_rows_that_there_are(raw):
     rows = {"vdsr": raw["methods"]["vdsr"], "hr": raw["methods"]["hr"]}
     config = load_config({**raw, "methods": rows, "report": None, "tables": None})
     assert config.report.pictured == ["hr"]
-    assert "report.pictured: 'sosr' is no row" in message(
+    assert "report.pictured: 'sosr' is not a row" in message(
         {**raw, "methods": rows, "tables": None, "report": {"pictured": ["sosr"]}}
     )
 
@@ -56,7 +56,7 @@ def test_a_second_file_takes_entries_out_by_null(raw):
 def test_an_entry_left_empty_by_mistake_is_named(raw):
     raw["superres"]["models"]["vdsr"] = None
     text = message(raw)
-    assert "methods.vdsr.model: 'vdsr' is no model" in text
+    assert "methods.vdsr.model: 'vdsr' is not a model" in text
     assert "superres.models.vdsr: empty (null), and so left out" in text
 
 
@@ -69,7 +69,7 @@ def test_an_entry_left_empty_by_mistake_is_named(raw):
         ("{datasets: {a: {layout: ucf101, classes: [yes]}}}", ["classes.0", "found True", "in quotes"]),
         ("{datasets: {a: {layout: ucf101, label: 7}}}", ["datasets.a.label", "found 7", "in quotes"]),
         ("{datasets: {a: {layout: ucf101, split: '1'}}}", ["datasets.a.split", "'1'", "remove the quotes"]),
-        ("{datasets: {UCF-101: {layout: ucf101}}}", ["datasets.UCF-101: a name has small letters"]),
+        ("{datasets: {UCF-101: {layout: ucf101}}}", ["datasets.UCF-101: a name has lower-case letters"]),
         ("{seed: 1e3}", ["seed", "'1e3'", "YAML reads 1e3 as text: write 1000"]),
         ("{seed: 10.0}", ["seed", "found 10.0", "write 10"]),
         ("{flow: {bound: '6.0'}}", ["flow.bound", "write 6.0 without quotes"]),
@@ -77,7 +77,7 @@ def test_an_entry_left_empty_by_mistake_is_named(raw):
         ("{methods: null}", ["methods: empty"]),
     ],
 )
-def test_what_yaml_made_of_a_value_is_told(raw, part, words):
+def test_what_yaml_made_of_a_value_is_reported(raw, part, words):
     text = message(raw | yaml.safe_load(part))
     for word in words:
         assert word in text
@@ -94,9 +94,9 @@ def test_a_missing_section_names_a_file_to_start_from(raw, missing, root):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("seed: 0\nflow:\n  bound: 1\n  bound: 2\n", "flow.bound stands there 2 times, in lines 3, 4"),
-        ("seed: 0\nseed: 0\n", "seed stands there 2 times, in lines 1, 2"),
-        ('{"a": [{"b": 1, "b": 2}]}', "a.b stands there 2 times"),
+        ("seed: 0\nflow:\n  bound: 1\n  bound: 2\n", "flow.bound is there 2 times, in lines 3, 4"),
+        ("seed: 0\nseed: 0\n", "seed is there 2 times, in lines 1, 2"),
+        ('{"a": [{"b": 1, "b": 2}]}', "a.b is there 2 times"),
     ],
 )
 def test_a_key_twice_is_refused(tmp_path, content, words):
@@ -130,11 +130,11 @@ def test_a_byte_order_mark_and_windows_line_ends_are_taken(tmp_path, raw, text, 
         (b"- 1\n", "no keys at its top level"),
     ],
 )
-def test_a_file_that_is_no_configuration_is_told_in_one_line(tmp_path, capsys, content, words):
+def test_a_file_that_is_no_configuration_is_reported_in_one_line(tmp_path, capsys, content, words):
     path = tmp_path / "c.yaml"
     path.write_bytes(content)
     assert main(["preflight", "--config", str(path)]) == 1
-    told = capsys.readouterr().err.strip()
-    assert words in told
-    assert str(path) in told
-    assert len(told.splitlines()) == 1
+    output = capsys.readouterr().err.strip()
+    assert words in output
+    assert str(path) in output
+    assert len(output.splitlines()) == 1

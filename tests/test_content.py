@@ -1,4 +1,4 @@
-"""Hashes of files, and what is remembered of them."""
+"""Hashes of files, and their cache."""
 
 import hashlib
 import os

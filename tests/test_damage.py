@@ -1,4 +1,4 @@
-"""Damaged files: whatever bit is flipped, a stage reads what was written, or refuses the file by name."""
+"""Damaged files: whichever bit is flipped, a stage reads what was written, or refuses the file by name."""
 
 from __future__ import annotations
 
@@ -142,15 +142,15 @@ def refused(path: Path, read: Callable[[Path], Any], right: Any, content: bytes)
     """Whether a changed file is refused by name; else it must be read as if nothing was changed."""
     path.write_bytes(content)
     try:
-        found, told = read(path), None
+        found, message = read(path), None
     except PipelineError as error:
-        found, told = None, str(error)
-    if told is None:
+        found, message = None, str(error)
+    if message is None:
         assert found == right
         return False
-    assert str(path) in told
-    assert "again" in told or "anew" in told
-    assert "\n" not in told
+    assert str(path) in message
+    assert "again" in message or "anew" in message
+    assert "\n" not in message
     return True
 
 

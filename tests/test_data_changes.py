@@ -1,4 +1,4 @@
-"""What a change of users' files starts again, by dry run on finished stages.
+"""Jobs that a change of users' files reruns, by dry run on finished stages.
 
 From clips to super-resolved frames, with a training; what follows from those is tests/test_invalidation.py's.
 """

@@ -1,4 +1,4 @@
-"""The checkout lies in one place, the experiment in another."""
+"""The checkout and the experiment are in different places."""
 
 import os
 import subprocess
@@ -112,13 +112,13 @@ def test_the_demos_configuration_lies_beside_the_snakefile(install, experiment):
     assert "results/table4.csv" in planned
 
 
-def test_a_target_of_another_folder_is_told_where_results_go(install, experiment):
+def test_a_target_of_another_folder_is_reported_where_results_go(install, experiment):
     options = ["--dry-run", "--snakefile", install / "Snakefile", "--config", "output=new", "--"]
     result = snakemake(experiment, *options, "results/table4.csv", check=False)
-    told = result.stdout + result.stderr
-    assert "results/table4.csv: no file of this run; the configuration writes into new" in told
-    assert "ask for new/table4.csv" in told
-    assert "MissingRule" not in told
+    message = result.stdout + result.stderr
+    assert "results/table4.csv: not a file of this run; the configuration writes to new" in message
+    assert "give a target such as new/table4.csv" in message
+    assert "MissingRule" not in message
     assert "aggregate" in snakemake(experiment, *options, "new/table4.csv", "figures").stdout
 
 
@@ -128,4 +128,4 @@ def test_a_key_twice_stops_before_planning(install, experiment, root, tmp_path):
     options = ["--dry-run", "--snakefile", install / "Snakefile", "--configfile", config]
     result = snakemake(experiment, *options, check=False)
     assert result.returncode != 0
-    assert "seed stands there 2 times" in result.stdout + result.stderr
+    assert "seed is there 2 times" in result.stdout + result.stderr

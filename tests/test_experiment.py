@@ -1,4 +1,4 @@
-"""What a configuration asks for: rows and their sources, streams, trainings, files, modules."""
+"""The experiment of a configuration: rows and their sources, streams, trainings, files, modules."""
 
 import subprocess
 import sys

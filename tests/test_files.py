@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and what is left of writers that were killed."""
+"""Atomic files, and leftovers of killed writers."""
 
 from __future__ import annotations
 

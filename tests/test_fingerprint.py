@@ -197,7 +197,7 @@ def fingerprints_with(monkeypatch, folder: Path, changes: dict[str, tuple[str, s
 
 
 def test_stages_do_not_reach_each_other():
-    """The floors of the house: a stage's code leads to no other stage's but data and flow."""
+    """The order of imports: a stage's code reaches no other stage's code except data and flow."""
     allowed = {
         "pipeline.data.prepare": {"data", "video"},
         "pipeline.flow.extract": {"flow", "data", "video"},

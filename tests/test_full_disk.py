@@ -141,11 +141,11 @@ def refused(write: Callable[[Path], None], path: Path) -> str:
 @pytest.mark.parametrize("name", WRITERS | CALLERS)
 def test_a_full_disk_is_one_line_and_the_next_run_goes_on(disk, name):
     write = (WRITERS | CALLERS)[name]
-    told = refused(write, disk / name)
-    assert "\n" not in told
-    assert str(disk) in told
-    assert name in told
-    assert re.search(r"\d [kM]?B.* \d.* are free", told)
+    message = refused(write, disk / name)
+    assert "\n" not in message
+    assert str(disk) in message
+    assert name in message
+    assert re.search(r"\d [kM]?B.* \d.* are free", message)
     (disk / "filler").unlink()
     write(disk / name)
     assert [path.name for path in disk.iterdir()] == [name]
@@ -153,11 +153,11 @@ def test_a_full_disk_is_one_line_and_the_next_run_goes_on(disk, name):
 
 @pytest.mark.parametrize("name", WRITERS)
 def test_a_limit_on_the_size_of_files_as_well(tmp_path, limited, name):
-    told = refused(WRITERS[name], tmp_path / name)
-    assert "\n" not in told
-    assert str(tmp_path / name) in told
-    assert "File too large" in told
-    assert "ulimit -f" in told
+    message = refused(WRITERS[name], tmp_path / name)
+    assert "\n" not in message
+    assert str(tmp_path / name) in message
+    assert "File too large" in message
+    assert "ulimit -f" in message
 
 
 def test_the_size_is_said_where_it_is_known(disk):

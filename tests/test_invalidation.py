@@ -1,4 +1,4 @@
-"""Exact invalidation: which jobs a change of code or config starts again, by dry run on a finished run."""
+"""Exact invalidation: which jobs a change of code or config reruns, by dry run on a finished run."""
 
 import json
 import os
@@ -419,7 +419,7 @@ def test_a_config_key_reruns_the_stages_that_read_it_alone(finished, key):
     assert planned(project, output, "tests/micro/changed.yaml") == expected
 
 
-def test_words_rerun_nothing(finished):
+def test_texts_rerun_nothing(finished):
     """Messages, descriptions and the layout of commands, in code that nearly every job reaches."""
     project, output = finished
     edits = {

@@ -1,4 +1,4 @@
-"""One core, and stages killed on the way to a table and made again by Snakemake, change no number."""
+"""Neither one core nor killed and repeated stages change any number of a table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each source says is found once: a start of Snakemake then parses nothing."""
+"""Each source is parsed once; later starts of Snakemake parse nothing."""
 
 import pytest
 

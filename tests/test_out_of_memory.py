@@ -89,7 +89,7 @@ def test_a_killed_job_is_reported_with_what_it_had_asked_for(tmp_path, monkeypat
     assert said.count("\n") == 1
 
 
-def test_a_local_job_is_told_of_the_number_of_jobs(monkeypatch):
+def test_a_local_job_is_advised_to_run_fewer_jobs(monkeypatch):
     monkeypatch.delenv("SLURM_JOB_ID", raising=False)
     assert "--cores" in advice(["extract-flow", "--bound", "6.0"])
 

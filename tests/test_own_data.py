@@ -1,4 +1,4 @@
-"""The file that README says to start from: the one that README shows, and a run as it stands."""
+"""The configuration to start from: it equals the one in the README, and a run can be planned with it."""
 
 import re
 from pathlib import Path

@@ -109,10 +109,10 @@ def test_it_is_planned_from_the_official_lists_and_named_files(project, root, re
 def test_a_run_without_the_data_stops_before_its_first_job(project):
     result = project.snakemake("--cores", "1", "--configfile", "config/paper.yaml", "--", TABLE, check=False)
     assert result.returncode != 0
-    told = result.stdout + result.stderr
+    message = result.stdout + result.stderr
     for key in ("training_videos.root", "datasets.hmdb51.splits", "flow.flownet2.weights", "initial_weights"):
-        assert key in told
-    assert "Traceback" not in told
+        assert key in message
+    assert "Traceback" not in message
     assert not (project.folder / "results").exists()
 
 

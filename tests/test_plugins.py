@@ -1,4 +1,4 @@
-"""Names of the configuration become classes: files of a folder, or anyone's own."""
+"""Names in the configuration become classes: files of a folder, or users' classes."""
 
 import importlib
 import sys
@@ -116,7 +116,7 @@ def test_a_section_is_of_the_named_class():
         ("{}", ("shapes", 0, "shape"), "required"),
     ],
 )
-def test_mistakes_are_told_at_their_key(section, place, message):
+def test_mistakes_are_reported_at_their_key(section, place, message):
     with pytest.raises(ValidationError, match=message) as caught:
         Drawing.model_validate_json(f'{{"shapes": [{section}]}}')
     assert caught.value.errors()[0]["loc"] == place

@@ -115,7 +115,7 @@ def test_a_damaged_record_is_named(config):
     config.output.mkdir()
     for text in ("", "{}", "[1]", '[{"a": 1}]'):
         (config.output / "provenance.json").write_text(text)
-        with pytest.raises(ProvenanceError, match=r"provenance\.json: is no list of runs"):
+        with pytest.raises(ProvenanceError, match=r"provenance\.json: is not a list of runs"):
             begin(config)
 
 
@@ -189,7 +189,7 @@ def test_the_line_under_a_table(tmp_path):
     assert blank == ""
     assert line == (
         "Made by RecoSR 1.2 (commit 0123456789ab); paper.yaml, mine.yaml; EPYC (AVX-512); Xeon (AVX2); "
-        "torch 2.13.0; 2026-11-25. `provenance.json` tells the rest."
+        "torch 2.13.0; 2026-11-25. `provenance.json` has the details."
     )
 
 

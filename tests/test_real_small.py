@@ -66,7 +66,7 @@ def test_missing_data_stop_the_run_before_its_first_job(project, tmp_path):
         check=False,
     )
     assert result.returncode != 0
-    told = result.stdout + result.stderr
-    assert f"datasets.hmdb51.root: {tmp_path}/hmdb51 does not exist" in told
-    assert "superres.models.vdsr.weights" in told
-    assert "Traceback" not in told
+    message = result.stdout + result.stderr
+    assert f"datasets.hmdb51.root: {tmp_path}/hmdb51 does not exist" in message
+    assert "superres.models.vdsr.weights" in message
+    assert "Traceback" not in message

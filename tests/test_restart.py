@@ -117,7 +117,7 @@ def test_two_runs_and_a_restart(start, tmp_path):
     (tmp_path / "profile/config.yaml").write_text(yaml.safe_dump({"cores": 1}))
     status, said = finished(start("a", "--profile", str(tmp_path / "profile"), hold=0))
     assert status == 0, said
-    assert "goes on after an interrupted run" in said
+    assert "continues after an interrupted run" in said
     assert jobs(tmp_path) == ["starts", "goes on"]
     assert left(tmp_path) == []
 
@@ -141,5 +141,5 @@ def test_every_end_lets_the_next_run_in(start, tmp_path):
             os.killpg(run.pid, end)
         status, said = finished(run)
         assert (status == 0) == (end == "well"), said
-        assert "goes on after an interrupted run" not in said
+        assert "continues after an interrupted run" not in said
         assert left(tmp_path) == []

@@ -14,7 +14,7 @@ import pytest
 
 from pipeline.run_lock import LOCK, RECORD, RUN_VARIABLE, RunLockError, hold
 
-# Holds sys.argv[1], for the SLURM run sys.argv[2] if given, says so, and ends as it is told.
+# Locks sys.argv[1], for the SLURM run sys.argv[2] if given, prints "held", and obeys the lines on stdin.
 HOLDER = """
 import os, subprocess, sys, time
 from pipeline.run_lock import RunLockError, hold
@@ -115,7 +115,7 @@ def test_a_killed_run_is_taken_over(holder, tmp_path, capfd):
         process.wait()
     assert left(out) == {LOCK, RECORD}
     assert take(out)["pid"] == os.getpid()
-    assert f"goes on after an interrupted run: process {process.pid} " in capfd.readouterr().err
+    assert f"continues after an interrupted run: process {process.pid} " in capfd.readouterr().err
     assert left(out) == set()
 
 
@@ -193,9 +193,9 @@ def test_jobs_that_outlive_a_killed_run_are_named(holder, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("answer", "status", "told"), [("17 RUNNING", 0, "17 RUNNING"), ("no contact", 1, "no contact")]
+    ("answer", "status", "message"), [("17 RUNNING", 0, "17 RUNNING"), ("no contact", 1, "no contact")]
 )
-def test_slurm_jobs_of_a_killed_run_are_named(holder, squeue, tmp_path, answer, status, told):
+def test_slurm_jobs_of_a_killed_run_are_named(holder, squeue, tmp_path, answer, status, message):
     out = tmp_path / "out"
     with holder("run-7") as process:
         process.kill()
@@ -203,7 +203,7 @@ def test_slurm_jobs_of_a_killed_run_are_named(holder, squeue, tmp_path, answer, 
     squeue(answer, status)
     with pytest.raises(RunLockError, match="`scancel --name run-7`") as error:
         hold(out)
-    assert told in str(error.value)
+    assert message in str(error.value)
     squeue("")
     take(out)
 

@@ -1,4 +1,4 @@
-"""Captions and labels are text: no sign in them means anything to Snakemake, the shell or Markdown."""
+"""Captions and labels are plain text: no character has a meaning for Snakemake, the shell or Markdown."""
 
 import json
 import re
@@ -76,9 +76,9 @@ def test_tables_show_them_as_they_are_written(root, config, tmp_path):
     targets = [f"out/{name}.csv" for name in names]
     project.snakemake(*options, "--rerun-triggers", "mtime", "--", *targets)
     for name in names:
-        told = (project.folder / f"out/{name}.md").read_text()
-        assert f"**Demo {SHOWN}**" in told
-        assert f"set {SHOWN}, net {SHOWN}" in told
+        markdown = (project.folder / f"out/{name}.md").read_text()
+        assert f"**Demo {SHOWN}**" in markdown
+        assert f"set {SHOWN}, net {SHOWN}" in markdown
     table = pd.read_csv(project.folder / "out/table4.csv")
     assert set(table["method"]) == {f"{name} {SHOWN}" for name in config["methods"]}
     assert f"set {SHOWN} net {SHOWN} spatial" in table

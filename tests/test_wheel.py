@@ -1,4 +1,4 @@
-"""The built wheel in an environment of its own, called from a folder outside of the checkout."""
+"""The built wheel in a separate environment, called from a folder outside the checkout."""
 
 import os
 import subprocess

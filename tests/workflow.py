@@ -75,7 +75,7 @@ def cut(config: Path, target: Path, dataset: str, recognizers: list[str], rows: 
 
 
 def same_cells(part: Path, whole: Path) -> None:
-    """Every cell of the first table stands in the second, to the last digit."""
+    """Whether every cell of the first table is in the second, to the last digit."""
     table, reference = (pd.read_csv(path).set_index("method") for path in (part, whole))
     pd.testing.assert_frame_equal(table, reference.loc[table.index, table.columns], check_exact=True)
 

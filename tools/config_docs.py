@@ -1,4 +1,4 @@
-"""docs/config.md, written from the typed configuration: ``python -m tools.config_docs``."""
+"""Generates docs/config.md from the typed configuration: ``python -m tools.config_docs``."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from pipeline.field_types import sections_in, type_name
 TARGET = Path(__file__).parent.parent / "docs" / "config.md"
 HEADER = """# Configuration
 
-Made by `make docs` from `pipeline/config/`; a test keeps both in step. Defaults are the paper's or its
-authors' values; `config.yaml` (the demo) and the files of `config/` override them. A key that is not
-listed here stops the run before its first job.
+Generated from `pipeline/config/` by `make docs`; a test checks that it is up to date. Defaults are the values
+of the paper or its authors; `config.yaml` (the demo) and the files in `config/` override them. An unknown
+key stops the run before its first job.
 
 Editors complete and check keys by `config/schema.json`, of the same model: `config/README.md` says how.
 
@@ -30,11 +30,10 @@ after `--`. Of several files a later one is laid over those before it: it adds a
 `NAME: null` takes a data set, model, recogniser or row out. An empty section has its defaults. A key that
 stands twice in a map is refused.
 
-**Paths.** Relative paths of data and weights start from `data_root`; a relative `data_root`, and data
-without one, from the working folder (that of `--directory`), never from the folder of the configuration. So
-does `output`. `~`, `~user`, `$NAME` and `${NAME}` are spelt out in every path, wherever it is written; a
-variable that is not set is an error; `$$` stands for a dollar sign. Braces cannot stand in `output`:
-Snakemake takes them for wildcards.
+**Paths.** Relative paths of data and weights start from `data_root`. A relative `data_root`, a relative
+`output`, and data without `data_root` start from the working folder (that of `--directory`), never from the
+folder of the configuration. `~`, `~user`, `$NAME` and `${NAME}` are expanded in every path; an unset variable
+is an error; `$$` is a dollar sign. `output` must not contain braces, which Snakemake reads as wildcards.
 
 **Security.** `package.module:Class` as a network runs that module's code, from the working folder or an
 installed package. Treat a configuration like a program, and run only those that you trust.
@@ -42,7 +41,7 @@ installed package. Treat a configuration like a program, and run only those that
 
 
 def config_markdown() -> str:
-    """The reference of all keys: one table a section, in the order of the file."""
+    """The reference of all keys: one table per section, in the order of the file."""
     return "\n".join([HEADER, *_sections("", Config)])
 
 

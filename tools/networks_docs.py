@@ -1,4 +1,4 @@
-"""docs/networks.md, counted on the networks themselves: ``python -m tools.networks_docs``."""
+"""Generates docs/networks.md from the networks: ``python -m tools.networks_docs``."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ from pipeline.superres.networks import load_network
 TARGET = Path(__file__).parent.parent / "docs" / "networks.md"
 HEADER = """# Networks
 
-Made by `make docs` from the networks themselves; a test keeps both in step. Parameters are those that
-train, counted on the network as its constructor makes it with the arguments of the second column (none: the
-published size is the default). "published" is what the paper or its release says; empty: nothing was found.
+Generated from the networks by `make docs`; a test checks that this page is up to date. "parameters" is the
+number of trained parameters of the network with the arguments in the second column (empty: the default, which
+is the published size). "published" is the number given by the paper or its release; empty: none was found.
 
-Each file says at its top what was settled from the published implementation and what differs. Under the same
-weights a network gives that implementation's output to 1e-5 (relative, float32): tests compare it with
-numbers that the published code gave, at its published size (tests/golden). ST-ResNet's come from a
-transcription of its MATLAB code, which is weaker evidence. SPMC was published without its code.
-EfficientNet-Lite0 and BasicVSR are no part of the paper; SPMC and EfficientNet-Lite0 have no such test,
-BasicVSR's is at a small size.
+The top of each file says which details follow the published implementation and what differs. With the same
+weights, a network gives that implementation's output to 1e-5 (relative, float32): tests compare it with
+outputs of the published code, at its published size (tests/golden; BasicVSR at a small size). The outputs for
+ST-ResNet come from a transcription of its MATLAB code, which is weaker evidence. Two networks have no such
+test: SPMC was published without its code, and nobody's output for EfficientNet-Lite0 is stored. BasicVSR and
+EfficientNet-Lite0 are not part of the paper.
 """
 
 
 @dataclass(frozen=True)
 class Row:
-    """One network: how it is made, whence it comes, and how many parameters were published."""
+    """One network: how to build it, its source, and its published number of parameters."""
 
     name: str
     arguments: str
@@ -48,7 +48,7 @@ class Row:
 
 def _superres(name: str, title: str, paper: str, published: str, **arguments: Any) -> Row:
     make = functools.partial(load_network, name, arguments)
-    return Row(title, _told(arguments), make, paper, published, f"superres/networks/{name}.py")
+    return Row(title, _as_text(arguments), make, paper, published, f"superres/networks/{name}.py")
 
 
 def _discriminator(name: str, title: str, paper: str) -> Row:
@@ -64,8 +64,8 @@ def _flow(name: str, title: str, published: str) -> Row:
 
 def _backbone(name: str, title: str, paper: str, published: str, classes: int, channels: int = 3) -> Row:
     make = functools.partial(load_backbone, name, classes, channels, 0.0, {})
-    told = _told({"classes": classes, **({"in_channels": channels} if channels != 3 else {})})
-    return Row(title, told, make, paper, published, f"recognition/networks/{name}.py")
+    arguments = _as_text({"classes": classes, **({"in_channels": channels} if channels != 3 else {})})
+    return Row(title, arguments, make, paper, published, f"recognition/networks/{name}.py")
 
 
 def _joint(classes: int) -> nn.Module:
@@ -73,7 +73,7 @@ def _joint(classes: int) -> nn.Module:
     return load_joint("st_resnet", *streams, temporal_pool=True)
 
 
-def _told(arguments: dict[str, Any]) -> str:
+def _as_text(arguments: dict[str, Any]) -> str:
     return ", ".join(f"{key}={value!r}" for key, value in arguments.items())
 
 
@@ -126,10 +126,10 @@ ROWS = (
 
 
 def count(make: Callable[[], nn.Module]) -> int:
-    """The parameters that train of a network, made on the meta device: no memory, no time.
+    """Number of a network's trained parameters, built on the meta device, which costs no memory or time.
 
     Args:
-        make: makes the network.
+        make: builds the network.
     """
     with torch.device("meta"):
         network = make()

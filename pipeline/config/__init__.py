@@ -1,8 +1,8 @@
-"""The typed configuration: every key, its default, its unit and its check; a file for each stage.
+"""The typed configuration: every key with its default, unit and check; one file per stage.
 
-Defaults are the paper's (or its authors') values; ``config.yaml`` overrides them for the demo.
-Each rule hands its stage one of the models below as JSON, so a stage cannot read a key that is not
-in its rule's ``params`` (docs/decisions/0001-params-and-fingerprints.md).
+Defaults are the values of the paper or its authors; ``config.yaml`` overrides them for the demo.
+Stages do not read the configuration. Each rule passes its stage a request with the values that the stage
+reads (pipeline.request), so a change of a key reruns exactly the jobs whose request contains it.
 """
 
 from __future__ import annotations
@@ -73,10 +73,10 @@ __all__ = [
 class Config(Section):
     """The whole configuration."""
 
-    seed: Annotated[int, Field(ge=0)] = Field(0, description="the one seed of all stages")
-    output: Path = Field(Path("results"), description="folder that everything is written to")
-    data_root: Path | None = Field(None, description="folder that relative data paths start from")
-    demo: Demo | None = Field(None, description="generated data sets; null: real ones")
+    seed: Annotated[int, Field(ge=0)] = Field(0, description="the seed of all stages")
+    output: Path = Field(Path("results"), description="output folder of the run")
+    data_root: Path | None = Field(None, description="folder that relative data paths refer to")
+    demo: Demo | None = Field(None, description="generated data sets; null: real data")
     training_videos: TrainingVideos = Field(
         default_factory=TrainingVideos, description="videos that SR networks learn from"
     )
@@ -92,7 +92,7 @@ class Config(Section):
     tables: Tables = Field(
         default_factory=dict,
         validate_default=True,
-        description="the tables beside Table 4; null takes one out",
+        description="the tables beside Table 4; null removes one",
     )
     report: Report = Field(default_factory=Report, description="tables")
     compute: Compute = Field(default_factory=Compute, description="device, threads, precision")

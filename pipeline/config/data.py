@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Demo(Section):
-    """The generated data sets that stand in for CDVL, UCF101 and HMDB51."""
+    """The generated data sets that replace CDVL, UCF101 and HMDB51."""
 
     height: PositiveInt = Field(72, description="height of the action clips in pixels")
     frames: PositiveInt = Field(10, description="frames of an action clip")
@@ -26,7 +26,7 @@ class Demo(Section):
 
 
 class Shards(Section):
-    """Into how many jobs the clips of a split are divided; shards balance frames."""
+    """Number of jobs that process a split; shards balance frames."""
 
     train: PositiveInt = Field(1, description="shards of the training split")
     test: PositiveInt = Field(1, description="shards of the test split")
@@ -34,8 +34,8 @@ class Shards(Section):
 
 @dataclass(frozen=True)
 class Counts:
-    """What a data set is published with: ``train`` and ``test`` are split 1's clips, ``frames`` and ``width``
-    means over clips; heights are 240.
+    """Published counts of a data set: ``train`` and ``test`` are clips of split 1, ``frames`` and ``width``
+    are means over clips; heights are 240.
     """
 
     clips: int
@@ -47,12 +47,12 @@ class Counts:
 
 
 class Dataset(Section):
-    """An action data set with train and test lists. What differs between layouts is its subclasses' own.
+    """An action data set with training and test lists. Subclasses define the layouts.
 
     Attributes:
-        counts: what is published of it; None: nothing is.
+        counts: published counts; None if there are none.
         sources: where to get ``root`` and ``splits``.
-        typical: frames and width in pixels that are assumed of a clip before any is decoded.
+        typical: assumed number of frames and width in pixels of a clip, before any is decoded.
     """
 
     HOME: ClassVar = "pipeline.data.layouts"
@@ -61,7 +61,9 @@ class Dataset(Section):
     typical: ClassVar[tuple[int, int]] = (150, 320)
 
     label: str = Field("", description="name in tables and figures; empty: its key")
-    layout: str = Field(description="folders and lists: a file in data/layouts, or package.module:Class")
+    layout: str = Field(
+        description="layout of folders and lists: a file in data/layouts, or package.module:Class"
+    )
     root: Path | None = Field(
         None, description="folder of the class folders, or the published archive; null: the demo's"
     )
@@ -72,7 +74,7 @@ class Dataset(Section):
     classes: list[str] | None = Field(None, description="subset of classes; null: all")
     shards: Shards = Field(default_factory=Shards, description="jobs per split")
     published: Literal["UCF101", "HMDB51"] | None = Field(
-        None, description="whose published Table 4 stands beside ours; null: none"
+        None, description="data set whose published Table 4 is shown beside ours; null: none"
     )
 
     @model_validator(mode="after")
@@ -84,40 +86,42 @@ class Dataset(Section):
         return self
 
     def read_lists(self, splits: Path) -> Lists:
-        """What the lists below ``splits`` name: classes in the order of their labels, and clips.
+        """Read the lists in ``splits``: classes in the order of their labels, and clips.
 
         Raises:
-            DataError: a list is missing or malformed, a class is unknown, or a clip has two uses.
+            DataError: a list is missing or malformed, a class is unknown, or a clip is in both splits.
         """
         raise NotImplementedError
 
     def find_clips(self, root: Path, splits: Path) -> Listing:
-        """Match the listed clips with the files below ``root``; raises DataError as ``read_lists``."""
-        # Here, because the configuration stands below the rooms that read it.
+        """Match the listed clips with the files below ``root``; raises DataError like ``read_lists``."""
+        # Imported here, because data/ imports the configuration.
         from pipeline.data.match import match_files
 
         return match_files(root, self.read_lists(splits), f"not in the lists of split {self.split}")
 
     def listed(self) -> Self:
-        """The section as the listing reads it: without paths, which are arguments of their own, and names."""
+        """The section as the listing reads it: without labels, and without paths, which are arguments."""
         return self.model_copy(update={"root": None, "splits": None, "label": "", "published": None})
 
 
 class VideoSize(Section):
-    """How much of the training videos is taken."""
+    """Size and length of the training videos."""
 
     size: Literal["by_height"] | Pair = Field(
         "by_height",
-        description="what videos are resized to, keeping their aspect: `by_height`, the authors' rule, to "
-        "240 to 288 lines by their format (1080p to 480x270, 720p to 427x240, VGA to 320x240); or a width "
-        "and a height in pixels, to their area",
+        description="size that videos are resized to, keeping their aspect ratio: `by_height`, the authors' "
+        "rule, 240 to 288 lines by format (1080p to 480x270, 720p to 427x240, VGA to 320x240); or a width "
+        "and a height in pixels, for equal area",
     )
-    max_frames: PositiveInt | None = Field(None, description="read at most so many; null: all")
+    max_frames: PositiveInt | None = Field(
+        None, description="largest number of frames that is read; null: all"
+    )
 
     @field_validator("size", mode="wrap")
     @classmethod
     def _check_size(cls, value: Any, check: Any) -> Any:
-        # One message in place of one for each of the two types.
+        # One message instead of one for each of the two types.
         try:
             return check(value)
         except ValidationError as error:
@@ -126,16 +130,16 @@ class VideoSize(Section):
 
 
 class ListedVideos(VideoSize):
-    """Which videos there are, for their listing."""
+    """Which videos are listed."""
 
     listed: Literal["cdvl134"] | None = Field(
         None,
-        description="the list whose videos alone are used: `cdvl134`, the paper's; null: all below the root",
+        description="list of the videos that are used: `cdvl134`, the paper's; null: all below the root",
     )
-    shards: PositiveInt = Field(1, description="jobs the videos are divided into")
+    shards: PositiveInt = Field(1, description="number of jobs that process the videos")
 
 
 class TrainingVideos(ListedVideos):
-    """The natural videos that SR networks are trained on (CDVL-134 in the paper)."""
+    """The natural videos on which SR networks are trained (CDVL-134 in the paper)."""
 
     root: Path | None = Field(None, description="folder of videos, or an archive of them; null: the demo's")

@@ -19,14 +19,14 @@ class TVL1(Section):
     scales: PositiveInt = Field(5, description="levels of the pyramid")
     scale_step: Annotated[float, Field(gt=0, lt=1)] = Field(0.8, description="ratio of two levels")
     warps: PositiveInt = Field(5, description="warps per level")
-    epsilon: NonNegativeFloat = Field(0.01, description="stopping threshold; 0: never early")
+    epsilon: NonNegativeFloat = Field(0.01, description="stopping threshold; 0: never stop early")
     inner_iterations: PositiveInt = Field(30, description="iterations between two medians")
     outer_iterations: PositiveInt = Field(10, description="rounds of inner iterations per warp")
     median: Literal[1, 3, 5] = Field(5, description="median filter width in pixels; 1: none")
 
 
 class FlowNetwork(Section):
-    """Which network of FlowNet2 computes."""
+    """Which FlowNet2 network computes the flow."""
 
     network: Literal["flownet2", "flownet2_c", "flownet2_s", "flownet2_sd", "flownet2_cs", "flownet2_css"] = (
         Field("flownet2", description="the whole stack (paper), one network, or the first of the stack")
@@ -34,7 +34,7 @@ class FlowNetwork(Section):
 
 
 class FlowNet2(FlowNetwork):
-    """FlowNet2 (Ilg et al. 2017), or a part of it that was published as a network of its own."""
+    """FlowNet2 (Ilg et al. 2017), or a part of it that was published as a separate network."""
 
     weights: Path | None = Field(None, description="its published or imported checkpoint")
 
@@ -42,6 +42,8 @@ class FlowNet2(FlowNetwork):
 class Flow(Section):
     """Optical flow of the recognisers' input (TV-L1) and of the training patches."""
 
-    tvl1: TVL1 = Field(default_factory=TVL1, description="TV-L1's schedule")
-    flownet2: FlowNet2 = Field(default_factory=FlowNet2, description="FlowNet2: which, and its weights")
-    bound: PositiveFloat = Field(20.0, description="flow is clipped to +-bound pixels, then 8 bits")
+    tvl1: TVL1 = Field(default_factory=TVL1, description="parameters of TV-L1")
+    flownet2: FlowNet2 = Field(default_factory=FlowNet2, description="FlowNet2's network and weights")
+    bound: PositiveFloat = Field(
+        20.0, description="flow is clipped to +-bound pixels, then quantised to 8 bits"
+    )

@@ -1,4 +1,4 @@
-"""From a dictionary read by Snakemake to a checked ``Config``, or one readable message."""
+"""Turns the dictionary that Snakemake read into a checked ``Config``, or raises one readable error."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from pipeline.weights.provenance import check_split
 
 
 class ConfigError(PipelineError, ValueError):
-    """A configuration that cannot be run; the message names each key and what to do."""
+    """The configuration cannot be run; the message names each key and what to do."""
 
 
 def load_config(
@@ -34,17 +34,17 @@ def load_config(
     """Check a configuration and resolve its data paths against ``data_root``.
 
     Args:
-        raw: what Snakemake or a YAML reader made of the file.
-        data_must_exist: False where the run is only planned: data and weights may still be missing.
-        inspect: more checks, of what takes longer; lines "key: problem".
+        raw: the file as read by Snakemake or a YAML reader.
+        data_must_exist: False if the run is only planned, so that data and weights may be missing.
+        inspect: further, slower checks; returns lines "key: problem".
 
     Raises:
-        ConfigError: with one line for each unknown key, wrong type, impossible value, missing path
-            or name that points nowhere.
+        ConfigError: one line for each unknown key, wrong type, impossible value, missing path or
+            undefined name.
     """
     raw, emptied = without_empty(raw)
     try:
-        # JSON mode: strict about numbers and text, yet paths may be written as text. YAML has dates, too.
+        # JSON mode: strict about numbers and text, but paths may be text. `default=str` is for YAML's dates.
         config = Config.model_validate_json(json.dumps(raw, default=str))
     except ValidationError as error:
         raise ConfigError(_message([error_line(e) for e in error.errors()])) from None
@@ -52,8 +52,9 @@ def load_config(
     if problems:
         raise ConfigError(_message(problems + emptied))
     problems = list(_cross_checks(config))
-    told = {problem.partition(": ")[0] for problem in problems}
-    problems += [line for line in (inspect(config) if inspect else ()) if line.partition(": ")[0] not in told]
+    reported = {problem.partition(": ")[0] for problem in problems}
+    inspected = inspect(config) if inspect else ()
+    problems += [line for line in inspected if line.partition(": ")[0] not in reported]
     lacking = [need.problem for need in find_needs(config) if need.problem] if data_must_exist else []
     messages = [_message(problems + emptied)] if problems else []
     messages += [_message(lacking, "data or weights are missing; nothing was started:")] if lacking else []
@@ -65,7 +66,7 @@ def load_config(
 
 
 def _with_pictured(config: Config) -> Config:
-    """The configuration with rows for the figures: of the default ones those that it has, or else all."""
+    """The configuration with rows for the figures: those default rows that it has, otherwise all rows."""
     report = config.report
     if "pictured" in report.model_fields_set:
         return config
@@ -82,24 +83,24 @@ def _cross_checks(config: Config) -> Iterator[str]:
     for name, model in models.items():
         key = f"superres.models.{name}"
         if model.init and model.init not in models:
-            yield f"{key}.init: {model.init!r} is no model; known: {', '.join(models)}"
+            yield f"{key}.init: {model.init!r} is not a model; known: {', '.join(models)}"
         if model.init and name in _ancestors(config, name):
-            yield f"{key}.init: the chain of init comes back to {name}"
+            yield f"{key}.init: the chain of init leads back to {name}"
         if problem := _network_problem(model.network, "pipeline.superres.networks"):
             yield f"{key}.network: {problem}"
         if model.training:
             yield from _training_checks(config, key, model.training)
     for name, method in methods.items():
         if method.model and method.model != "hr" and method.model not in models:
-            yield f"methods.{name}.model: {method.model!r} is no model; known: hr, {', '.join(models)}"
+            yield f"methods.{name}.model: {method.model!r} is not a model; known: hr, {', '.join(models)}"
         for stream in ("spatial", "temporal"):
             row = getattr(method, stream)
             if row and (row not in methods or methods[row].model is None):
-                singles = [m for m in methods if methods[m].model]
-                yield f"methods.{name}.{stream}: {row!r} is no row with a model; known: {', '.join(singles)}"
+                known = ", ".join(m for m in methods if methods[m].model)
+                yield f"methods.{name}.{stream}: {row!r} is not a row with a model; known: {known}"
     for row in config.report.pictured:
         if row not in methods:
-            yield f"report.pictured: {row!r} is no row; known: {', '.join(methods)}"
+            yield f"report.pictured: {row!r} is not a row; known: {', '.join(methods)}"
     yield from table_problems(config)
     for name, recognizer in config.recognition.recognizers.items():
         key = f"recognition.recognizers.{name}"
@@ -114,11 +115,11 @@ def _cross_checks(config: Config) -> Iterator[str]:
             given = recognizer.weights.get(stream)
             for dataset in given if isinstance(given, dict) else ():
                 if dataset not in config.datasets:
-                    yield f"{key}.weights.{stream}: {dataset!r} is no data set of this config"
+                    yield f"{key}.weights.{stream}: {dataset!r} is not a data set of this config"
             for part, section in training.sections(f"{key}.{stream}").items() if training else ():
                 for dataset in section.per_dataset:
                     if dataset not in config.datasets:
-                        yield f"{part}.per_dataset: {dataset!r} is no data set of this config"
+                        yield f"{part}.per_dataset: {dataset!r} is not a data set of this config"
         if min(config.recognition.frame_size) < recognizer.crop:
             yield (
                 f"{key}.crop: {recognizer.crop} does not fit into "
@@ -159,9 +160,9 @@ def _training_checks(config: Config, key: str, training: SRTraining) -> Iterator
 
 
 def _device_checks(config: Config) -> Iterator[str]:
-    """Lines for a precision that the device lacks, and for batches that devices cannot share equally."""
+    """Lines for a precision that the device lacks, and for batches that do not divide among devices."""
     if config.compute.precision == "tf32" and config.compute.device == "cpu":
-        yield "compute.precision: tf32 is a GPU's, but compute.device is cpu; set float32 or bfloat16"
+        yield "compute.precision: tf32 needs a GPU, but compute.device is cpu; set float32 or bfloat16"
     models = config.superres.models.items()
     sizes = {
         f"superres.models.{name}.training": model.training.batch_size
@@ -183,7 +184,7 @@ def _device_checks(config: Config) -> Iterator[str]:
     devices = config.compute.devices
     for key, size in sizes.items():
         if size % devices:
-            yield f"{key}.batch_size: {size} cannot be shared equally by compute.devices, {devices}"
+            yield f"{key}.batch_size: {size} cannot be divided equally among {devices} compute.devices"
         elif size // devices % micro.get(key, 1):
             yield (
                 f"{key}.micro_batch: {micro[key]} does not divide a device's part of batch_size, "
@@ -192,7 +193,7 @@ def _device_checks(config: Config) -> Iterator[str]:
 
 
 def _ancestors(config: Config, name: str) -> list[str]:
-    """Models that ``name`` starts from, nearest first; ends where the chain would repeat itself."""
+    """Models that ``name`` starts from, nearest first; ends where the chain would repeat."""
     chain: list[str] = []
     model = config.superres.models[name]
     while model.init and model.init in config.superres.models and model.init not in chain:
@@ -202,7 +203,7 @@ def _ancestors(config: Config, name: str) -> list[str]:
 
 
 def _network_problem(network: str, home: str) -> str | None:
-    # Classes are not looked at here: their modules load torch. The process that builds networks does.
+    # Classes are not checked here, because their modules load torch. The process that builds networks does.
     known = files(home)
     module, _, class_name = network.partition(":")
     if network in known or (class_name and _is_module(module)):
@@ -220,7 +221,7 @@ def _is_module(name: str) -> bool:
 
 def _initial_weights_problem(weights: str | None) -> str | None:
     if not weights or not in_package(weights):
-        return None  # a path: one of the needs
+        return None  # a path, which find_needs checks
     try:
         resolve(weights)
     except WeightsError as error:
@@ -229,7 +230,7 @@ def _initial_weights_problem(weights: str | None) -> str | None:
 
 
 def _split_problems(config: Config) -> Iterator[str]:
-    """Lines for recognisers whose published weights saw clips that they would be tested on."""
+    """Lines for recognisers whose published weights were trained on clips of the test split."""
     for name, recognizer in config.recognition.recognizers.items():
         for stream in recognizer.weights:
             for dataset, data in config.datasets.items():

@@ -1,4 +1,4 @@
-"""One readable line for each thing that is wrong with a value of the configuration."""
+"""One readable line for each invalid value of the configuration."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from typing import Any
 
 
 def error_line(error: Any) -> str:
-    """One line for one of pydantic's errors: key, what is wrong, what was found, a hint."""
+    """One line for an error of pydantic: key, problem, value found, hint."""
     parts = [str(part) for part in error["loc"]]
     key = ".".join(parts) or "config"
     found = error["input"]
     if error["type"] == "extra_forbidden":
         return f"{key}: unknown key; remove it or see docs/config.md for the known ones"
     if error["type"] == "missing":
-        return f"{key}: missing; see docs/config.md, or config/own-data.yaml for a short file that has all"
+        return f"{key}: missing; see docs/config.md, or config/own-data.yaml for a short complete example"
     if parts[-1:] == ["[key]"]:
         return (
-            f"{'.'.join(parts[:-1])}: a name has small letters, digits and _, and begins with a letter "
+            f"{'.'.join(parts[:-1])}: a name has lower-case letters, digits and _, and begins with a letter "
             "(its label may be any text)"
         )
     if found is None:
@@ -28,7 +28,7 @@ def error_line(error: Any) -> str:
 
 
 def _yaml_hint(error: Any) -> str | None:
-    """What YAML made of a value, where it is not what its writer meant; None where that is not known."""
+    """A hint if YAML probably read a value otherwise than its writer meant; else None."""
     found, kind, message = error["input"], error["type"], error["msg"]
     wants_number = "number" in message or "integer" in message
     if isinstance(found, bool):

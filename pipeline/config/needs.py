@@ -1,4 +1,4 @@
-"""The data and weights that a configuration needs: what is there, where to get the rest, where to put it."""
+"""The data and weights that a configuration needs: which exist, and where to get and put the others."""
 
 from __future__ import annotations
 
@@ -36,18 +36,18 @@ SOURCES = {
     r"superres\.models\..*\.weights": "the checkpoint that the network's authors published",
     r"recognition\.recognizers\..*\.weights\..*": "the checkpoint that the recogniser's authors published",
 }
-"""Where things come from; the pattern is matched against a need's key, or its kind and field. Layouts of data
-sets have their own ``sources``."""
+"""Sources of data and weights; the pattern is matched against a need's key, or its kind and field. Layouts of
+data sets have their own ``sources``."""
 
 
 @dataclass(frozen=True)
 class Need:
-    """One folder or file that the configuration names.
+    """One folder or file that the configuration needs.
 
     Attributes:
         key: key of the configuration.
-        path: where the configuration says that it lies; None where it says nothing.
-        source: what it is and where it comes from; empty where that is not known.
+        path: its path in the configuration; None if the key is not set.
+        source: what it is and where to get it; empty if unknown.
     """
 
     key: str
@@ -56,7 +56,7 @@ class Need:
 
     @property
     def problem(self) -> str | None:
-        """One line for what is missing or unreadable: key, path, what to do; None where all is well."""
+        """One line if it is missing or unreadable: key, path, what to do; otherwise None."""
         if self.path is None:
             return f"{self.key}: missing; give the path of {self.source}"
         if self.path.exists():
@@ -67,7 +67,7 @@ class Need:
 
 
 def find_needs(config: Config) -> list[Need]:
-    """All data and weights that the configuration names or lacks, without what a demo generates."""
+    """All data and weights that the configuration names or lacks, except generated demo data."""
     needs = []
     if not config.demo:
         if not config.training_videos.root:
@@ -95,7 +95,7 @@ def _need(key: str, path: Path | None, kind: str = "") -> Need:
 
 
 def _data_need(config: Config, key: str, path: Path) -> Need | None:
-    """A path of a data set, whose layout knows where it comes from; None for other paths."""
+    """The need for a path of a data set, whose layout names its source; None for other paths."""
     section, _, rest = key.partition(".")
     if section != "datasets":
         return None

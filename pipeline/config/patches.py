@@ -10,23 +10,25 @@ from pipeline.config.section import SCALE, Pair, PositiveInt, Section
 
 
 class DrawnFrames(Section):
-    """Frames of a training video that patches are cut from."""
+    """Frames of a training video from which patches are cut."""
 
     frames_per_video: PositiveInt = Field(120, description="frames drawn from each video")
-    margin: Annotated[int, Field(ge=0)] = Field(5, description="frames at a video's ends that are not drawn")
+    margin: Annotated[int, Field(ge=0)] = Field(
+        5, description="frames at each end of a video that are not drawn"
+    )
 
 
 class Crops(Section):
-    """Patches of a frame."""
+    """Patches cut from a frame."""
 
     size: PositiveInt = Field(128, description="side of an HR patch in pixels, a multiple of 4")
-    crops: PositiveInt = Field(10, description="crops kept per frame, those with most motion")
+    crops: PositiveInt = Field(10, description="crops kept per frame: those with the most motion")
     grid: Pair = Field([40, 30], description="stride of candidate crops in x and y")
     border: Annotated[int, Field(ge=0)] = Field(
         10, description="pixels at a crop's border left out of motion score and warp check"
     )
     validation_fraction: Annotated[float, Field(gt=0, lt=1)] = Field(
-        0.07, description="last part of each video, kept for validation"
+        0.07, description="fraction of the drawn frames, at the end of each video, used for validation"
     )
 
 
@@ -34,10 +36,12 @@ class Pairs(Section):
     """Pairs of frames with their neighbourhoods, for video networks."""
 
     neighbours: PositiveInt = Field(7, description="LR frames around each HR frame, odd")
-    pair_gap: Literal[1, 2] = Field(1, description="frames between a pair (authors' code: 2)")
+    pair_gap: Literal[1, 2] = Field(
+        1, description="distance in frames between the two of a pair (authors' code: 2)"
+    )
     pair_lr: Literal["patch", "frame"] = Field(
         "patch",
-        description="LR of a pair: bicubic of the HR patches (authors' code), or cut from the LR frames",
+        description="LR of a pair: HR patches down-sampled (authors' code), or patches of the LR frames",
     )
     warp_check: bool = Field(True, description="keep a pair only if warping raises its PSNR")
 

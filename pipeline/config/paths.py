@@ -1,4 +1,4 @@
-"""Paths of the configuration: ``~`` and ``$VARIABLES`` spelt out, relative ones put below ``data_root``."""
+"""Paths of the configuration: expands ``~`` and ``$VARIABLES``, resolves paths relative to ``data_root``."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from pipeline.weights.location import in_package
 
 
 class PathError(ValueError):
-    """A path that cannot be used as it is written; the message says what to write."""
+    """A path cannot be used as written; the message says what to write."""
 
 
 def expand(text: str | Path) -> Path:
-    """A path with ``~``, ``~user``, ``$NAME`` and ``${NAME}`` spelt out; ``$$`` stands for a dollar sign.
+    """Expand ``~``, ``~user``, ``$NAME`` and ``${NAME}`` in a path; ``$$`` is a dollar sign.
 
     Raises:
-        PathError: a variable is not set or empty, a dollar sign begins no name, or a user is unknown.
+        PathError: a variable is unset or empty, no name follows a dollar sign, or a user is unknown.
     """
     found = repr(str(text))
     try:
@@ -37,9 +37,9 @@ def expand(text: str | Path) -> Path:
 
 
 def resolve_paths(config: Config) -> tuple[Config, list[str]]:
-    """The configuration with all paths spelt out, and one line for each that cannot be.
+    """The configuration with all paths expanded, and one line for each that cannot be.
 
-    Relative data and weight paths start from ``data_root``; those of a demo lie below its output.
+    Relative paths of data and weights start from ``data_root``; those of a demo are below its output.
     """
     problems: list[str] = []
 
@@ -52,7 +52,7 @@ def resolve_paths(config: Config) -> tuple[Config, list[str]]:
 
     output = spelt("output", config.output)
     if {"{", "}"} & set(str(output)):
-        problems.append(f"output: {str(output)!r} has braces, which Snakemake takes for wildcards; rename it")
+        problems.append(f"output: {str(output)!r} has braces, which Snakemake reads as wildcards; rename it")
     root = spelt("data_root", config.data_root) if config.data_root else None
     base = root or Path()
     tree = config.model_dump(exclude={"output", "data_root"})
@@ -72,7 +72,7 @@ def resolve_paths(config: Config) -> tuple[Config, list[str]]:
 
 
 def _each_path(value: Any, key: str, change: Callable[[str, Path], Path]) -> Any:
-    """A tree of settings with every path in it changed; its dotted key stands before each."""
+    """Apply ``change`` to every path in a tree of settings; it gets the path's dotted key first."""
     if isinstance(value, Path):
         return change(key, value)
     if isinstance(value, dict):
@@ -83,13 +83,13 @@ def _each_path(value: Any, key: str, change: Callable[[str, Path], Path]) -> Any
 
 
 def target_problems(targets: Iterable[str], output: Path) -> list[str]:
-    """One line for each file asked for that does not lie in the output folder, as Snakemake spells it."""
+    """One line for each target file outside the output folder, spelt as Snakemake spells it."""
     folder = os.path.normpath(output)
     outside = [
         t for t in targets if folder != "." and not os.path.normpath(t).startswith(f"{folder}{os.sep}")
     ]
     return [
-        f"{target}: no file of this run; the configuration writes into {output} (key output): ask for "
-        f"{output / 'table4.csv'} or the like"
+        f"{target}: not a file of this run; the configuration writes to {output} (key output): give a target "
+        f"such as {output / 'table4.csv'}"
         for target in outside
     ]

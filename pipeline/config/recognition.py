@@ -1,4 +1,4 @@
-"""Recognisers: what every protocol has. The protocols are files of recognition/protocols."""
+"""Recognisers: the base class of all protocols, which are files in recognition/protocols."""
 
 from __future__ import annotations
 
@@ -18,40 +18,40 @@ if TYPE_CHECKING:
 
 
 class StreamError(PipelineError, ValueError):
-    """A stream that a protocol does not have, or whose training is not given."""
+    """A protocol does not have a stream, or the stream's training is not given."""
 
 
 class BackboneKeys(Section):
-    """Which network a stream is."""
+    """The network of a stream."""
 
     network: str = Field(description="backbone, a file in recognition/networks or package.module:Class")
     args: dict[str, Any] = Field(default_factory=dict, description="the backbone's arguments")
 
 
 class InputKeys(Section):
-    """How much of a frame a network sees."""
+    """The network's input."""
 
     crop: PositiveInt = Field(224, description="side of the network's input in pixels")
 
 
 class StartKeys(Section):
-    """What a training starts from."""
+    """Initial weights of a training."""
 
     initial_weights: str | None = Field(
         None,
-        description="ImageNet weights that training starts from: a path, or PACKAGE:FILE for a file of an "
+        description="ImageNet weights from which training starts: a path, or PACKAGE:FILE for a file of an "
         "installed package (`package:folder/file.pth`)",
     )
 
 
 class Protocol(StartKeys, InputKeys, BackboneKeys):
-    """Base of all protocols: a recogniser's section, which knows its streams and how they are fused.
+    """Base of all protocols: a recogniser's section, which defines its streams and their fusion.
 
-    A protocol has a key for each stream, of its name: the stream's training, or null.
+    A protocol has one key per stream, with the stream's name: the stream's training, or null.
 
     Attributes:
-        streams: what planning, scoring and training each read of a stream, and do with it
-            (pipeline.recognition.streams), by its name; streams that others start from come first.
+        streams: by name, the parts of a stream for planning, scoring and training
+            (pipeline.recognition.streams); streams from which others start come first.
     """
 
     HOME: ClassVar = "pipeline.recognition.protocols"
@@ -61,7 +61,7 @@ class Protocol(StartKeys, InputKeys, BackboneKeys):
     label: str = Field("", description="name in tables; empty: its key")
     weights: dict[Name, Path | dict[Name, Path]] = Field(
         default_factory=dict,
-        description="published or imported streams, by stream: a path, or one for each data set",
+        description="published or imported weights, by stream: a path, or one for each data set",
     )
 
     @classmethod
@@ -82,35 +82,35 @@ class Protocol(StartKeys, InputKeys, BackboneKeys):
         return self
 
     def weights_for(self, stream: str, dataset: str) -> Path | None:
-        """The published weights of a stream on a data set; None where it is trained here."""
+        """The published weights of a stream for a data set; None if the stream is trained here."""
         given = self.weights.get(stream)
         return given.get(dataset) if isinstance(given, dict) else given
 
     def training_of(self, stream: str) -> DatasetTraining | None:
-        """The section of a stream's training; a stream without one has weights."""
+        """The section of a stream's training; None for a stream with published weights."""
         return getattr(self, stream)
 
     def planned(self, stream: str) -> PlannedStream:
-        """What a plan of frames reads of a stream. Raises StreamError."""
+        """The part of a stream that plans frames. Raises StreamError."""
         return self._of(self._parts(stream).planned, stream)
 
     def scored(self, stream: str) -> ScoredStream:
-        """What scoring reads of a stream. Raises StreamError."""
+        """The part of a stream that is scored. Raises StreamError."""
         return self._of(self._parts(stream).scored, stream)
 
     def trained(self, stream: str, dataset: str) -> TrainedStream:
-        """What the training of a stream on a data set reads. Raises StreamError."""
+        """The part of a stream that is trained on a data set. Raises StreamError."""
         part, training = self._parts(stream).trained, self.training_of(stream)
         if training is None:
             raise StreamError(f"{self.protocol}: no key {stream}; give the stream's training, or its weights")
         return self._of(part, stream, training=training.for_dataset(dataset))
 
     def fused(self) -> Column | None:
-        """How the streams become one answer; None where a single stream has it."""
+        """The column that fuses the streams; None if there is only one stream."""
         return None
 
     def columns(self) -> list[Column]:
-        """Columns of the tables: the streams that see frames or flow alone, then their fusion."""
+        """Columns of the tables: the streams that see only frames or only flow, then their fusion."""
         alone = [
             Column(name=stream, parts=[self.part(stream)])
             for stream in self.streams
@@ -120,7 +120,7 @@ class Protocol(StartKeys, InputKeys, BackboneKeys):
         return alone + ([fused] if fused else [])
 
     def part(self, stream: str, weight: float = 1.0) -> ColumnPart:
-        """A stream's part of a column. A pairing's frames are its spatial row's, its flow its temporal's."""
+        """A stream's part of a column. Pairings take frames from the spatial row, flow from the temporal."""
         scored = self._parts(stream).scored
         row = "temporal" if scored.reads_flow else "spatial"
         row = None if scored.reads_frames and scored.reads_flow else row
@@ -142,10 +142,10 @@ Recognizer = Annotated[Protocol, *named(Protocol, "protocol")]
 
 
 class Recognition(Section):
-    """The recognisers, trained on HR clips of the training split only."""
+    """The recognisers, which are trained on HR clips of the training split only."""
 
     frame_size: Pair = Field(
         [340, 256],
-        description="width and height that frames are resized to before flow and recognition",
+        description="width and height to which frames are resized before flow and recognition",
     )
     recognizers: dict[Name, Recognizer] = Field(description="recognisers by name")

@@ -1,4 +1,4 @@
-"""Rows of the tables, and what stands in them."""
+"""Rows of the tables, and settings of the report."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ class Method(Section):
     """A row of Table 4: one model for both streams, or a pairing of two rows."""
 
     label: str = Field("", description="name in tables and figures; empty: its key")
-    model: Name | Literal["hr"] | None = Field(None, description="SR model, or hr: no SR")
-    spatial: Name | None = Field(None, description="row that serves the spatial stream")
-    temporal: Name | None = Field(None, description="row that serves the temporal stream")
+    model: Name | Literal["hr"] | None = Field(None, description="SR model, or hr: the original frames")
+    spatial: Name | None = Field(None, description="row from which the spatial stream comes")
+    temporal: Name | None = Field(None, description="row from which the temporal stream comes")
 
     @model_validator(mode="after")
     def _check(self) -> Method:
@@ -25,12 +25,12 @@ class Method(Section):
 
 
 class ColumnPart(Section):
-    """One of the scores that a column adds up."""
+    """One of the scores that a column sums."""
 
-    stream: str = Field(description="stream, a name in the scores")
+    stream: str = Field(description="name of the stream in the scores")
     weight: float = Field(description="factor of its scores before softmax")
     row: Stream | None = Field(
-        description="which row of a pairing has scored it; null: the pairing is scored itself"
+        description="row of a pairing that provides the scores; null: the pairing itself is scored"
     )
 
 
@@ -38,18 +38,20 @@ class Column(Section):
     """A column of the tables: the weighted sum of some streams' scores before softmax."""
 
     name: str = Field(description="name in tables")
-    parts: list[ColumnPart] = Field(min_length=1, description="what is added up, in order")
+    parts: list[ColumnPart] = Field(min_length=1, description="the summands, in order")
 
 
 class Report(Section):
-    """What all tables share."""
+    """Settings of all tables."""
 
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = Field(
-        0.95, description="level of all intervals; 1 - confidence is that of the tests"
+        0.95, description="level of all intervals; tests use 1 - confidence"
     )
-    baseline: Name = Field("bicubic", description="row without SR proper, which others are compared with")
+    baseline: Name = Field(
+        "bicubic", description="row with plain interpolation, to which others are compared"
+    )
     resamples: PositiveInt = Field(9999, description="bootstrap resamples of clips for each difference")
     pictured: list[Name] = Field(
         ["bicubic", "sosr", "tosr", "hr"], description="rows of the figures, HR last", min_length=1
     )
-    caption: str = Field("", description="sentence that labels the results, as under demo data")
+    caption: str = Field("", description="sentence that labels the results, for example as demo data")

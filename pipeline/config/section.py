@@ -1,4 +1,4 @@
-"""What all sections share: strictness, and the types of their keys."""
+"""Base class of all sections, and types of their keys."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SCALE = 4
 
 
 class Section(BaseModel):
-    """Base of all sections: unknown keys and silent conversions are refused."""
+    """Base of all sections: rejects unknown keys and silent conversions."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 

@@ -13,18 +13,22 @@ class StreamTraining(Section):
     """How one stream (or the joint network) of a recogniser is trained, with SGD."""
 
     iterations: PositiveInt = Field(description="optimiser steps")
-    batch_size: PositiveInt = Field(128, description="clips a step")
+    batch_size: PositiveInt = Field(128, description="clips per step")
     micro_batch: PositiveInt | None = Field(
         None,
-        description="clips in memory at once, over which BN takes its statistics; gradients add up to those "
-        "of batch_size; default: a device's part of batch_size",
+        description="clips in memory at once, over which BN computes its statistics; gradients accumulate "
+        "over batch_size; default: a device's part of batch_size",
     )
     lr: PositiveFloat = Field(1e-3, description="learning rate")
-    milestones: list[PositiveInt] = Field(default_factory=list, description="steps of the drops")
+    milestones: list[PositiveInt] = Field(
+        default_factory=list, description="steps at which the learning rate drops"
+    )
     gamma: PositiveFloat = Field(0.1, description="factor at each milestone")
     momentum: Fraction = Field(0.9, description="SGD's momentum")
     weight_decay: NonNegativeFloat = Field(5e-4, description="SGD's weight decay")
-    clip_gradient: PositiveFloat | None = Field(None, description="largest gradient norm")
+    clip_gradient: PositiveFloat | None = Field(
+        None, description="largest norm of the gradient; null: no clipping"
+    )
     dropout: Fraction = Field(0.5, description="dropout before the classifier")
     partial_bn: bool = Field(False, description="only the first batch normalisation trains")
     first_conv_rate: PositiveFloat = Field(
@@ -35,15 +39,15 @@ class StreamTraining(Section):
     )
     norm_momentum: Fraction | None = Field(
         None,
-        description="share by which BN's running statistics move in a step, to the mean over its "
-        "micro_batches (ST-ResNet: 0.05); default: the network's own share (0.1), at every micro_batch",
+        description="momentum of BN's running statistics per step, towards the mean over its micro_batches "
+        "(ST-ResNet: 0.05); default: the network's own momentum (0.1), at every micro_batch",
     )
 
 
 class DatasetTraining(StreamTraining):
-    """A stream's training, with what differs for single data sets."""
+    """A stream's training, with keys that differ between data sets."""
 
-    # The same keys for one data set: what a training's request holds.
+    # The same keys for one data set, as in a training's request.
     Single: ClassVar[type[StreamTraining]] = StreamTraining
 
     per_dataset: dict[Name, dict[str, Any]] = Field(
@@ -51,12 +55,12 @@ class DatasetTraining(StreamTraining):
     )
 
     def for_dataset(self, dataset: str) -> StreamTraining:
-        """The training of one data set, its own keys laid over the common ones."""
+        """The training for one data set; its own keys override the common ones."""
         common = self.model_dump(exclude={"per_dataset"})
         return self.Single.model_validate(common | self.per_dataset.get(dataset, {}))
 
     def sections(self, key: str) -> dict[str, DatasetTraining]:
-        """The sections that a training consists of, by their keys; ``key`` is its own."""
+        """The sections of a training by their keys; ``key`` is the training's own."""
         return {key: self}
 
     @model_validator(mode="after")

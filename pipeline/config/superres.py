@@ -1,4 +1,4 @@
-"""SR networks, their losses and their training. The losses are files of superres/losses."""
+"""SR networks, their losses and their training. The losses are files in superres/losses."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
     from pipeline.superres.objective import Setting
 
 ORDER = ("pixel", "feature", "adversarial", "warp", "motion")
-"""Losses come in this order, others after them by name, however the file has them: sums of floats depend on
-it, and so do the weights that are drawn for a loss's own network."""
+"""Order of the losses, whatever their order in the file; others follow by name. Sums of floats depend on the
+order, and so do the weights drawn for a loss's own network."""
 
 
 class LossNetwork(NamedTuple):
-    """A network that a loss runs beside the SR network, as preflight tries and counts it.
+    """A network that a loss runs beside the SR network, for preflight's checks and estimates.
 
     Attributes:
         kind: "discriminator" (patches to logits), or "features" (``superres.feature_network``).
         name: its name in the configuration.
         args: arguments of its constructor.
-        forward: passes for each image of a training without a gradient.
-        trained: passes with one, of its weights or of its input.
+        forward: passes per training image without a gradient.
+        trained: passes with a gradient, of its weights or of its input.
     """
 
     kind: Literal["discriminator", "features"]
@@ -43,15 +43,15 @@ class LossNetwork(NamedTuple):
 
 
 class Loss(Section):
-    """Base of all losses: a section of a recipe that knows what it needs and how it is computed.
+    """Base of all losses: a section of a recipe that states its needs and computes the loss.
 
-    Images are RGB in [0, 1], flow is in HR pixels. K frames of each sample are super-resolved: 2 of the
-    pairs that ``pairs`` asks for, else 1.
+    Images are RGB in [0, 1], flow is in HR pixels. K frames of each sample are super-resolved: 2 if ``pairs``
+    is true, otherwise 1.
 
     Attributes:
         pairs: whether it compares the two frames of a pair, so that the training needs pairs.
-        turned: whether patches may be mirrored and turned with it, unless the recipe says.
-        features: whether it reads ``superres.feature_network``, which ``Setting`` then has.
+        turned: whether patches are flipped and rotated by default; the recipe overrides this.
+        features: whether it reads ``superres.feature_network``, which is then part of ``Setting``.
     """
 
     HOME: ClassVar = "pipeline.superres.losses"
@@ -60,32 +60,32 @@ class Loss(Section):
     features: ClassVar[bool] = False
 
     loss: str = Field(
-        description="a file in superres/losses, or package.module:Class; needless where the entry is named "
-        "like the file"
+        description="a file in superres/losses, or package.module:Class; not needed if the entry has the "
+        "name of the file"
     )
 
     def problems(self, key: str, training: SRTraining, config: Config) -> Iterator[str]:
-        """A line for each key that does not fit the rest; ``key`` is the loss's, ``training`` its recipe."""
+        """One line per key that does not fit the rest; ``key`` is the loss's, ``training`` its recipe."""
         yield from ()
 
     def network_problem(self, network: SRNetwork) -> str | None:
-        """Why it cannot train an SR network; None where it can."""
+        """Why it cannot train an SR network; None if it can."""
         return None
 
     def weights(self) -> list[Path]:
-        """Files that it reads: by default those that its keys name."""
+        """Files that it reads; by default those named by its keys."""
         return [value for value in vars(self).values() if isinstance(value, Path)]
 
     def modules(self) -> list[str]:
-        """Modules that compute it: its own, and those that its keys name."""
+        """Modules that compute it; by default its own and those named by its keys."""
         return [module_of(Loss, self.loss)]
 
     def networks(self, feature_network: FeatureNetwork) -> list[LossNetwork]:
-        """Networks that take time beside the SR network."""
+        """Networks that it runs beside the SR network."""
         return []
 
     def build(self, setting: Setting) -> Any:
-        """What it needs in a training beside the batch, such as a network; the other methods are given it."""
+        """Build what it needs beside the batch, such as a network; the other methods get it as ``built``."""
         return None
 
     def compute(self, sr: Tensor, batch: Batch, built: Any) -> Tensor:
@@ -93,16 +93,16 @@ class Loss(Section):
         raise NotImplementedError(f"{type(self).__name__} must define compute")
 
     def train(self, sr: Tensor, batch: Batch, built: Any) -> dict[str, Tensor]:
-        """One step of what it trains itself, on the same images, ``sr`` detached; what the log is to show."""
+        """One step of its own training on the same images, ``sr`` detached; returns values for the log."""
         return {}
 
     def saved(self, built: Any) -> list[Any]:
-        """What a resumed training restores: networks, optimisers, anything with a ``state_dict``."""
+        """State for resuming: networks, optimisers, anything with a ``state_dict``."""
         return []
 
 
 def _in_order(value: Any) -> Any:
-    """Entries in their order, with the loss that their names stand for; the pixel loss unless taken out."""
+    """Sorted entries with the losses that their names imply, and the pixel loss unless it was removed."""
     if not isinstance(value, dict):
         return value
     entries = {"pixel": {}} | value
@@ -116,30 +116,32 @@ Losses = Annotated[dict[Name, Annotated[Loss, *named(Loss, "loss")] | None], Bef
 
 
 class SRProgress(Section):
-    """How often a training shows and saves where it stands; the weights do not depend on it."""
+    """How often a training validates and saves its state; the weights do not depend on it."""
 
     validate_every: PositiveInt = Field(5000, description="steps between validations")
     checkpoint_every: PositiveInt = Field(5000, description="steps between resumable checkpoints")
 
 
 class SRRecipe(Section):
-    """What decides the weights of a training."""
+    """The keys that determine the weights of a training."""
 
     iterations: PositiveInt = Field(400_000, description="optimiser steps")
-    batch_size: PositiveInt = Field(16, description="patches (or pairs) a step")
+    batch_size: PositiveInt = Field(16, description="patches (or pairs) per step")
     lr: PositiveFloat = Field(1e-4, description="Adam's learning rate")
     betas: list[Fraction] = Field([0.9, 0.999], min_length=2, max_length=2, description="Adam's")
     milestones: list[PositiveInt] = Field(
         default_factory=list, description="steps after which the rate is multiplied by gamma"
     )
     gamma: PositiveFloat = Field(0.5, description="factor at each milestone")
-    clip_gradient: PositiveFloat | None = Field(None, description="largest gradient norm")
+    clip_gradient: PositiveFloat | None = Field(
+        None, description="largest norm of the gradient; null: no clipping"
+    )
     crop: PositiveInt | None = Field(
-        None, description="side of a random HR crop of each patch, multiple of 4; null: all of it"
+        None, description="side of a random HR crop of each patch, a multiple of 4; null: the whole patch"
     )
     augment: bool | None = Field(
         None,
-        description="mirror and turn patches at random; null: unless there is a warp loss, as the authors",
+        description="flip and rotate patches at random; null: unless there is a warp loss, as the authors do",
     )
     patches: Literal["sosr", "tosr"] = Field(
         "sosr", description="single frames with flow, or pairs with 7-frame neighbourhoods"
@@ -147,15 +149,15 @@ class SRRecipe(Section):
     losses: Losses = Field(
         default_factory=dict,
         validate_default=True,
-        description="what is minimised: the sum of the losses; `pixel` is one unless it is null",
+        description="losses, whose sum is minimised; includes `pixel` unless that is null",
     )
     frozen: list[str] = Field(
-        default_factory=list, description="beginnings of the names of parameters that do not train"
+        default_factory=list, description="prefixes of the names of parameters that are not trained"
     )
 
     @property
     def terms(self) -> dict[str, Loss]:
-        """The losses by name, without those that are taken out."""
+        """The losses by name, without those that were removed."""
         return {name: loss for name, loss in self.losses.items() if loss}
 
     @property
@@ -165,7 +167,7 @@ class SRRecipe(Section):
 
     @property
     def augmented(self) -> bool:
-        """Whether patches are mirrored and turned."""
+        """Whether patches are flipped and rotated."""
         return all(loss.turned for loss in self.terms.values()) if self.augment is None else self.augment
 
 
@@ -174,7 +176,7 @@ class SRTraining(SRRecipe, SRProgress):
 
     @property
     def recipe(self) -> SRRecipe:
-        """The keys that decide the weights."""
+        """The keys that determine the weights."""
         return SRRecipe.model_validate({name: getattr(self, name) for name in SRRecipe.model_fields})
 
 
@@ -191,7 +193,7 @@ class Architecture(Section):
 
 
 class SRModel(Architecture):
-    """An SR network with its weights: given, or trained here."""
+    """An SR network with its weights, which are given or trained here."""
 
     weights: Path | None = Field(None, description="published or imported checkpoint; null: train")
     init: Name | None = Field(None, description="model whose generator the training starts from")
@@ -202,12 +204,12 @@ class SRModel(Architecture):
         if self.weights and self.training:
             raise ValueError("give either weights or training, not both")
         if self.init and not self.training:
-            raise ValueError("init is only of use together with training")
+            raise ValueError("init needs a training")
         return self
 
 
 class FeatureNetwork(Section):
-    """The network behind the feature loss."""
+    """The network of the feature loss."""
 
     network: Literal["vgg19", "random_features"] = Field(
         "vgg19", description="VGG19, or fixed random filters (the demo's substitute)"
@@ -223,5 +225,5 @@ class SuperRes(Section):
         default_factory=FeatureNetwork, description="network of every feature loss"
     )
     batch_pixels: PositiveInt = Field(
-        2_000_000, description="HR pixels super-resolved at once: bounds memory"
+        2_000_000, description="HR pixels that are super-resolved at once; bounds memory"
     )

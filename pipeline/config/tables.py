@@ -1,4 +1,4 @@
-"""The tables beside Table 4: what every kind of them has. The kinds are files of report/tables."""
+"""The tables beside Table 4: the base class of all kinds, which are files in report/tables."""
 
 from __future__ import annotations
 
@@ -30,36 +30,36 @@ KINDS = {
     "quality": "quality",
     "significance": "significance",
 }
-"""Kinds of the entries that are named as in the paper or as their kind: these need no key ``table``."""
+"""Kinds of entries that have the paper's name or the name of their kind: these need no key ``table``."""
 
 ALWAYS = ("pairings", "quality", "significance")
-"""Entries that stand in every configuration that does not take them out (``NAME: null``)."""
+"""Entries of every configuration that does not remove them (``NAME: null``)."""
 
 
 class Columns(Section):
-    """The columns that a table is made for."""
+    """The columns of a table."""
 
     datasets: list[Name] | None = Field(None, description="data sets; null: all")
     recognizers: list[Name] | None = Field(None, description="recognisers; null: all")
 
 
 class ModelRow(Section):
-    """A row of a table that shows a model. The model is trained and scored only where a table has it."""
+    """A row of a table that shows a model, which is trained and scored only for tables that show it."""
 
     label: str = Field(description="name of the row")
     model: Name = Field(description="SR model")
 
 
 class NoSettings(Request):
-    """A table reads nothing of the configuration but its own section."""
+    """Settings of a table that reads only its own section of the configuration."""
 
 
 class Table(Columns):
-    """Base of all tables: a section of the configuration that knows what it reads and how it is made.
+    """Base of all tables: a section of the configuration that states what it reads and makes the table.
 
     Attributes:
-        Settings: what else of the configuration it reads: keys of ``report`` and ``quality``, ``seed``.
-        figure: whether it has a picture as well (``draw``).
+        Settings: further keys that it reads, from ``report``, ``quality`` and ``seed``.
+        figure: whether it also has a picture (``draw``).
     """
 
     HOME: ClassVar = "pipeline.report.tables"
@@ -67,40 +67,40 @@ class Table(Columns):
     figure: ClassVar[bool] = False
 
     table: str = Field(
-        description="kind: a file in report/tables, or package.module:Class; by its name table1 is "
-        "per_class, table2 and table3 are ablation, and figure8 is mixtures"
+        description="kind: a file in report/tables, or package.module:Class; default: the entry's name, "
+        "where table1 means per_class, table2 and table3 ablation, figure8 mixtures"
     )
 
     def scored_rows(self, rows: Rows) -> dict[str, Method]:
-        """Rows whose scores it reads, and for pairings the rows of their streams; by default all."""
+        """Rows whose scores it reads, including the rows of pairings' streams; by default all rows."""
         return rows.methods
 
     def columns(self, experiment: Experiment) -> tuple[list[str], list[str]]:
-        """Data sets and recognisers that it is made for, in the configuration's order."""
+        """Its data sets and recognisers, in the order of the configuration."""
         return experiment.rows.datasets_of(self), experiment.rows.recognizers_of(self)
 
     def reads(self, experiment: Experiment) -> list[str]:
-        """Files that it is made from: by default the scores of its rows in its columns."""
+        """Files that it reads: by default the scores of its rows in its columns."""
         return experiment.files.scores(self.scored_rows(experiment.rows), *self.columns(experiment))
 
     def models(self) -> tuple[Stream, list[ModelRow]] | None:
-        """Models that it shows beside Table 4's rows, and the one stream that they are scored on."""
+        """Models that it shows beside the rows of Table 4, and the stream on which they are scored."""
         return None
 
     def mixed_ratios(self) -> list[float]:
-        """Shares of LR clips for which its recognisers are trained once more."""
+        """Ratios of LR clips for which its recognisers are trained again."""
         return []
 
     def joint_pairs(self, methods: dict[str, Method]) -> list[tuple[str, str]]:
-        """Pairs of a spatial with a temporal row that a joint network scores for it."""
+        """Pairs of a spatial and a temporal row that a joint network scores for it."""
         return []
 
     def problems(self, key: str, config: Config) -> Iterator[str]:
-        """A line for each key of it that does not fit the rest; ``key`` is that of the table itself."""
+        """One line per key that does not fit the rest; ``key`` is the table's own."""
         yield from ()
 
     def make(self, data: TableData) -> Made:
-        """The table: a frame for the CSV, and lines of Markdown. Raises ScoresError for missing scores."""
+        """Make the table: a data frame for the CSV, and Markdown. Raises ScoresError for missing scores."""
         raise NotImplementedError
 
     def draw(self, table: pd.DataFrame, path: Path) -> None:
@@ -109,12 +109,12 @@ class Table(Columns):
 
 
 def mixture_name(recognizer: str, ratio: float) -> str:
-    """Name of a recogniser that was trained with a share of LR; without any it is the plain one."""
+    """Name of a recogniser trained with a ratio of LR clips; with ratio 0 its plain name."""
     return f"{recognizer}-mixed{100 * ratio:g}" if ratio else recognizer
 
 
 def _with_kinds(value: Any) -> Any:
-    """Entries with their kind where the name says it, and those that always stand there."""
+    """Entries with the kinds that their names imply, and the entries of every configuration."""
     if not isinstance(value, dict | None):
         return value
     entries = {name: {} for name in ALWAYS} | (value or {})
@@ -130,7 +130,7 @@ Tables = Annotated[dict[Name, Annotated[Table, *named(Table, "table")] | None], 
 
 
 def table_problems(config: Config) -> Iterator[str]:
-    """A line for each name in ``tables``, or in what they read, that points nowhere."""
+    """One line per undefined name in ``tables``, or in what they read."""
     known = {"datasets": config.datasets, "recognizers": config.recognition.recognizers}
     tables = {f"tables.{name}": table for name, table in config.tables.items()}
     for key, table in {**tables, "quality": config.quality}.items():
@@ -145,7 +145,7 @@ def table_problems(config: Config) -> Iterator[str]:
 
 
 def unknown_rows(key: str, rows: list[str], config: Config) -> Iterator[str]:
-    """A line for each name among the rows of a table that is no row of ``methods``."""
+    """One line per row of a table that is not a row of ``methods``."""
     for row in rows:
         if row not in config.methods:
-            yield f"{key}.rows: {row!r} is no row of methods; known: {', '.join(config.methods)}"
+            yield f"{key}.rows: {row!r} is not a row of methods; known: {', '.join(config.methods)}"

@@ -1,4 +1,4 @@
-"""Configuration files as text: what YAML readers take without a word, and people do not mean."""
+"""Checks of configuration files for mistakes that YAML readers accept silently."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from pipeline.config import Config, Section
 from pipeline.errors import PipelineError
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""libyaml's where it is there: the faster one."""
+"""The faster loader of libyaml, if available."""
 
 NAMED_MAPS = ("datasets", "superres.models", "recognition.recognizers", "methods")
-"""Maps whose entries users name; null takes one out."""
+"""Maps whose entries are named by users; null removes one."""
 
 
 class ConfigTextError(PipelineError):
-    """A configuration file that cannot be read, or is ambiguous; the message names file and line."""
+    """A configuration file cannot be read or is ambiguous; the message names file and line."""
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """What a configuration file says.
+    """Read a configuration file.
 
     Raises:
-        ConfigTextError: it is no UTF-8 text, no YAML, no map of keys, or has a key twice.
+        ConfigTextError: it is not UTF-8 text, YAML or a map of keys, or it has a key twice.
         OSError: it cannot be read.
     """
     text = _text(path)
@@ -44,16 +44,16 @@ def read_config(path: Path) -> dict[str, Any]:
 
 
 def check_keys(path: Path) -> None:
-    """Refuse a file in which a map has a key twice: YAML readers keep the last one in silence.
+    """Refuse a file with a repeated key, of which YAML readers silently keep the last.
 
     Raises:
-        ConfigTextError: it has, or is no UTF-8 text.
+        ConfigTextError: a key is repeated, or the file is not UTF-8 text.
         OSError: it cannot be read.
     """
     try:
         tree = yaml.compose(_text(path), Loader=LOADER)
     except yaml.YAMLError:
-        return  # whoever reads the content says what is wrong
+        return  # reported when the content is read
     if problems := list(_repeated(tree, "", set())):
         raise ConfigTextError("\n".join(f"{path}: {problem}" for problem in problems))
 
@@ -66,7 +66,7 @@ def _text(path: Path) -> str:
 
 
 def _repeated(node: yaml.Node | None, key: str, seen: set[int]) -> Iterator[str]:
-    """One line for each key that stands twice in one map; an alias is looked at once."""
+    """One line for each key that is repeated in one map; an alias is checked once."""
     if node is None or id(node) in seen:
         return
     seen.add(id(node))
@@ -75,7 +75,7 @@ def _repeated(node: yaml.Node | None, key: str, seen: set[int]) -> Iterator[str]
             if count > 1 and name != "<<":
                 lines = [str(n.start_mark.line + 1) for n, _ in node.value if n.value == name]
                 full = f"{key}.{name}".strip(".")
-                yield f"{full} stands there {count} times, in lines {', '.join(lines)}; leave one"
+                yield f"{full} is there {count} times, in lines {', '.join(lines)}; keep one"
         for name, value in node.value:
             yield from _repeated(value, f"{key}.{name.value}".strip("."), seen)
     elif isinstance(node, yaml.SequenceNode):
@@ -84,10 +84,10 @@ def _repeated(node: yaml.Node | None, key: str, seen: set[int]) -> Iterator[str]
 
 
 def without_empty(raw: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Take out sections and entries of named maps that are empty (null), and tell which entries those are.
+    """Remove empty (null) sections and entries of named maps; also return one line per removed entry.
 
-    A section whose lines are all commented out has its defaults; a second file takes an entry of the first
-    out with ``NAME: null``. A number as the name of the output folder becomes text.
+    A section with all its lines commented out gets its defaults; a second file removes an entry of the first
+    with ``NAME: null``. A number as the name of the output folder becomes text.
     """
     empty_sections = {
         k for k, f in Config.model_fields.items() if _is_section(f.annotation) and raw.get(k) is None

@@ -1,7 +1,7 @@
-"""CDVL-134, the paper's training videos, by the names, lengths and sizes of its authors' own lists.
+"""CDVL-134, the paper's training videos: names, lengths and sizes from its authors' lists.
 
-``cdvl134.csv`` names the files as the authors had them, with their frames, and their heights and widths
-after the authors' resizing (pipeline.data.sizes.fit_height).
+``cdvl134.csv`` has the authors' file names, the number of frames, and heights and widths after the authors'
+resizing (pipeline.data.sizes.fit_height).
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from pipeline.data.names import stem
 TABLE = Path(__file__).parent / "cdvl134.csv"
 
 UNLISTED = "not one of CDVL-134's videos"
-"""Reason for a video that the paper's list does not name."""
+"""Reason for a video that is not in the paper's list."""
 
 
 @dataclass(frozen=True)
 class Listed:
-    """A video of the list: its file's name, its frames, its size in pixels after the authors' resizing."""
+    """A video of the list: file name, number of frames, size in pixels after the authors' resizing."""
 
     file: str
     frames: int
@@ -37,7 +37,7 @@ class Listed:
 
 @cache
 def read_cdvl134() -> dict[str, Listed]:
-    """The 134 videos by their names without ending, in the list's order."""
+    """The 134 videos by their names without suffix, in the order of the list."""
     with TABLE.open(encoding="utf-8", newline="") as file:
         rows = [
             Listed(row["video"], *(int(row[key]) for key in ("frames", "height", "width")))
@@ -47,10 +47,10 @@ def read_cdvl134() -> dict[str, Listed]:
 
 
 def find_cdvl134(root: Path) -> Listing:
-    """The listed videos below a folder, matched by name as all listed clips are (pipeline.data.match).
+    """Find the listed videos below a folder; names are matched like those of clips (pipeline.data.match).
 
     Raises:
-        DataError: the root is not a folder, or holds none of them.
+        DataError: the root is not a folder, or has none of them.
     """
     if not root.is_dir():
         raise DataError(f"{root}: no such folder; expected the training videos in it")
@@ -65,17 +65,17 @@ def find_cdvl134(root: Path) -> Listing:
 
 
 def missing(listing: Listing) -> list[str]:
-    """Files of the list that are not there, or cannot be read."""
+    """Files of the list that are missing or cannot be read."""
     there = {candidate.entry.id for candidate in listing.candidates}
     return [row.file for name, row in read_cdvl134().items() if name not in there]
 
 
 def differences(clips: Iterable[Clip], videos: VideoSize) -> list[tuple[str, str]]:
-    """What is not as the list has it: (video, frames and size that were found and that are listed).
+    """Differences from the list: (video, found and listed frames or size).
 
     Args:
-        clips: videos as their manifest has them, cropped to multiples of 4; unlisted ones are passed over.
-        videos: how they were made; sizes are compared where videos are resized by height, as the authors did.
+        clips: videos of the manifest, cropped to multiples of 4; unlisted ones are ignored.
+        videos: their settings; sizes are compared only if videos are resized by height, as by the authors.
     """
     found = []
     for clip in clips:

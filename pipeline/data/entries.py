@@ -1,4 +1,4 @@
-"""What the readers of published layouts share: what the lists name, what a reader found."""
+"""Types shared by the readers of layouts: entries of the lists, and what a reader found."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipeline.data.manifest import DataError, Split
 from pipeline.data.names import composed, folded, shown, stem
 
 NAMED = 5
-"""Clips that an error names."""
+"""Number of clips that an error names."""
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,8 @@ class Entry:
 
     Attributes:
         class_name: its class; "" where there are none.
-        split: its split; None where the lists name the clip but use it for neither training nor test.
-        name: its file's name as the list writes it, with or without an ending.
+        split: its split; None if the lists use the clip for neither training nor test.
+        name: its file name as written in the list, with or without a suffix.
         place: the list and the line, for messages.
     """
 
@@ -32,7 +32,7 @@ class Entry:
 
     @property
     def id(self) -> str:
-        """ "Class/name" without the ending; the name alone where there are no classes."""
+        """ "Class/name" without the suffix; only the name if there are no classes."""
         return "/".join(filter(None, (self.class_name, stem(self.name))))
 
     def __str__(self) -> str:
@@ -41,13 +41,13 @@ class Entry:
 
 @dataclass(frozen=True)
 class Lists:
-    """What the official lists of a split say of the classes that are read.
+    """Content of the official lists of a split, for the chosen classes.
 
     Attributes:
         known: all classes of the data set, in the order of their labels.
-        classes: those that are read, in the same order.
+        classes: the chosen ones, in the same order.
         entries: their clips in the order of the lists, each one once.
-        repeated: (clip and line, reason) of lines that name a clip a second time.
+        repeated: (clip and line, reason) of lines that name a clip again.
     """
 
     known: list[str]
@@ -58,7 +58,7 @@ class Lists:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A listed clip whose file is there."""
+    """A listed clip whose file exists."""
 
     entry: Entry
     path: Path
@@ -70,8 +70,8 @@ class Listing:
 
     Attributes:
         classes: class names in the order of their labels.
-        candidates: clips to decode, in the order of the lists; no two have one file.
-        left_out: (clip or file, reason), in order; all of it can be written as UTF-8.
+        candidates: clips to decode, in the order of the lists; no two share a file.
+        left_out: (clip or file, reason), in order; both can be encoded as UTF-8.
         files: number of video files of these classes, used or not.
     """
 
@@ -82,7 +82,7 @@ class Listing:
 
 
 def choose_classes(known: list[str], wanted: list[str] | None) -> list[str]:
-    """The wanted classes in the data set's own order; all where none are named.
+    """The wanted classes in the data set's order; all classes if none are named.
 
     Raises:
         DataError: an unknown or repeated name; the message names the known classes.
@@ -98,7 +98,7 @@ def choose_classes(known: list[str], wanted: list[str] | None) -> list[str]:
 
 
 def class_finder(known: Iterable[str]) -> Callable[[str], str | None]:
-    """A function from a folder's name to its class: of the same name, else of other capitals."""
+    """A function from a folder's name to the class of that name; inexact matches ignore case."""
     exact = {composed(name): name for name in known}
     loose: dict[str, list[str]] = {}
     for name in known:
@@ -113,10 +113,10 @@ def class_finder(known: Iterable[str]) -> Callable[[str], str | None]:
 
 
 def take_once(splits: Path, known: list[str], classes: list[str], entries: Iterable[Entry]) -> Lists:
-    """The lists' content for the classes that are read, each clip once.
+    """The lists' content for the chosen classes, each clip once.
 
     Raises:
-        DataError: the lists name a clip for two uses.
+        DataError: the lists name a clip for two splits or classes.
     """
     first: dict[str, Entry] = {}
     repeated, contradictions = [], []
@@ -134,7 +134,7 @@ def take_once(splits: Path, known: list[str], classes: list[str], entries: Itera
 
 
 def conflict(problem: str, pairs: list[tuple[Entry, Entry]]) -> str:
-    """One line that names pairs of entries that exclude each other, and says what to do."""
+    """One line that names pairs of contradictory entries and says what to do."""
     some = "; ".join(f"{one} and {other}" for one, other in pairs[:NAMED])
     more = f"; and {len(pairs) - NAMED} more" if len(pairs) > NAMED else ""
     clips = "clip" if len(pairs) == 1 else "clips"

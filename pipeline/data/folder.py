@@ -1,4 +1,4 @@
-"""Reader of plain folders of videos, such as CDVL's: every video file below the root, or those of a list."""
+"""Reader of plain folders of videos, such as CDVL: every video file below the root, or those of a list."""
 
 from __future__ import annotations
 
@@ -16,20 +16,19 @@ from pipeline.data.walk import walk
 def find_videos(
     root: Path, listed: Literal["cdvl134"] | None = None
 ) -> tuple[list[tuple[str, Path]], list[tuple[str, str]]]:
-    """Videos below a folder, sorted by their path; those of a list in its order.
+    """Videos below a folder, sorted by path; those of a list in its order.
 
     Args:
         root: the folder.
-        listed: the list whose videos are taken; None: all videos.
+        listed: the list of the videos to use; None: all videos.
 
     Returns:
-        (identifier, path) of each video, and (file, reason) of each file that is none. Identifiers
-        are paths without extension, their folders joined by "__"; the extension stays where two
-        videos would get the same one, and a number follows it where that is not enough. Those of a
-        list are its names without ending.
+        (identifier, path) of each video, and (file, reason) of each other file. Identifiers are paths without
+        suffix, with folders joined by "__". If two would be equal, the suffix is kept, and a number is added
+        if necessary. For a list they are its names without suffix.
 
     Raises:
-        DataError: the root is not a folder, or holds no video of the list.
+        DataError: the root is not a folder, or has no video of the list.
     """
     if listed:
         listing = find_cdvl134(root)
@@ -54,7 +53,7 @@ def find_videos(
 
 
 def _identify(videos: list[tuple[str, Path]]) -> list[tuple[str, Path]]:
-    """Paths with identifiers in place of the paths below the root."""
+    """Replace the paths below the root by identifiers."""
     full = [composed(relative).replace("/", "__") for relative, _ in videos]
     counts = Counter(map(stem, full))
     named: dict[str, Path] = {}

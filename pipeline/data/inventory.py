@@ -1,7 +1,7 @@
-"""What a listing depends on, as a hash: the lists' entries, and name and content of each file that they name.
+"""Hash of what a listing depends on: the lists' entries, and name and content of each listed file.
 
-The rules carry it among their params, so that a clip that is replaced, added or removed, or a changed list,
-makes the manifest again, whatever the time stamps say.
+It is a param of the rules, so the manifest is made again if a clip is replaced, added or removed, or if a
+list changes, whatever the time stamps.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pipeline.data.walk import walk
 
 
 def clips_inventory(dataset: Dataset, root: Path, splits: Path, contents: Contents) -> str:
-    """Hash of what ``list_clips`` reads of a data set.
+    """Hash of what ``list_clips`` reads for a data set.
 
     Args:
         dataset: layout, split and classes.
@@ -27,7 +27,7 @@ def clips_inventory(dataset: Dataset, root: Path, splits: Path, contents: Conten
         contents: hashes of files.
 
     Raises:
-        DataError: the lists or folders are not as the layout says.
+        DataError: the lists or folders do not have the expected layout.
         ContentError: a file cannot be read.
     """
     listing = dataset.find_clips(root, splits)
@@ -60,6 +60,6 @@ def _relative(path: Path, root: Path) -> str:
 def _hash(rows: Iterable[Iterable[str]]) -> str:
     digest = hashlib.blake2b(digest_size=16)
     for row in rows:
-        # Names of files may hold bytes that are no UTF-8.
+        # File names may contain bytes that are not UTF-8.
         digest.update("\0".join(row).encode("utf-8", "surrogateescape") + b"\n")
     return digest.hexdigest()

@@ -1,4 +1,4 @@
-"""Stages that make manifests: which clips there are, decoded once to know their length and size."""
+"""Stages that make manifests: they decode every clip once to find its length and size."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pipeline.files import atomic_path
 from pipeline.video.frames import VideoError, read_frames
 
 NAMED = 10
-"""Clips left out for one reason that are named on the terminal; the CSV names all."""
+"""Number of clips per reason that the log names; the CSV names all."""
 
 
 def list_clips(
@@ -29,10 +29,10 @@ def list_clips(
     left_out: Path,
     notes: Path | None = None,
 ) -> list[Clip]:
-    """Write the manifest of an action data set, and what was left out of it and why.
+    """Write the manifest of an action data set, and what was left out and why.
 
     Every clip is decoded to its end, so a broken one is found here and not in the middle of a run.
-    Labels follow the data set's own order of classes, numbered from 0 within the subset.
+    Labels follow the data set's order of classes, numbered from 0 within the subset.
 
     Args:
         request: the data set's layout, split, subset of classes, shards.
@@ -40,11 +40,11 @@ def list_clips(
         splits: folder of the official lists.
         out: manifest (CSV).
         left_out: CSV with the columns clip and reason.
-        notes: CSV with the columns clip and note: what ffmpeg complained about in clips that are fine.
+        notes: CSV with the columns clip and note: ffmpeg's complaints about usable clips.
 
     Raises:
-        DataError: nothing is left, a class lacks training or test clips, or the lists are not as
-            the layout says.
+        DataError: nothing is left, a class lacks training or test clips, or the lists do not have the
+            expected layout.
         pipeline.video.process.FfmpegError: ffmpeg was killed or could not work; no clip is left out for it.
     """
     dataset = request.dataset
@@ -95,11 +95,11 @@ def list_videos(
         root: folder of the videos.
         out: manifest (CSV).
         left_out: CSV with the columns clip and reason.
-        notes: CSV with the columns clip and note: what ffmpeg complained about in clips that are fine,
-            and what differs from the list.
+        notes: CSV with the columns clip and note: ffmpeg's complaints about usable videos, and differences
+            from the list.
 
     Raises:
-        DataError: no video is left, or none of the list is there.
+        DataError: no video is left, or none of the list exists.
         pipeline.video.process.FfmpegError: ffmpeg was killed or could not work; no clip is left out for it.
     """
     found, skipped = folder.find_videos(root, request.listed)
@@ -118,7 +118,7 @@ def list_videos(
     _report("training videos", clips, skipped, left_out)
     _write_notes(notes, noted)
     if not clips:
-        raise DataError(f"{root}: no readable video; the reasons stand above")
+        raise DataError(f"{root}: no readable video; the reasons are listed above")
     write_manifest(out, clips)
     return clips
 
@@ -126,7 +126,7 @@ def list_videos(
 def _measure(
     path: Path, max_frames: int | None, name: str, noted: list[tuple[str, str]]
 ) -> tuple[int, int, int] | str:
-    """Frames, height and width of a video, or why it is of no use; ``noted`` gets what ffmpeg said."""
+    """Frames, height and width of a video, or why it cannot be used; ``noted`` gets ffmpeg's complaints."""
     count, shape, said = 0, (0, 0, 0), []
     try:
         for frame in read_frames(path, max_frames, said):
@@ -145,7 +145,7 @@ def _shard(clips: list[Clip], shards: int) -> list[Clip]:
 
 
 def _report(label: str, clips: list[Clip], skipped: list[tuple[str, str]], left_out: Path) -> None:
-    """Write what was left out, and say what is there and what is not; losses also on standard output."""
+    """Write what was left out, and log what was found; losses also go to standard output."""
     _write_csv(left_out, ("clip", "reason"), skipped)
     counts = Counter(clip.split for clip in clips)
     frames = sum(clip.frames for clip in clips)
@@ -178,7 +178,7 @@ def _write_csv(path: Path, header: tuple[str, str], rows: list[tuple[str, str]])
 
 def _check_classes(label: str, classes: list[str], clips: list[Clip], root: Path) -> None:
     if not clips:
-        raise DataError(f"{label}: no listed clip is left in {root}; the reasons stand above")
+        raise DataError(f"{label}: no listed clip is left in {root}; the reasons are listed above")
     lacking = [
         f"{name} ({split})"
         for name in classes
@@ -187,6 +187,6 @@ def _check_classes(label: str, classes: list[str], clips: list[Clip], root: Path
     ]
     if lacking:
         raise DataError(
-            f"{label}: no clip is left of {', '.join(lacking)} in {root}; the reasons stand above. "
+            f"{label}: no clip is left of {', '.join(lacking)} in {root}; the reasons are listed above. "
             "Add the clips, or name the classes to use in the data set's `classes`"
         )

@@ -1,4 +1,4 @@
-"""Split lists as people have them: where they lie, their encodings, and lines of a path and a number."""
+"""Reads split lists with their variations: places, encodings, and lines of a path and a number."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from pipeline.data.names import NOT_UTF8, VIDEO_SUFFIXES, composed, folded, is_u
 from pipeline.data.walk import walk, without_links
 
 BOMS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
-"""Marks at the start of a file, and the encoding that follows."""
+"""Byte order marks and their encodings."""
 
-# What parts a path from the numbers behind it.
+# Separates a path from the numbers after it.
 _GAP = r"[\s,;]+"
 _NUMBERS = rf"((?:{_GAP}\d+)*)[\s,;]*"
-# The last ending that only numbers follow ends a path: ".avi", numbers and blanks may stand inside a name.
+# The last suffix that only numbers follow ends a path, because names may contain ".avi", numbers and blanks.
 _ENDED = re.compile(rf"(.*\.(?:{'|'.join(suffix[1:] for suffix in sorted(VIDEO_SUFFIXES))})){_NUMBERS}", re.I)
 _QUOTED = re.compile(rf'"([^"]+)"{_NUMBERS}')
 _PLAIN = re.compile(rf"(.*?)({_GAP}\d+)?[\s,;]*")
@@ -33,7 +33,7 @@ class Line:
 
     Attributes:
         path: the path as the list writes it, its parts joined by "/".
-        number: the last number behind the path; None where there is none.
+        number: the last number after the path; None if there is none.
         text: the whole line, for messages.
         file: the list.
         row: number of the line, from 1.
@@ -47,26 +47,26 @@ class Line:
 
     @property
     def place(self) -> str:
-        """Where the line stands, as "trainlist01.txt, line 3"."""
+        """Position of the line, such as "trainlist01.txt, line 3"."""
         return f"{self.file.name}, line {self.row}"
 
     def refused(self, expected: str) -> DataError:
-        """The error for a line that says something else than it must."""
+        """The error for a malformed line."""
         return DataError(f'{self.file}, line {self.row}: found "{shown(self.text)}", expected {expected}')
 
 
 def read_list(path: Path, labelled: bool | None = None) -> list[Line]:
-    """Read "path, optional label at the end" of each line of a list, in its order.
+    """Read "path, optional label at the end" from each line of a list, in order.
 
-    Numbers between a path and its label (TSN's lists have frame counts) are passed over where the path has
-    a video's ending. A path without one may end in a number itself.
+    Numbers between a path and its label (TSN's lists have frame counts) are ignored if the path has a video
+    suffix. A path without one may itself end in a number.
 
     Args:
         path: the list.
-        labelled: whether every line has a label; None: it has one where all lines end in a number.
+        labelled: whether every line has a label; None: yes if all lines end in a number.
 
     Raises:
-        DataError: the file is missing or is no text.
+        DataError: the file is missing or is not text.
     """
     rows = []
     for row, text in _read_rows(path):
@@ -89,7 +89,7 @@ def read_classes(path: Path) -> dict[str, int]:
     """Number of each class by name, from lines "1 ApplyEyeMakeup", in the order of the numbers.
 
     Raises:
-        DataError: the file is missing or no text, or a line has another form or repeats a number or class.
+        DataError: the file is missing or is not text, or a line is malformed or repeats a number or class.
     """
     numbers: dict[str, int] = {}
     seen: dict[str | int, int] = {}
@@ -112,12 +112,12 @@ def read_classes(path: Path) -> dict[str, int]:
 
 
 def find_lists(folder: Path, pattern: str, expected: str) -> dict[str, Path]:
-    """The lists whose whole name a pattern matches, without regard to capitals, by what its group matches.
+    """The lists whose names match a pattern, ignoring case, by the text of the pattern's group.
 
-    They may lie in the folder itself, or all in one folder below it.
+    They may be in the folder itself, or all in one folder below it.
 
     Raises:
-        DataError: there are none, or in several folders, or two of one name; the message says what is there.
+        DataError: there are none, or some in several folders, or two of one name; the message says which.
     """
     if not folder.is_dir():
         found = "a file" if folder.exists() else "no such folder"
@@ -149,14 +149,14 @@ def find_lists(folder: Path, pattern: str, expected: str) -> dict[str, Path]:
 
 
 def _read_rows(path: Path) -> Iterator[tuple[int, str]]:
-    """(number, text) of each line of a list that is not empty, without the blanks around it."""
+    """(number, stripped text) of each non-empty line of a list."""
     try:
         data = path.read_bytes()
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}; expected a list") from error
     encoding = next((encoding for bom, encoding in BOMS.items() if data.startswith(bom)), "utf-8")
     try:
-        # Names on disks may be in any encoding, and so the names in lists.
+        # File names may have any encoding, and so may the names in lists.
         text = data.decode(encoding, "surrogateescape" if encoding == "utf-8" else "strict")
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: starts as {encoding}, but {error}; expected text, best in UTF-8") from error

@@ -1,4 +1,4 @@
-"""Clips that an experiment should have had: listed, but not there or of no use."""
+"""Lost clips: listed, but missing or unusable."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ LOST = {
     "no such file": (NO_FILE, "no file of this very name", "no file beside that of"),
     "cannot be read": (NOT_UTF8, "a link to", "a folder that cannot be read"),
 }
-"""Kinds of losses, and how the reasons of each begin. Files that no list names, and clips that a split does
-not use, are no losses."""
+"""Kinds of losses, and how the reasons of each begin. Unlisted files, and clips that a split does not use,
+are not losses."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Losses:
         return sum(self.reasons.values())
 
     def __str__(self) -> str:
-        """Such as "UCF101 3 of 128 clips (broken 2, no such file 1)"."""
+        """Text such as "UCF101 3 of 128 clips (broken 2, no such file 1)"."""
         counts = ", ".join(f"{reason} {count}" for reason, count in self.reasons.items())
         return f"{self.label} {self.lost} of {self.lost + self.used} clips" + f" ({counts})" * bool(counts)
 
@@ -63,15 +63,15 @@ def summarise_losses(labels: Iterable[str], manifests: Iterable[Path], left_out:
         manifests: their manifests, in the same order.
         left_out: what their listings left out, in the same order.
     """
-    told = []
+    parts = []
     for label, manifest, path in zip(labels, manifests, left_out, strict=True):
         losses = count_losses(label, len(read_manifest(manifest)), path)
-        told.append(f"{losses}, see {path}" if losses.lost else str(losses))
-    return f"left out: {'; '.join(told)}"
+        parts.append(f"{losses}, see {path}" if losses.lost else str(losses))
+    return f"left out: {'; '.join(parts)}"
 
 
 def tell_losses(folder: Path, labels: dict[str, str]) -> None:
-    """Print the losses of the data sets that are listed: what jobs print goes to their logs.
+    """Print the losses of the data sets on the terminal, because the output of jobs goes to their logs.
 
     Args:
         folder: folder of the data sets' folders.

@@ -1,4 +1,4 @@
-"""The manifest: which clips there are, what they show, how long they are, which job has them."""
+"""The manifest: the clips of a data set with class, split, length, size and shard."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Split = Literal["train", "test"]
 
 
 class DataError(PipelineError):
-    """Data that is missing or not as its layout says; the message says where and what to do."""
+    """Data is missing or does not have its layout; the message says where and what to do."""
 
 
 @dataclass(frozen=True)
@@ -24,14 +24,14 @@ class Clip:
     Attributes:
         id: "Class/name", the name without extension.
         path: the video file.
-        class_name: the class as the data set's lists write it.
+        class_name: the class as written in the data set's lists.
         label: number of the class, from 0.
         split: "train" or "test".
         frames: number of frames; they are numbered from 0.
         height: HR rows, the file's cropped at the bottom to a multiple of 4.
         width: HR columns, the file's cropped at the right to a multiple of 4.
         shard: the job of this split that the clip belongs to, from 0.
-        content: hash of the file's bytes (pipeline.content), so that a manifest of other content is another.
+        content: hash of the file's bytes (pipeline.content), so that changed content changes the manifest.
     """
 
     id: str
@@ -55,10 +55,10 @@ def write_manifest(path: Path | str, clips: Iterable[Clip]) -> None:
 
 
 def read_manifest(path: Path | str) -> list[Clip]:
-    """Read a manifest; those of earlier versions tell no content.
+    """Read a manifest; those of earlier versions have no content hashes.
 
     Raises:
-        DamagedError: the file is not a manifest, or no longer as it was written.
+        DamagedError: the file is not a manifest, or was changed after it was written.
     """
     clips = []
     for row in read_rows(path, COLUMNS, earlier=COLUMNS[:-1]):
@@ -81,15 +81,15 @@ def select(clips: Iterable[Clip], split: Split, shard: int | None = None) -> lis
 
 
 def assign_shards(frames: list[int], shards: int) -> list[int]:
-    """Give clips to jobs so that the jobs' frames are balanced: longest first, to the emptiest job.
+    """Distribute clips over jobs with balanced numbers of frames: longest first, to the job with the fewest.
 
     Args:
         frames: number of frames of each clip.
         shards: number of jobs.
 
     Returns:
-        The job of each clip, from 0; the same for the same input. Jobs stay empty only where there
-        are fewer clips than jobs.
+        The job of each clip, from 0; the same for the same input. Jobs are empty only if there are fewer
+        clips than jobs.
     """
     load = [0] * shards
     result = [0] * len(frames)

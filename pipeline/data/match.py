@@ -1,4 +1,4 @@
-"""Listed clips and files on disk: one file for each entry, one entry for each file."""
+"""Matches listed clips with files on disk: one file for each entry, one entry for each file."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from pipeline.data.names import NOT_UTF8, bare, composed, folded, is_utf8, is_vi
 from pipeline.data.walk import walk, without_links
 
 NO_FILE = "listed, but no such file"
-"""Reason for a clip whose file is not there."""
+"""Reason for a clip whose file is missing."""
 
 LOOSER: tuple[Callable[[str], str], ...] = (str, bare, folded, lambda name: folded(bare(name)))
-"""How names without their ending are compared, ever more loosely: by themselves, without further endings,
-without regard to capitals, and both."""
+"""Comparisons of names without their suffix, from strict to loose: as they are, without further suffixes,
+ignoring case, and both."""
 
 Key = tuple[str, str]
 
 
 @dataclass(frozen=True)
 class _File:
-    """A video file; its class, "" where no folder says it; why it cannot be used."""
+    """A video file; its class, "" if no folder names one; why it cannot be used."""
 
     relative: str
     path: Path
@@ -40,18 +40,18 @@ class _File:
 def match_files(root: Path, lists: Lists, unlisted: str) -> Listing:
     """Find the file of each listed clip.
 
-    Files lie in class folders, in the root or somewhere below it, or all without class folders. Names match
-    whatever the endings and however accents are written. Where no file has an entry's name, one whose name
-    differs in capitals, or in an ending more, is taken if it is the only one.
+    Files are in class folders, at any depth below the root, or all without class folders. Names match
+    whatever their suffixes and the encoding of accents. If no file has an entry's name, a file whose name
+    differs in case or by an additional suffix is used, provided that it is the only one.
 
     Args:
         root: folder of the class folders.
-        lists: what the official lists name.
-        unlisted: reason given for files that no list names.
+        lists: content of the official lists.
+        unlisted: reason given for unlisted files.
 
     Raises:
-        DataError: the root is not a folder, holds the class folders several times or no listed clip at all,
-            or two clips of different splits have one file.
+        DataError: the root is not a folder, has the class folders several times or no listed clip at all,
+            or two clips of different splits share a file.
     """
     if not root.is_dir():
         found = "a file" if root.exists() else "no such folder"
@@ -89,7 +89,7 @@ def match_files(root: Path, lists: Lists, unlisted: str) -> Listing:
 
 
 def _find_files(root: Path, lists: Lists) -> tuple[list[_File], list[tuple[str, str]]]:
-    """Video files of the classes that are read, and folders that cannot be entered."""
+    """Video files of the chosen classes, and folders that cannot be read."""
     found = walk(root)
     entries = [(relative, path, None) for relative, path in found.files if is_video(path.name)]
     entries += [(relative, root / relative, why) for relative, why in found.left_out if is_video(relative)]
@@ -113,7 +113,7 @@ def _find_files(root: Path, lists: Lists) -> tuple[list[_File], list[tuple[str, 
 
 
 def _check_places(root: Path, placed: dict[str, list[_File]]) -> None:
-    """Refuse a clip that lies in class folders of two folders: nothing says which copy is meant."""
+    """Refuse a clip that is in the class folders of two folders: it is unclear which copy is meant."""
     seen: dict[Key, str] = {}
     for above, files in placed.items() if len(placed) > 1 else ():
         for key in {file.key for file in files}:
@@ -130,7 +130,7 @@ def _pair(
     """The entry of each file's key, and why entries have no file.
 
     Raises:
-        DataError: one file is all there is for entries of different splits or classes.
+        DataError: entries of different splits or classes have only one file.
     """
     taken: dict[Key, Entry] = {}
     problems: dict[Entry, str] = {}
@@ -172,7 +172,7 @@ def _pair(
 
 
 def _distance(file: _File, entry: Entry) -> tuple[bool, ...]:
-    """Order of the files of one clip: first what can be read, then what has the entry's very name."""
+    """Order of the files of one clip: usable ones first, then those with exactly the entry's name."""
     name = file.path.name
     return bool(file.problem), name != entry.name, composed(name) != composed(entry.name)
 
@@ -181,7 +181,7 @@ def _leave_out_links(root: Path, listing: Listing) -> None:
     """Leave out clips that are links to another clip's file.
 
     Raises:
-        DataError: the other clip is of another split or class.
+        DataError: the other clip has another split or class.
     """
     real_folder = cache(os.path.realpath)
     first: dict[str, Entry] = {}

@@ -165,5 +165,5 @@ def _bsdtar_members(path: Path) -> Iterator[Member]:
             status = process.wait()
         if status:
             errors.seek(0)
-            told = os.fsdecode(errors.read()).strip()[-500:]
-            raise ArchiveError(f"bsdtar cannot read it ({told}); {RAR_READERS}")
+            reason = os.fsdecode(errors.read()).strip()[-500:]
+            raise ArchiveError(f"bsdtar cannot read it ({reason}); {RAR_READERS}")

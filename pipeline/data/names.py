@@ -1,4 +1,4 @@
-"""Names as lists and disks have them: endings, accents, capitals, junk, bytes that are no text."""
+"""Names in lists and on disks: suffixes, accents, case, junk files, bytes that are not UTF-8."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ VIDEO_SUFFIXES = frozenset(
         *(".mpeg", ".mpg", ".mxf", ".ogv", ".ts", ".webm", ".wmv", ".y4m"),
     )
 )
-"""Endings of files that are taken for videos, whatever their codec."""
+"""Suffixes of files that count as videos, whatever their codec."""
 
 JUNK = frozenset(
     name.casefold()
@@ -19,42 +19,42 @@ JUNK = frozenset(
         *("$RECYCLE.BIN", "System Volume Information"),
     )
 )
-"""Files and folders that systems leave in users' folders, beside hidden ones (.DS_Store, ._clip.avi)."""
+"""Files and folders that operating systems create, apart from hidden ones (.DS_Store, ._clip.avi)."""
 
 NOT_UTF8 = "its path is not UTF-8; rename it"
-"""Reason for a file whose path manifests and stores cannot hold: they are UTF-8 everywhere."""
+"""Reason for a file whose path cannot be stored, because manifests and stores use UTF-8."""
 
 
 def is_video(name: str) -> bool:
-    """Whether a file of this name is taken for a video."""
+    """Whether a file of this name counts as a video."""
     return stem(name) != name
 
 
 def stem(name: str) -> str:
-    """A name without its video's ending, if it has one: "v.mp4_a.AVI" gives "v.mp4_a"."""
+    """A name without its video suffix, if it has one: "v.mp4_a.AVI" gives "v.mp4_a"."""
     head, dot, ending = name.rpartition(".")
     return head if head and dot + ending.lower() in VIDEO_SUFFIXES else name
 
 
 def bare(name: str) -> str:
-    """A name without any video's ending: "v.avi.mp4" gives "v"."""
+    """A name without any video suffixes: "v.avi.mp4" gives "v"."""
     while (shorter := stem(name)) != name:
         name = shorter
     return name
 
 
 def composed(name: str) -> str:
-    """A name with composed accents (NFC): disks of a Mac hold e and its accent as two characters."""
+    """A name with composed accents (NFC): macOS stores e and its accent as two characters."""
     return unicodedata.normalize("NFC", name)
 
 
 def folded(name: str) -> str:
-    """A name without regard to capitals and to how its accents are written."""
+    """A name for comparisons that ignore case and the encoding of accents."""
     return composed(composed(name).casefold())
 
 
 def is_junk(name: str) -> bool:
-    """Whether a file or folder of this name is no data: hidden, or left there by a system."""
+    """Whether a file or folder is not data: hidden, or created by an operating system."""
     return name.startswith(".") or name.casefold() in JUNK
 
 

@@ -1,6 +1,6 @@
 """The reading plan: which frames and flow fields of each test clip the recognisers read.
 
-Frames that no recogniser reads are neither super-resolved nor flowed (docs/design.md, rule 7).
+Other frames are not super-resolved, and their flow is not computed (docs/design.md, rule 7).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pipeline.files import write_whole
 
 @dataclass(frozen=True)
 class ClipPlan:
-    """What is read of one clip.
+    """The frames and fields that are read of one clip.
 
     Attributes:
         frames: numbers of the RGB frames, sorted.
@@ -37,11 +37,11 @@ class ClipPlan:
 
 
 Plan = dict[str, ClipPlan]
-"""Clip identifier -> what is read of it."""
+"""Plan of each clip, by its identifier."""
 
 
 def write_plan(path: Path | str, plan: Plan) -> None:
-    """Write a plan as JSON, atomically, one clip with a checksum a line."""
+    """Write a plan as JSON atomically, one clip with its checksum per line."""
     lines = [
         f"{json.dumps(clip)}: {json.dumps(vars(entry) | {'crc32': _check(clip, entry)})}"
         for clip, entry in sorted(plan.items())
@@ -50,10 +50,10 @@ def write_plan(path: Path | str, plan: Plan) -> None:
 
 
 def read_plan(path: Path | str) -> Plan:
-    """Read a plan; those of earlier versions, without checksums, as well.
+    """Read a plan, also one of earlier versions without checksums.
 
     Raises:
-        DamagedError: the file is not a plan, or no longer as it was written.
+        DamagedError: the file is not a plan, or was changed after it was written.
     """
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"), object_pairs_hook=_without_repeats)
@@ -74,7 +74,7 @@ def _check(clip: str, entry: ClipPlan) -> int:
 
 
 def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """A JSON object; a name that is there twice hides a clip."""
+    """A JSON object; repeated names are errors, because they would hide a clip."""
     if len(dict(pairs)) < len(pairs):
         raise ValueError("a name is there twice")
     return dict(pairs)

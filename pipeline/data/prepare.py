@@ -20,8 +20,8 @@ from pipeline.video.store import ShardWriter
 def prepare_clips(request: PrepareClips, manifest: Path, hr: Path, lr: Path) -> None:
     """Write all frames of a shard's action clips, at full resolution and at a quarter of it.
 
-    HR frames are the file's, cropped at the right and bottom to multiples of 4; LR frames are
-    imresize(HR, 1/4). Memory holds one frame.
+    HR frames are the original frames, cropped at the right and bottom to multiples of 4; LR frames are
+    imresize(HR, 1/4). Only one frame is in memory at a time.
 
     Args:
         request: split and shard.
@@ -30,7 +30,7 @@ def prepare_clips(request: PrepareClips, manifest: Path, hr: Path, lr: Path) -> 
         lr: LR store, RGB uint8.
 
     Raises:
-        DataError: a clip is no longer what the manifest says.
+        DataError: a clip has changed since the manifest was made.
         pipeline.video.frames.VideoError: a clip cannot be decoded.
         pipeline.video.process.FfmpegError: ffmpeg was killed or could not work.
 
@@ -45,13 +45,13 @@ def prepare_videos(request: PrepareVideos, manifest: Path, hr: Path, lr: Path) -
     After resizing, HR frames are cropped at the right and bottom to multiples of 4.
 
     Args:
-        request: shard, size that videos are resized to (pipeline.data.sizes.fit), limit of frames.
+        request: shard, target size of videos (pipeline.data.sizes.fit), limit of frames.
         manifest: the training videos' manifest, made with the same size and limit.
         hr: HR store, RGB uint8.
         lr: LR store, RGB uint8.
 
     Raises:
-        DataError: a video is no longer what the manifest says.
+        DataError: a video has changed since the manifest was made.
         pipeline.video.frames.VideoError: a video cannot be decoded.
         pipeline.video.process.FfmpegError: ffmpeg was killed or could not work.
 

@@ -1,4 +1,4 @@
-"""What the stages of this folder are asked."""
+"""Requests of the stages in this folder."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class ListClips(Request):
 
     name: str = Field(description="name of the data set, for messages")
     dataset: Annotated[Dataset, *named(Dataset, "layout")] = Field(
-        description="layout, split, classes and shards; paths are arguments of their own"
+        description="layout, split, classes and shards; paths are separate arguments"
     )
 
 
@@ -36,7 +36,7 @@ class ListVideos(Request, ListedVideos):
 class PrepareClips(Request):
     """Decode a shard of action clips."""
 
-    split: Literal["train", "test"] = Field(description="whose clips")
+    split: Literal["train", "test"] = Field(description="split of the clips")
     shard: int = Field(description="shard of this split")
 
 

@@ -1,4 +1,4 @@
-"""Sizes that training videos are resized to."""
+"""Target sizes of training videos."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from typing import Literal
 from pipeline.config import SCALE
 
 MOST_LINES, FEWEST_LINES = 288, 240
-"""Lines of a training video after resizing by height: between those of CIF and of SIF."""
+"""Range of heights of a training video after resizing by height: those of SIF and CIF."""
 
 
 def fit(height: int, width: int, size: Literal["by_height"] | list[int]) -> tuple[int, int]:
-    """Height and width in pixels that a video is resized to.
+    """Height and width in pixels to which a video is resized.
 
     Args:
-        height, width: the video's.
+        height, width: those of the video.
         size: ``training_videos.size``: ``"by_height"`` or the width and height of an area.
     """
     return fit_height(height, width) if size == "by_height" else fit_area(height, width, size)
 
 
 def fit_height(height: int, width: int) -> tuple[int, int]:
-    """Height and width after the authors' resizing: formats by their lines, to 240 to 288 of them.
+    """Height and width after the authors' resizing: 240 to 288 lines, depending on the format.
 
     Both sides are divided by the smallest whole number that leaves 288 lines or fewer: 1080p / 4, 720p / 3,
-    576, 525 (486) and 480 lines / 2; CIF and SIF stay. The authors' videos are all of such formats. Ours, for
-    others: where less than 240 lines would be left (360p, 432p), the video gets 240; an upright one counts by
-    its shorter side; a smaller one keeps its size. Halves are rounded up.
+    576, 525 (486) and 480 lines / 2; CIF and SIF are kept. All of the authors' videos have such formats. For
+    others the rules are ours: if fewer than 240 lines would be left (360p, 432p), the video gets 240; for
+    upright videos the shorter side counts; smaller videos keep their size. Halves are rounded up.
 
     Source: the sizes in the authors' lists (cdvl134.csv); paper section 4.1 has "around 320x240".
     """
@@ -39,9 +39,9 @@ def fit_height(height: int, width: int) -> tuple[int, int]:
 
 
 def fit_area(height: int, width: int, size: list[int]) -> tuple[int, int]:
-    """Height and width of about the area of ``size`` with the same aspect, multiples of 4.
+    """Height and width of about the area of ``size`` with the same aspect ratio, multiples of 4.
 
-    Smaller videos keep their size: enlarging would add no detail to learn from.
+    Smaller videos keep their size, because enlarging would not add detail.
     """
     scale = math.sqrt(size[0] * size[1] / (height * width))
     if scale >= 1:

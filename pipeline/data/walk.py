@@ -1,4 +1,4 @@
-"""Files below a folder of users' data: links are followed, and what cannot be followed is named."""
+"""Files below a folder of users' data; links are followed, and unreadable entries are reported."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from pipeline.data.names import is_junk
 
 @dataclass
 class Walk:
-    """What lies below a folder; paths below it are text with "/", in the order of their parts.
+    """Content of a folder; relative paths use "/" and are sorted by their parts.
 
     Attributes:
-        files: (path below the folder, path) of each regular file. A name that is not UTF-8 holds lone
-            surrogates, as ``os.fsdecode`` makes them; ``os.fsencode`` gives its bytes.
-        left_out: (path below the folder, reason) of links that lead nowhere or back, of folders that
-            may not be read, and of devices.
+        files: (relative path, path) of each regular file. A name that is not UTF-8 has lone surrogates, as
+            made by ``os.fsdecode``; ``os.fsencode`` gives its bytes.
+        left_out: (relative path, reason) of dangling and circular links, of unreadable folders, and of
+            devices.
     """
 
     files: list[tuple[str, Path]] = field(default_factory=list)
@@ -28,10 +28,10 @@ class Walk:
 
 
 def walk(root: Path | str) -> Walk:
-    """Find all regular files below a folder, without junk; links to files and folders are followed.
+    """Find all regular files below a folder, except junk; links to files and folders are followed.
 
-    A link back to a folder around it (the root, or one above) is not entered, so a walk ends. A folder
-    that two links lead to is walked at both places.
+    A link to a folder that contains it is not followed, so the walk ends. A folder with two links to it is
+    visited at both places.
 
     Raises:
         DataError: the root cannot be read, or a disk fails.
@@ -46,7 +46,7 @@ def walk(root: Path | str) -> Walk:
 
 
 def without_links(root: Path, folders: Iterable[str]) -> list[str]:
-    """Folders below a root, each one once: the first where several are links to one."""
+    """Folders below a root without duplicates: of several links to one folder, only the first."""
     first: dict[str, str] = {}
     for folder in folders:
         first.setdefault(os.path.realpath(root / folder), folder)
@@ -58,7 +58,7 @@ def _walk(folder: Path, below: str, around: set[tuple[int, int]], found: Walk) -
         ordered = sorted((entry for entry in entries if not is_junk(entry.name)), key=lambda e: e.name)
     for entry in ordered:
         path, relative = folder / entry.name, below + entry.name
-        # Most entries are plain files, and of these the folder itself says so: no call for each one.
+        # Most entries are plain files, which the directory listing already says: no further call for each.
         if entry.is_file(follow_symlinks=False):
             found.files.append((relative, path))
             continue

@@ -1,4 +1,4 @@
-"""One answer to "what runs": what a configuration asks for, for the rules, preflight and tests alike."""
+"""What a configuration runs: rows, trainings, files and requests, for the rules, preflight and tests."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ __all__ = ["TWO_STREAMS", "Experiment", "Given", "Mixture"]
 
 
 class Experiment:
-    """What a checked configuration asks for. Nothing is read or computed but file names.
+    """The experiment of a checked configuration. It only derives names and paths, and reads no data.
 
     Attributes:
         config: the configuration.
         rows: rows, recognisers, their streams and the sources of their frames.
         models: SR networks and their trainings.
-        files: what jobs read.
-        code: modules that jobs reach by name.
-        requests: what jobs are asked.
+        files: files that jobs read.
+        code: modules that jobs load by name.
+        requests: settings of jobs.
 
     Example: ``Experiment(load_config(raw)).rows.scored_streams("tsn", "sosr")``
     """

@@ -1,4 +1,4 @@
-"""Modules that jobs reach by name, for their fingerprints: what imports alone would not show."""
+"""Modules that jobs load by name, for their fingerprints: import statements do not lead to them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pipeline.experiment.rows import Rows
 from pipeline.plugins import module_of
 
 PUBLISHED = "pipeline.weights.published"
-"""Reads weights that were not trained here."""
+"""Module that reads weights which were not trained here."""
 
 
 class Code:
@@ -20,16 +20,16 @@ class Code:
         self.config, self.rows, self.files = config, rows, files
 
     def list_clips(self, dataset: str) -> list[str]:
-        """Of a listing: the reader of its layout."""
+        """For a listing: the reader of its layout."""
         return ["pipeline.data.listing", module_of(Dataset, self.config.datasets[dataset].layout)]
 
     def training_flow(self, engine: str) -> list[str]:
-        """Of the flow of training videos."""
+        """For the flow of training videos: the engine."""
         weights = self.files.flow_weights(engine)
         return ["pipeline.flow.extract_training", f"pipeline.flow.{engine}", *_published(weights)]
 
     def train_sr(self, model: str) -> list[str]:
-        """Of a training: its networks, the losses that it uses, what reads weights."""
+        """For a training: its networks, its losses, the importer of weights."""
         spec = self.config.superres.models[model]
         assert spec.training is not None
         modules = ["pipeline.superres.training", spec.module]
@@ -38,17 +38,17 @@ class Code:
         return modules + _published(starts)
 
     def super_resolve(self, model: str) -> list[str]:
-        """Of the frames that a model makes."""
+        """For super-resolution with a model: its network, the importer of weights."""
         network = self.config.superres.models[model].module
         return ["pipeline.superres.inference", network, *_published(self.files.model_weights(model))]
 
     def plan_frames(self) -> list[str]:
-        """Of the plan of frames."""
+        """For the plan of frames: the protocols."""
         protocols = {module_of(Protocol, spec.protocol) for spec in self.rows.recognizers.values()}
         return ["pipeline.recognition.plan", *sorted(protocols)]
 
     def train_recognizer(self, dataset: str, recognizer: str, stream: str) -> list[str]:
-        """Of the training of a stream, on HR or on a mixture."""
+        """For the training of a stream, on HR or on a mixture."""
         weights = self.files.start_weights(dataset, recognizer, stream)
         spec = self.rows.recognizer(recognizer)
         stage = "mixtures" if recognizer in self.rows.mixtures else "training"
@@ -56,18 +56,18 @@ class Code:
         return [f"pipeline.recognition.{stage}", *recognizer_modules(spec, [stream]), *published]
 
     def score(self, dataset: str, recognizer: str, method: str) -> list[str]:
-        """Of the scores of a row or a pair."""
+        """For the scores of a row or a pair."""
         spec, streams = self.rows.recognizer(recognizer), self.rows.scored_streams(recognizer, method)
         weights = self.files.scoring_weights(dataset, recognizer, method)
         return ["pipeline.recognition.scoring", *recognizer_modules(spec, streams), *_published(weights)]
 
     def tabulate(self, table: str) -> list[str]:
-        """Of a table beside Table 4."""
+        """For a table beside Table 4."""
         return ["pipeline.report.tabulate", module_of(Table, self.rows.tables[table].table)]
 
 
 def recognizer_modules(spec: Protocol, streams: Iterable[str]) -> list[str]:
-    """The protocol, the backbone, and what joins backbones of some streams."""
+    """Modules of the protocol, of the backbone, and of the joint networks of some streams."""
     names = [name for stream in streams if (name := spec.streams[stream].scored.joint)]
     joints = [name if ":" in name else f"pipeline.recognition.joint_networks.{name}" for name in names]
     return [module_of(Protocol, spec.protocol), _network("recognition", spec.network), *joints]

@@ -1,4 +1,4 @@
-"""Where stages read and write: paths below the output folder, and files that the configuration gives."""
+"""Files of the stages: paths below the output folder, and files that the configuration names."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from pipeline.weights.location import resolve
 
 
 class Given(str):
-    """Path of a file that the configuration names: its content counts, and not its time stamp."""
+    """Path of a file that the configuration names. Its content counts, not its time stamp."""
 
 
 class Files:
-    """What the jobs of the rules read, by wildcards. Every answer is a path or a list of paths."""
+    """Files that the jobs of the rules read, by wildcards: paths and lists of paths."""
 
     def __init__(self, config: Config, rows: Rows, models: Models) -> None:
         self.config, self.rows, self.models = config, rows, models
@@ -29,7 +29,7 @@ class Files:
         return range(getattr(self.config.datasets[dataset].shards, split))
 
     def frames(self, dataset: str, source: str, split: str, shard: int | str) -> str:
-        """Frame store of a source: the HR video itself, or what a model made of the LR video."""
+        """Frame store of a source: the HR video, or LR video super-resolved by a model."""
         if source == "hr":
             return f"{self.out}/data/{dataset}/{split}-{shard}/hr.h5"
         return f"{self.out}/superres/frames/{dataset}/{source}/{split}-{shard}.h5"
@@ -47,11 +47,11 @@ class Files:
         return [self.flow(dataset, source, split, shard) for shard in self.shards(dataset, split)]
 
     def recognizer_flow(self, dataset: str, recognizer: str, source: str) -> list[str]:
-        """Flow stores of a source that a recogniser is trained on, all shards; none where it sees no flow."""
+        """Flow stores of a source that a recogniser trains on, all shards; none if it reads no flow."""
         return self.all_flow(dataset, source, "train") if self.rows.sees_flow(recognizer) else []
 
     def plan(self, dataset: str, split: str) -> list[str]:
-        """Plan of the frames that are read: of a test clip only some, in training any."""
+        """Plan of the frames that are read: some frames of test clips; none for training, which reads any."""
         return [] if split == "train" else [f"{self.out}/recognition/{dataset}/plan.json"]
 
     def training_store(self, part: str) -> list[str]:
@@ -60,31 +60,31 @@ class Files:
         return [f"{self.out}/data/training_videos/train-{shard}/{part}.h5" for shard in shards]
 
     def training_flow(self, kind: str) -> list[str]:
-        """Flow stores of the training videos that a kind of patches is chosen by, all shards."""
+        """Flow stores of the training videos by which a kind of patches is chosen, all shards."""
         engine, gap = self.models.patch_flow(kind)
         shards = range(self.config.training_videos.shards)
         return [f"{self.out}/flow/training_videos/{engine}-gap{gap}/{shard}.h5" for shard in shards]
 
     def patches(self, model: str) -> str:
-        """Patches that a model learns from."""
+        """Patches on which a model is trained."""
         training = self.config.superres.models[model].training
         assert training is not None
         return f"{self.out}/patches/{training.patches}.h5"
 
     def model_weights(self, model: str) -> list[str]:
-        """Weights of a model: published, trained here, or none for a network without parameters."""
+        """Weights of a model: published or trained here; none for a network without parameters."""
         spec = self.config.superres.models[model]
         if spec.weights:
             return [Given(spec.weights)]
         return [f"{self.out}/superres/models/{model}.safetensors"] if spec.training else []
 
     def init_weights(self, model: str) -> list[str]:
-        """Weights that the training of a model starts from."""
+        """Weights from which the training of a model starts."""
         init = self.config.superres.models[model].init
         return self.model_weights(init) if init else []
 
     def loss_weights(self, model: str) -> list[str]:
-        """Files that the losses of a training read: the feature network's weights, and those of their own."""
+        """Files that the losses of a training read: the feature network's weights, and their own files."""
         training = self.config.superres.models[model].training
         losses = list(training.terms.values()) if training else []
         features = self.config.superres.feature_network.weights
@@ -92,18 +92,18 @@ class Files:
         return [Given(path) for path in (*given, *(path for loss in losses for path in loss.weights()))]
 
     def flow_weights(self, engine: str) -> list[str]:
-        """Weights of what computes flow."""
+        """Weights of a flow engine."""
         weights = self.config.flow.flownet2.weights
         return [Given(weights)] if weights and engine == "flownet2" else []
 
     def published_stream(self, dataset: str, recognizer: str, stream: str) -> Path | None:
-        """Weights of a stream that is not trained here; mixtures always are."""
+        """Published weights of a stream; None if it is trained here, as mixtures always are."""
         if recognizer in self.rows.mixtures:
             return None
         return self.rows.recognizer(recognizer).weights_for(stream, dataset)
 
     def recognizer_weights(self, dataset: str, recognizer: str, streams: Iterable[str]) -> list[str]:
-        """Weights of some streams: published, or trained here."""
+        """Weights of some streams, published or trained here."""
         files = []
         for stream in streams:
             published = self.published_stream(dataset, recognizer, stream)
@@ -117,26 +117,26 @@ class Files:
         return self.recognizer_weights(dataset, recognizer, streams)
 
     def start_weights(self, dataset: str, recognizer: str, stream: str) -> list[str]:
-        """Weights of the streams that the training of a stream starts from."""
+        """Weights of the streams from which the training of a stream starts."""
         parts = self.rows.recognizer(recognizer).streams[stream]
         return self.recognizer_weights(dataset, recognizer, parts.trained.starts_from)
 
     def initial_weights(self, recognizer: str) -> list[str]:
-        """ImageNet weights that the training of a recogniser starts from."""
+        """ImageNet weights from which the training of a recogniser starts."""
         named = self.rows.recognizer(recognizer).initial_weights
         try:
             return [Given(resolve(named))] if named else []
         except PipelineError:
-            return []  # only a dry run comes here without them
+            return []  # missing; only a dry run gets this far
 
     def scored_frames(self, dataset: str, recognizer: str, method: str, shard: str) -> list[str]:
-        """Frame store that the scored streams of a row read, if any does."""
+        """Frame store that the scored streams of a row read, if any."""
         if not self.rows.reads(recognizer, method)[0]:
             return []
         return [self.frames(dataset, self.rows.source(method, "spatial"), "test", shard)]
 
     def scored_flow(self, dataset: str, recognizer: str, method: str, shard: str) -> list[str]:
-        """Flow store that the scored streams of a row read, if any does."""
+        """Flow store that the scored streams of a row read, if any."""
         if not self.rows.reads(recognizer, method)[1]:
             return []
         return [self.flow(dataset, self.rows.source(method, "temporal"), "test", shard)]
@@ -155,7 +155,7 @@ class Files:
         ]
 
     def pair_scores(self, datasets: Iterable[str], recognizers: Iterable[str]) -> list[str]:
-        """Score files of the pairs that no row shows, by the networks that see both streams."""
+        """Score files of the pairs that no row shows, scored by joint networks."""
         return [
             f"{self.out}/recognition/{dataset}/{recognizer}/pairs/{pair}.npz"
             for dataset in datasets
@@ -165,7 +165,7 @@ class Files:
         ]
 
     def quality(self, datasets: Iterable[str]) -> list[str]:
-        """Quality of each model's frames, all shards of some data sets."""
+        """Quality measurements of each model's frames, all shards of some data sets."""
         return [
             f"{self.out}/quality/{dataset}/{model}/{shard}.csv"
             for dataset in datasets
@@ -174,7 +174,7 @@ class Files:
         ]
 
     def made_folder(self, name: str, part: str) -> list[str]:
-        """Folder that a job makes for a data set's videos or lists: the demo's, or an archive's content."""
+        """Folder that a job makes for a data set's videos or lists: demo data, or an unpacked archive."""
         root = self._root(name, part)
         if is_archive(root):
             return [f"{self.out}/unpacked/{name}/{part}"]
@@ -191,7 +191,7 @@ class Files:
         return [Given(root) for root in roots if is_archive(root)]
 
     def below(self, name: str, part: str) -> str:
-        """What a data set's path adds to the folder that a job makes for it; all of it where none does."""
+        """A data set's path relative to the folder that a job makes for it; the whole path if none does."""
         root = self._root(name, part)
         return "" if is_archive(root) else str(root).removeprefix("".join(self.made_folder(name, part)))
 

@@ -1,4 +1,4 @@
-"""What users' own files hold, as text for the params of jobs: a changed file runs what reads it again."""
+"""Content of users' files as text for the params of jobs, so that a changed file reruns its readers."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from pipeline.experiment.files import Files, Given
 
 
 class GivenContent:
-    """Hashes of the files that a configuration is given.
+    """Hashes of the files that a configuration names.
 
     Args:
         files: the configuration's files.
-        contents: hashes, remembered between runs.
-        planning: whether a missing file is passed over, because nothing runs.
+        contents: cached hashes.
+        planning: whether missing files are ignored, because nothing runs.
     """
 
     def __init__(self, files: Files, contents: Contents, planning: bool) -> None:
         self.files, self.contents, self.planning = files, contents, planning
 
     def of(self, files: Iterable[str]) -> str:
-        """Hashes of the given files among some. Raises ContentError for one that cannot be read."""
+        """Hashes of those files that are ``Given``. Raises ContentError if one cannot be read."""
         given = [Path(file) for file in files if isinstance(file, Given)]
         return json.dumps([self.contents.hash(p) for p in given if p.exists() or not self.planning])
 
     def listing(self, name: str) -> str:
-        """Hash of what the listing of a data set's clips, or of the training videos, reads of users' files.
+        """Hash of the users' files that the listing of a data set, or of the training videos, reads.
 
-        Raises DataError and ContentError as the listing does.
+        Raises DataError and ContentError like the listing.
         """
         data, config = self.files.data(name), self.files.config
         given = {"videos": data.root, "splits": getattr(data, "splits", None)}

@@ -1,4 +1,4 @@
-"""SR networks: which are trained, and what their training patches are made of."""
+"""SR networks: which are trained, and on which patches."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Models:
         self.models = config.superres.models
 
     def trained(self, wanted: Iterable[str]) -> list[str]:
-        """Networks that are trained for the wanted models: themselves, and those that they start from."""
+        """Models to train for the wanted ones: these, and those from which they start."""
         pending, found = list(wanted), []
         while pending:
             name = pending.pop(0)
@@ -30,6 +30,6 @@ class Models:
         return sorted({training.patches for training in trainings if training})
 
     def patch_flow(self, kind: str) -> tuple[str, int]:
-        """Engine and gap in frames of the flow that patches are chosen by."""
+        """Engine and gap in frames of the flow by which patches are chosen."""
         patches = self.config.patches
         return {"sosr": (str(patches.spatial_flow), 1), "tosr": ("tvl1", patches.pair_gap)}[kind]

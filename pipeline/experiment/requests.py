@@ -1,4 +1,4 @@
-"""What each job is asked: the configuration's values that it reads, by the wildcards of its rule."""
+"""The requests of all jobs: the configuration values that a job reads, by the wildcards of its rule."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class Requests:
-    """One method a rule, which fills the request of its stage; in the order of the data."""
+    """One method per rule, which fills the request of the rule's stage; in the order of the data."""
 
     def __init__(self, experiment: Experiment) -> None:
         self.experiment, self.config, self.rows = experiment, experiment.config, experiment.rows
@@ -82,7 +82,7 @@ class Requests:
         return CropPatches.of(self.config.patches, self.config, kind=kind, pairs=pairs)
 
     def train_sr(self, model: str) -> TrainSR:
-        """A training."""
+        """Training of a model."""
         config = self.config
         spec = config.superres.models[model]
         assert spec.training is not None
@@ -96,19 +96,19 @@ class Requests:
         )
 
     def show_progress(self, model: str) -> ShowProgress:
-        """How often a training shows and saves where it stands."""
+        """How often a training validates and saves its state."""
         training = self.config.superres.models[model].training
         assert training is not None
         return ShowProgress.of(training)
 
     def super_resolve(self, dataset: str, model: str, split: str, shard: str) -> SuperResolve:
-        """The frames that a model makes of a shard; any data set's are made alike."""
+        """Super-resolution of a shard; the same for all data sets."""
         superres, compute = self.config.superres, self.config.compute
         spec = superres.models[model]
         return SuperResolve.of(spec, superres, compute, split=split, shard=int(shard))
 
     def plan_frames(self, dataset: str) -> PlanFrames:
-        """What all recognisers read of test clips, of any data set."""
+        """Plan of the frames that all recognisers read; the same for all data sets."""
         specs = self.config.recognition.recognizers.values()
         return PlanFrames(streams=[spec.planned(stream) for spec in specs for stream in spec.streams])
 

@@ -1,4 +1,4 @@
-"""What is scored: rows of the tables, the models whose frames they show, and the streams that read these."""
+"""What is scored: rows of the tables, the models that make their frames, the streams that read them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ TWO_STREAMS = ("spatial", "temporal")
 
 
 class Mixture(NamedTuple):
-    """A recogniser trained on HR and LR: whose network and recipe it has, and its share of LR clips."""
+    """A recogniser trained on HR and LR: the recogniser whose network and recipe it has, and the LR ratio."""
 
     recognizer: str
     ratio: float
@@ -24,11 +24,11 @@ class Rows:
     Attributes:
         methods: rows of Table 4.
         tables: the tables beside Table 4.
-        scored: rows of Table 4, and models of other tables that no such row shows, under their own names.
-        mixtures: recognisers by name that are trained with a share of LR.
+        scored: rows of Table 4, and models of other tables that no row of Table 4 shows, by their names.
+        mixtures: recognisers that are trained with a ratio of LR clips, by name.
         pairs: pairs of rows that no row shows, as rows; only a joint network scores them.
-        baseline: model whose frames stand for LR.
-        pictured: rows that the figures show.
+        baseline: model whose frames represent LR.
+        pictured: rows in the figures.
     """
 
     def __init__(self, config: Config) -> None:
@@ -37,7 +37,7 @@ class Rows:
         self.methods = config.methods
         self.tables: dict[str, Table] = {name: table for name, table in config.tables.items() if table}
         shown = [models for table in self.tables.values() if (models := table.models())]
-        # The row of Table 4 that shows a model, the first if there are several.
+        # The first row of Table 4 that shows a model.
         self._shown = {row.model: name for name, row in reversed(self.methods.items()) if row.model}
         others = [(row, stream) for stream, rows in shown for row in rows if row.model not in self._shown]
         self._other_streams: dict[str, set[str]] = {}
@@ -70,15 +70,15 @@ class Rows:
         }
 
     def datasets_of(self, table: Columns) -> list[str]:
-        """Data sets that a table is made for, in the configuration's order."""
+        """Data sets of a table, in the order of the configuration."""
         return [n for n in self.config.datasets if table.datasets is None or n in table.datasets]
 
     def recognizers_of(self, table: Columns) -> list[str]:
-        """Recognisers that a table is made for, in the configuration's order."""
+        """Recognisers of a table, in the order of the configuration."""
         return [n for n in self.recognizers if table.recognizers is None or n in table.recognizers]
 
     def recognizer(self, name: str) -> Recognizer:
-        """Section of a recogniser; a mixture has its recogniser's."""
+        """Section of a recogniser; for a mixture that of its recogniser."""
         return self.recognizers[self.mixtures[name].recognizer if name in self.mixtures else name]
 
     def streams(self, recognizer: str) -> list[str]:
@@ -86,15 +86,15 @@ class Rows:
         return list(self.recognizer(recognizer).streams)
 
     def trained_streams(self, recognizer: str, dataset: str) -> list[str]:
-        """Streams of one of Table 4's recognisers that have no published weights."""
+        """Streams of a recogniser of Table 4 that have no published weights."""
         spec = self.recognizers[recognizer]
         return [stream for stream in spec.streams if not spec.weights_for(stream, dataset)]
 
     def scored_streams(self, recognizer: str, method: str) -> list[str]:
         """Streams that are scored for a row.
 
-        A pairing's streams are scored by its two rows, but for those that see both frames and flow. A mixture
-        scores all streams of its few rows, and a model of another table the streams of its tables.
+        The streams of a pairing are scored for its two rows, except those that read both frames and flow.
+        Mixtures score all streams of their few rows, models of other tables the streams of those tables.
         """
         streams = self.streams(recognizer)
         if method in self._other_streams:
@@ -116,18 +116,18 @@ class Rows:
         return any(parts.trained.reads_flow for parts in self.recognizer(recognizer).streams.values())
 
     def source(self, method: str, stream: str) -> str:
-        """Model (or "hr") that makes a row's frames ("spatial") or what its flow is of ("temporal").
+        """Model (or "hr") behind a row's frames ("spatial") or flow ("temporal").
 
-        A pairing takes it from its two rows.
+        For a pairing it comes from one of its two rows.
         """
         row = self.scored.get(method) or self.pairs[method]
         source = row.model or self.methods[getattr(row, stream)].model
-        assert source is not None  # the configuration's check refuses pairings of pairings
+        assert source is not None  # the configuration check refuses pairings of pairings
         return source
 
     @property
     def sources(self) -> list[str]:
-        """Models (and "hr") whose frames are recognised for Table 4."""
+        """Models (and "hr") whose frames are classified for Table 4."""
         return list(dict.fromkeys(self.source(row, s) for row in self._recognised for s in TWO_STREAMS))
 
     @property
@@ -137,7 +137,7 @@ class Rows:
 
     @property
     def flow_sources(self) -> list[str]:
-        """Models (and "hr") whose frames' flow is recognised for Table 4."""
+        """Models (and "hr") whose flow is classified for Table 4."""
         seeing = [name for name in self.recognizers if self.sees_flow(name)]
         rows = [row for row in self.methods if any(self.scored_streams(r, row) for r in seeing)]
         return list(dict.fromkeys(self.source(row, "temporal") for row in rows))
@@ -148,15 +148,15 @@ class Rows:
 
     @property
     def measured(self) -> dict[str, Method]:
-        """Rows whose frames are compared with HR's."""
+        """Rows whose frames are compared with HR."""
         return {name: row for name, row in self.methods.items() if row.model not in (None, "hr")}
 
     def with_parts(self, rows: Iterable[str]) -> dict[str, Method]:
-        """Rows of Table 4, and for pairings the rows of their streams."""
+        """Rows of Table 4, and for pairings also the rows of their streams."""
         rows = list(rows)
         parts = {getattr(self.methods[row], stream) for row in rows for stream in TWO_STREAMS}
         return {name: row for name, row in self.methods.items() if name in {*rows, *parts}}
 
     def of_models(self, models: Iterable[str]) -> dict[str, Method]:
-        """Scored rows of models, without labels: rows of Table 4 where one shows the model."""
+        """Scored rows of models, without labels; a row of Table 4 if one shows the model."""
         return {self._shown.get(model, model): Method(model=model) for model in models}

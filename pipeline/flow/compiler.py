@@ -1,7 +1,7 @@
-"""Compile a C++ file for this machine's CPU, once, into a cache that concurrent jobs can share.
+"""Compiles a C++ file once for this machine's CPU, into a cache that concurrent jobs can share.
 
-Three environment variables: CXX is the compiler, RECOSR_MARCH the CPU to compile for (-march; default: the
-one at hand), RECOSR_CACHE the cache's folder.
+Three environment variables: CXX is the compiler, RECOSR_MARCH the CPU to compile for (-march; default: this
+machine's), RECOSR_CACHE the folder of the cache.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from pathlib import Path
 from pipeline.errors import PipelineError
 from pipeline.files import atomic_path
 
-# IEEE 754 arithmetic, never a product and a sum in one rounding: the same result with every compiler and CPU
-# (docs/decisions/0009-same-on-every-processor.md). The other two flags let roots and branches vectorise.
+# IEEE 754 arithmetic without fused multiply-add: the same result with every compiler and CPU
+# (docs/decisions/0009-same-on-every-processor.md). The other two flags allow roots and branches to vectorise.
 EXACT = ["-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"]
 COMPILE = ["-std=c++17", "-O3", *EXACT, "-fPIC", "-shared"]
-# Wide vectors are worth asking for where the CPU has them; compilers that know no such flag follow.
+# First with wide vectors, for CPUs that have them; then without, for compilers that lack the flag.
 TUNING = [["-march=native", "-mprefer-vector-width=512"], ["-march=native"], ["-mcpu=native"], []]
 
 
 class CompilerError(PipelineError, RuntimeError):
-    """No usable C++ compiler, or a cache folder that cannot be used; the message says what to do."""
+    """There is no usable C++ compiler or cache folder; the message says what to do."""
 
 
 def cache_folder() -> Path:
-    """Where compiled code is kept: ``$RECOSR_CACHE``, ``$XDG_CACHE_HOME/recosr`` or ``~/.cache/recosr``."""
+    """Folder of compiled code: ``$RECOSR_CACHE``, ``$XDG_CACHE_HOME/recosr`` or ``~/.cache/recosr``."""
     if folder := os.environ.get("RECOSR_CACHE"):
         return Path(folder)
     if folder := os.environ.get("XDG_CACHE_HOME"):
@@ -60,16 +60,16 @@ def find_compiler() -> list[str]:
 
 
 def tunings() -> list[list[str]]:
-    """Flags for a CPU, tried in turn: those of ``$RECOSR_MARCH``, else of the CPU at hand."""
+    """Flags for a CPU, to be tried in turn: for ``$RECOSR_MARCH``, else for this machine's CPU."""
     named = os.environ.get("RECOSR_MARCH")
     return [[f"-march={named}"]] if named else TUNING
 
 
 def cpu_identity() -> str:
-    """What ``-march=native`` depends on: the CPU's model and features."""
+    """The CPU's model and features, on which ``-march=native`` depends."""
     wanted = ("model name", "cpu family", "model", "flags", "Features", "CPU part")
     try:
-        # Each processor has its own paragraph; those of one machine are alike.
+        # Each processor has its own paragraph; all processors of a machine are the same.
         paragraph = Path("/proc/cpuinfo").read_text().split("\n\n")[0]
         lines = [line for line in paragraph.splitlines() if line.split("\t")[0].strip() in wanted]
     except OSError:
@@ -78,11 +78,10 @@ def cpu_identity() -> str:
 
 
 def compile_library(source: Path, folder: Path | None = None) -> Path:
-    """Compile ``source`` into a shared library and return its path; at once if that was done before.
+    """Compile ``source`` into a shared library, unless it is in the cache, and return its path.
 
-    The file's name holds a hash of the source, the headers beside it, flags, compiler and CPU, so
-    machines of different kinds can share a cache folder, and it appears by a rename, so two jobs can
-    compile at the same time.
+    The file name contains a hash of the source, its headers, flags, compiler and CPU, so different machines
+    can share a cache folder. The file is renamed into place, so two jobs can compile at the same time.
 
     Raises:
         CompilerError: no compiler, the source does not compile, or the folder cannot be written.
@@ -122,7 +121,7 @@ def compile_library(source: Path, folder: Path | None = None) -> Path:
 
 @functools.cache
 def load_library(source: Path) -> ctypes.CDLL:
-    """The compiled library of ``source``, loaded once a process.
+    """The compiled library of ``source``, loaded once per process.
 
     Raises:
         CompilerError: it cannot be compiled or loaded.

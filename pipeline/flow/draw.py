@@ -1,4 +1,4 @@
-"""Which frames of a training video patches are cropped from."""
+"""Draws the frames of a training video from which patches are cropped."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from pipeline.errors import PipelineError
 
 
 class TooShortError(PipelineError, ValueError):
-    """A video with no frame that may be drawn."""
+    """A video has no frame that may be drawn."""
 
 
 def draw_frames(
     clip_frames: int, frames_per_video: int, margin: int, gap: int, rng: np.random.Generator
 ) -> list[int]:
-    """Draw frames of a video without replacement, sorted; all of them where there are too few.
+    """Draw frames of a video without replacement, sorted; all frames if there are too few.
 
     Source: section 4.1 (120 frames a video); docs/facts.md, section 2 (frames 6 to N - 5 from 1).
 
@@ -22,7 +22,7 @@ def draw_frames(
         clip_frames: frames of the video.
         frames_per_video: frames to draw.
         margin: frames at both ends that are not drawn.
-        gap: frames between a frame and its partner, which keeps out of the margin too.
+        gap: distance from a frame to its partner, which must not be in the margin either.
         rng: source of the draw; seed it with ``seed_for(seed, "draw", clip.id)``.
 
     Raises:

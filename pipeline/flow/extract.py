@@ -25,7 +25,7 @@ def extract_flow(
     plan: Path | None,
     out: Path,
 ) -> None:
-    """Write the quantised TV-L1 flow of a shard's clips, at the size that recognisers read.
+    """Write the quantised TV-L1 flow of a shard's clips, at the recognisers' size.
 
     Field t goes from frame t to t + 1. A one-frame clip gets one field of zero motion. Frames are read
     one by one, so memory does not grow with a clip's length. Source: section 4.3; docs/facts.md, section 6.
@@ -38,10 +38,10 @@ def extract_flow(
         out: flow store, (h, w, 2) uint8 with the field's number as index.
 
     Raises:
-        FlowError: the plan lacks a clip or asks for a field that does not exist.
+        FlowError: the plan lacks a clip or contains a field that does not exist.
         StoreError: the frame store lacks a clip or a frame.
     """
-    cv2.setNumThreads(1)  # jobs are what runs in parallel
+    cv2.setNumThreads(1)  # jobs run in parallel instead
     width, height = request.frame_size
     fields_of = read_plan(plan) if plan else None
 
@@ -56,7 +56,7 @@ def extract_flow(
             fields = list(range(max(clip.frames - 1, 1))) if fields_of is None else fields_of[clip.id].fields
             if not fields or min(fields) < 0 or max(fields) >= max(clip.frames - 1, 1):
                 raise FlowError(
-                    f"{plan}: asks for fields {fields[:3]}...{fields[-3:]} of {clip.id}, which has "
+                    f"{plan}: contains fields {fields[:3]}...{fields[-3:]} of {clip.id}, which has "
                     f"{clip.frames} frames; make the plan again"
                 )
             if clip.frames == 1:

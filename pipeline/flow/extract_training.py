@@ -24,8 +24,8 @@ def extract_training_flow(
     Source: section 4.1; docs/facts.md, section 2 (FlowNet2 for SoSR, TV-L1 for ToSR).
 
     Args:
-        request: shard, engine ("tvl1" on grey frames, or "flownet2" on colour) and its settings, which frames
-            are drawn, and how far the two of a pair are apart.
+        request: shard, engine ("tvl1" on grey frames, or "flownet2" on colour) and its settings, drawn
+            frames, and distance of a pair in frames.
         frames: HR frame store of the shard.
         manifest: the training videos.
         weights: FlowNet2's; None: TV-L1.
@@ -35,10 +35,10 @@ def extract_training_flow(
     Raises:
         FlowError: every video of the shard is too short.
         FileNotFoundError: no weights for FlowNet2.
-        DeviceError: FlowNet2 is to run on a GPU, and there is none.
+        DeviceError: FlowNet2 needs a GPU that this machine lacks.
         StoreError: the frame store lacks a video or a frame.
     """
-    # By name, because a torch import costs seconds that a TV-L1 job need not pay.
+    # Loaded by name, so that TV-L1 jobs do not spend seconds on importing torch.
     load_engine = importlib.import_module(f"pipeline.flow.{request.engine}").load_engine
     gap = request.gap
     videos = select(read_manifest(manifest), "train", request.shard)

@@ -1,6 +1,6 @@
 """FlowNet2 (Ilg et al., "FlowNet 2.0: Evolution of optical flow estimation with deep networks", CVPR 2017) in
 plain torch, in the layout of the published PyTorch checkpoints: the whole stack, its parts CS and CSS, and
-the single networks C, S and SD as networks of their own.
+the single networks C, S and SD.
 
 The networks, their order and every constant are those of the published PyTorch implementation without
 batch normalisation: FlowNetC -> FlowNetS -> FlowNetS beside FlowNetSD, then fusion; 162,518,834
@@ -15,9 +15,9 @@ Details settled there:
 - Resampling: pixel x of the result reads x + flow, no half-pixel shift; places outside take the border's
   value. Channel norm: square root of the sum of squares, without epsilon.
 
-Differs: sides must be multiples of 64. The published PyTorch test code cuts the middle out of other images;
-we do what the original Caffe test code does, because patches need flow everywhere: frames are enlarged to
-the next multiple with bilinear interpolation, flow is brought back and scaled.
+Differs: sides must be multiples of 64. The published PyTorch test code crops the centre of other images. We
+follow the original Caffe test code, because patches need flow everywhere: frames are enlarged to the next
+multiple with bilinear interpolation, and the flow is resized back and scaled.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ class FlowNet2(FlowNet2CSS):
 
 
 class Single:
-    """What makes one of the parts a network of its own: from a pair to flow in pixels, as FlowNet2."""
+    """Makes a part of FlowNet2 a separate network with the same interface: a pair to flow in pixels."""
 
     rgb_max, align_corners = 255.0, False
 
@@ -138,7 +138,7 @@ NETWORKS: dict[str, type[nn.Module]] = {
     "flownet2_cs": FlowNet2CS,
     "flownet2_css": FlowNet2CSS,
 }
-"""By their names in ``flow.flownet2.network``; keys of each are those of its published checkpoint."""
+"""Networks by their names in ``flow.flownet2.network``; the keys are those of the published checkpoints."""
 
 
 def _smooth(flow: Tensor, align_corners: bool) -> Tensor:

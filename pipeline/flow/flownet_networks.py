@@ -1,4 +1,4 @@
-"""The four networks that FlowNet2 is made of: FlowNetC, FlowNetS, FlowNetSD and the fusion.
+"""The four networks of FlowNet2: FlowNetC, FlowNetS, FlowNetSD and the fusion.
 
 Source: Dosovitskiy et al., "FlowNet: Learning optical flow with convolutional networks", ICCV 2015 (C
 and S), and Ilg et al., "FlowNet 2.0", CVPR 2017 (SD and fusion), in the layout of the published PyTorch

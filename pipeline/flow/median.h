@@ -1,4 +1,4 @@
-// Exact medians of a plane by networks of minima and maxima, which vectorise.
+// Exact medians of a plane with sorting networks of minima and maxima, which vectorise.
 #pragma once
 
 #include <algorithm>
@@ -22,8 +22,8 @@ inline void sorted_row(float* r, const float* from) {
 }
 
 // Exact 5x5 or 3x3 median of a plane, edges replicated. Columns are sorted once and shared by the
-// windows that hold them. Then rows of equal rank are sorted: of the 25 (9) values only those stay that
-// can be the median, the compiler drops what sorts the others.
+// windows that contain them. Then rows of equal rank are sorted. Only those of the 25 (9) values remain that
+// can be the median; the compiler removes the comparisons of the others.
 template <int N>
 void median(float* plane, Size s, float* copy, float* sorted) {
     constexpr int R = N / 2;

@@ -12,12 +12,12 @@ from pipeline.video.store import ShardReader
 
 
 class FlowError(PipelineError):
-    """Flow that cannot be computed as asked; the message names the clip and what to do."""
+    """Flow cannot be computed; the message names the clip and what to do."""
 
 
 @dataclass(frozen=True)
 class Engine:
-    """A way to compute flow; an engine's file offers a context ``load_engine(settings, compute)`` of one.
+    """A way to compute flow; each engine's module has a context manager ``load_engine`` that returns one.
 
     Attributes:
         prepare: an RGB frame (h, w, 3) uint8 -> what ``flow`` takes.

@@ -11,9 +11,9 @@
 
 constexpr int LANES = 16;
 
-// Tells the compiler that loops over n have no remainder.
+// Lets the compiler assume that loops over n have no remainder.
 #define ROUNDED(n) if ((n) <= 0 || (n) % LANES) __builtin_unreachable()
-#if defined(__clang__)  // the planes never overlap, but a compiler cannot see that
+#if defined(__clang__)  // the planes never overlap, which a compiler cannot deduce
 #define INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
 #else
 #define INDEPENDENT _Pragma("GCC ivdep")
@@ -28,7 +28,7 @@ struct Size {
     size_t floats() const { return size_t(h + 1) * stride() + 2 * LANES; }
 };
 
-// One block of memory a thread, kept between calls: small frames would spend their time in malloc.
+// One block of memory per thread, kept between calls: otherwise malloc would dominate for small frames.
 class Arena {
 public:
     ~Arena() { std::free(block_); }
@@ -41,7 +41,7 @@ public:
         if (block_) capacity_ = floats;
         return block_ != nullptr;
     }
-    // Consecutive pieces start at different cache sets, because loops walk many planes in step.
+    // Consecutive pieces start in different cache sets, because loops traverse many planes in parallel.
     static size_t piece(size_t floats) { return rounded(int(floats)) + 5 * LANES; }
     float* take(size_t floats) {
         float* p = block_ + used_;

@@ -12,7 +12,7 @@ def quantise(flow: np.ndarray, bound: float) -> np.ndarray:
 
     Args:
         flow: any shape, pixels, floating.
-        bound: pixels that levels 0 and 255 stand for, positive.
+        bound: flow in pixels at level 255 (and -bound at level 0), positive.
 
     Returns:
         uint8 array of the same shape.
@@ -24,13 +24,13 @@ def quantise(flow: np.ndarray, bound: float) -> np.ndarray:
         raise ValueError(f"the flow's bound is {bound}, but must be positive")
     if not np.isfinite(flow).all():
         raise ValueError("flow holds values that are not finite; it cannot be quantised")
-    # In float64 and half up, so that a level never hangs on the rounding of a float32.
+    # In float64 and half up, so that a level never depends on float32 rounding.
     levels = np.floor(255.0 * (flow.astype(np.float64) + bound) / (2.0 * bound) + 0.5)
     return np.clip(levels, 0, 255).astype(np.uint8)
 
 
 def dequantise(levels: np.ndarray, bound: float) -> np.ndarray:
-    """Flow in pixels of 8-bit levels, float32; off by at most bound / 255 inside the bound.
+    """Flow in pixels from 8-bit levels, float32; the error is at most bound / 255 inside the bound.
 
     Raises:
         TypeError: levels are not uint8.

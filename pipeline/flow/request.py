@@ -1,4 +1,4 @@
-"""What the stages of this folder are asked."""
+"""Requests of the stages in this folder."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from pipeline.request import Request
 class ExtractFlow(Request):
     """Make the quantised TV-L1 flow of a shard of clips."""
 
-    split: Literal["train", "test"] = Field(description="whose clips")
+    split: Literal["train", "test"] = Field(description="split of the clips")
     shard: int = Field(description="shard of this split")
-    tvl1: TVL1 = Field(description="TV-L1's schedule")
-    bound: float = Field(description="pixels that flow is clipped to, then 8 bits (TSN: 20)")
+    tvl1: TVL1 = Field(description="parameters of TV-L1")
+    bound: float = Field(description="flow is clipped to +-bound pixels, then quantised to 8 bits (TSN: 20)")
     frame_size: list[int] = Field(description="width and height in pixels (TSN: 340x256)")
 
 
@@ -27,8 +27,8 @@ class ExtractTrainingFlow(Request, DrawnFrames):
 
     shard: int = Field(description="shard of the videos")
     engine: Literal["tvl1", "flownet2"] = Field(description="file of pipeline/flow that computes it")
-    tvl1: TVL1 | None = Field(description="TV-L1's schedule; null: FlowNet2")
-    flownet2: FlowNetwork | None = Field(description="which of FlowNet2's networks; null: TV-L1")
+    tvl1: TVL1 | None = Field(description="parameters of TV-L1; null: FlowNet2")
+    flownet2: FlowNetwork | None = Field(description="FlowNet2's network; null: TV-L1")
     compute: Device | None = Field(description="device and threads of FlowNet2; null: TV-L1")
-    gap: int = Field(description="frames from the first to the second of a pair")
+    gap: int = Field(description="distance in frames from the first to the second of a pair")
     seed: int = Field(description="the configuration's seed")

@@ -1,6 +1,7 @@
 // TV-L1 optical flow (Zach, Pock, Bischof 2007) with the numerical choices of OpenCV's DualTVL1 on the
 // CPU, in plain loops for the compiler to vectorise. One thread; see docs/decisions/0002-tvl1-engine.md.
-// No loop sums across x, so vectors of any width add in one order: the flow is the same on every CPU.
+// No loop sums across x, so the order of additions does not depend on vector width: the flow is the same on
+// every CPU.
 
 #include <algorithm>
 #include <cmath>
@@ -23,7 +24,7 @@ struct Params {
     int scales, warps, inner, outer, median;
 };
 
-struct Work {  // of the level at hand
+struct Work {  // buffers of the current level
     float *ix, *iy, *rho, *inverse;          // data term: rho = rho + ix * u + iy * v
     float *u, *v;                            // flow
     float *pux, *puy, *pvx, *pvy;            // dual variables, times theta
@@ -217,7 +218,7 @@ extern "C" int recosr_tvl1(const uint8_t* image0, const uint8_t* image1, int w, 
     sizes.assign(1, Size{w, h});
     size_t total = 0;
     while (int(sizes.size()) < scales) {
-        const Size last = sizes.back();  // as OpenCV: sides to the nearest, and none below 16
+        const Size last = sizes.back();  // as in OpenCV: rounded to nearest, no side below 16
         const Size next = {int(std::nearbyint(last.w * scale_step)), int(std::nearbyint(last.h * scale_step))};
         if (next.w < 16 || next.h < 16) break;
         sizes.push_back(next);

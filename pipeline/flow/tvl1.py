@@ -32,9 +32,9 @@ def _engine() -> Callable[..., int]:
 
 
 def tvl1(frame0: np.ndarray, frame1: np.ndarray, params: TVL1) -> np.ndarray:
-    """TV-L1 flow: frame1(x + flow(x)) = frame0(x), with the numbers of OpenCV's CPU version up to rounding.
+    """TV-L1 flow: frame1(x + flow(x)) = frame0(x), equal to OpenCV's CPU version up to rounding.
 
-    Uses one thread, and lets other Python threads run meanwhile. Source: docs/facts.md, section 6.
+    Uses one thread and releases the GIL. Source: docs/facts.md, section 6.
 
     Args:
         frame0: (h, w) uint8 grey levels, at least 2x2.

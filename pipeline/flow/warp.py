@@ -13,15 +13,15 @@ Outside = Literal["border", "zeros"]
 def warp(image: Tensor, flow: Tensor, outside: Outside = "border") -> Tensor:
     """Backward bilinear warp W(I, F)(x) = I(x + F(x)).
 
-    Indexes pixels itself, because ``grid_sample`` rounds coordinates on their way through [-1, 1].
+    Indexes pixels directly, because ``grid_sample`` rounds coordinates when it maps them to [-1, 1].
     Differentiable in image and flow (a flow that leaves the image has no gradient there).
 
     Args:
         image: (B, C, H, W), floating.
         flow: (B, 2, H, W), x first, in pixels.
-        outside: what stands where a sample falls outside. "border": the nearest pixel of the border.
-            "zeros", as the warp of ToSR's authors: 0, also at the last row and column themselves; up to a
-            pixel before the first row or column, the line through its first two pixels goes on.
+        outside: value of samples outside the image. "border": the nearest pixel of the border. "zeros", like
+            the warp of ToSR's authors: 0, also at the last row and column themselves; up to a pixel before
+            the first row or column, the values are extrapolated linearly from the first two pixels.
 
     Returns:
         (B, C, H, W).
@@ -39,7 +39,7 @@ def warp(image: Tensor, flow: Tensor, outside: Outside = "border") -> Tensor:
     y = torch.arange(height, device=flow.device, dtype=flow.dtype)[:, None] + flow[:, 1]
     if outside == "border":
         x, y = x.clamp(0, width - 1), y.clamp(0, height - 1)  # (B, H, W)
-    # Towards zero, as the authors' conversion to integers: the same for what is inside.
+    # Rounds towards zero, like the authors' conversion to integers; inside the image this is floor.
     left, top = x.detach().trunc(), y.detach().trunc()
     right_share, low_share = (x - left)[:, None].to(image.dtype), (y - top)[:, None].to(image.dtype)
     left, top = left.long().clamp(0, width - 1), top.long().clamp(0, height - 1)

@@ -23,7 +23,7 @@ COUNTS = ("drawn", "between", "candidates", "dropped_by_warp", *PARTS)
 
 
 class PatchError(PipelineError, ValueError):
-    """Videos that no patches can be made from; the message says which and why."""
+    """No patches can be made from videos; the message says which and why."""
 
 
 def crop_patches(
@@ -41,13 +41,13 @@ def crop_patches(
     the drawn frames t, each with the flow in pixels from t to t + ``pair_gap``. ``sosr``: an HR patch, its
     flow, and its LR patch. ``tosr``: HR patches of t and t + pair_gap, and the LR neighbourhood of each
     (zero beyond the ends of the video), kept only if warping raises the PSNR (authors' code). LR patches are
-    bicubic of HR patches (paper), not cut from LR frames, so that no pixel from outside the patch reaches
+    down-sampled HR patches (paper), not cut from LR frames, so that pixels outside the patch do not affect
     them; with ``pair_lr: frame`` those of ``tosr`` are cut. The last ``validation_fraction`` of the drawn
-    frames of a video are for validation; a training patch reads no frame from the first of them on (those
-    that would are counted as ``between``).
+    frames of a video are for validation. Training patches read no frame from the first of these on; patches
+    that would are skipped and counted as ``between``.
 
-    ``report`` gets the counts, in all and by video, and the videos left out with the reason. Memory: the
-    frames around one drawn frame at a time. Raises PatchError if not one training patch results.
+    ``report`` gets the counts, in total and by video, and the videos left out with the reason. Only the
+    frames around one drawn frame are in memory. Raises PatchError if there is no training patch.
     """
     videos, skipped, engines = {}, {}, set()
     clips = select(read_manifest(manifest), "train")
@@ -117,7 +117,7 @@ class _Video:
         return dict(counts)
 
     def _gap(self) -> int:
-        """Frames that the stored flow spans; a ToSR pair must be as far apart."""
+        """Frames spanned by the stored flow; a ToSR pair must have the same distance."""
         gap, pairs = int(self.flow.attrs(self.clip.id)["gap"]), self.request.pairs
         if pairs and gap != pairs.pair_gap:
             raise PatchError(
@@ -137,7 +137,7 @@ class _Video:
                 f"{clip.id}: flow is {flow.shape[1]}x{flow.shape[0]}, expected {clip.width}x{clip.height}; "
                 f"extract the training flow again"
             )
-        # LR patches that are cut from LR frames need HR positions that are multiples of the scale.
+        # LR patches cut from LR frames need HR positions that are multiples of the scale.
         step = SCALE if pairs and pairs.pair_lr == "frame" else 1
         candidates = candidate_positions(clip.height, clip.width, size, request.grid, step, rng)
         positions = top_motion(flow, candidates, size, request.border, request.crops)
@@ -172,8 +172,8 @@ class _Video:
     def _neighbourhoods(
         self, pairs: Pairs, store: ShardReader, frame: int
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The frames around a pair, once each (n, h, w, 3); for both neighbourhoods (2, neighbours) the place
-        of each frame among them, and whether it is zero because the video has none there.
+        """The frames around a pair, once each (n, h, w, 3); for both neighbourhoods (2, neighbours) the index
+        of each frame among them, and whether it is zero because it is beyond the video's ends.
         """
         radius = pairs.neighbours // 2
         numbers = np.add.outer([frame, frame + pairs.pair_gap], np.arange(-radius, radius + 1))
@@ -184,6 +184,6 @@ class _Video:
 
 
 def _shrunk(patches: np.ndarray) -> np.ndarray:
-    """HR patches (..., size, size, 3) as LR ones, each by itself."""
+    """Down-sample HR patches (..., size, size, 3) to LR, each one separately."""
     small = patches.shape[-2] // SCALE
     return imresize(patches, small, small)

@@ -1,4 +1,4 @@
-"""Where the motion is: candidate crops of a frame, their scores, and the check of a pair's flow."""
+"""Finds motion: candidate crops of a frame, their scores, and the check of a pair's flow."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def candidate_positions(
     axes = []
     for length, stride in ((height, grid[1]), (width, grid[0])):
         places = length - size + 1
-        # Where the strides fill the frame exactly, the authors' offset lies outside of it; any is as good.
+        # If the strides fill the frame exactly, the authors' offset is outside the frame; any other will do.
         offset = int(rng.integers(0, places % stride or stride))
         axes.append(np.unique(np.arange(offset, places, stride) // align * align))
     ys, xs = np.meshgrid(*axes, indexing="ij")
@@ -39,12 +39,12 @@ def box_sums(values: np.ndarray, positions: np.ndarray, size: int, border: int) 
 
 
 def top_motion(flow: np.ndarray, positions: np.ndarray, size: int, border: int, crops: int) -> np.ndarray:
-    """The ``crops`` positions whose interior holds most motion, most first (section 4.1).
+    """The ``crops`` positions whose interior has the most motion, in descending order (section 4.1).
 
     ``flow`` is (h, w, 2) in pixels; the score is the sum of its length over the interior (authors' code).
     Ties go to the earlier position.
     """
-    # Not hypot, whose last digit depends on the C library: a rank must not.
+    # Not hypot, whose last digit depends on the C library; ranks must not depend on it.
     motion = np.sqrt(np.square(flow.astype(np.float64)).sum(axis=2))
     scores = box_sums(motion, positions, size, border)
     # The integral image leaves rounding noise of 1e-10: ties are decided by position, not by it.
@@ -54,8 +54,8 @@ def top_motion(flow: np.ndarray, positions: np.ndarray, size: int, border: int, 
 def warped_patch(patch: np.ndarray, flow: np.ndarray, border: int) -> np.ndarray:
     """``patch`` (h, w, 3) uint8 sampled at x + flow(x), without its border: (h - 2 border, w - 2 border, 3).
 
-    Bilinear; 0 where a sample falls outside of the patch. Each of the four products is rounded to 8 bits
-    before they are summed, as MATLAB does with 8-bit images (authors' code).
+    Bilinear; 0 where a sample falls outside the patch. Each of the four products is rounded to 8 bits before
+    they are summed, as MATLAB does with 8-bit images (authors' code).
     """
     height, width = patch.shape[:2]
     inner = (slice(border, height - border), slice(border, width - border))
@@ -80,7 +80,7 @@ def warp_helps(first: np.ndarray, second: np.ndarray, flow: np.ndarray, border: 
     """Whether warping patch ``second`` by ``flow`` raises its PSNR against ``first`` (authors' code).
 
     Both are (h, w, 3) uint8, ``flow`` (h, w, 2) leads from first to second. ``border`` pixels on each side
-    are left out. A pair that warping brings no nearer, such as a still one, is not helped.
+    are left out. False if warping does not reduce the difference, as for a still pair.
     """
     inner = (slice(border, first.shape[0] - border), slice(border, first.shape[1] - border))
     reference = first[inner].astype(np.int64)

@@ -1,4 +1,4 @@
-"""What the stage of this folder is asked."""
+"""Request of the stage in this folder."""
 
 from __future__ import annotations
 

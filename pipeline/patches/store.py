@@ -86,7 +86,7 @@ class PatchWriter:
     def finish(self, **attributes: str | int | float) -> None:
         """Write the names of the videos and the attributes, and with them the digest of all patches."""
         for part, videos in self.videos.items():
-            # Of fixed length: strings of any length lie in a part of the file without checksum.
+            # Fixed length, because HDF5 stores variable-length strings without a checksum.
             names = np.array([video.encode() for video in videos], "S")
             chunks = (max(1, len(videos)),)
             group = self._new.file[part]

@@ -1,4 +1,4 @@
-"""Jobs, hours and bytes of a run, from what there is to do and what the work takes (throughput.csv)."""
+"""Estimates jobs, hours and bytes of a run from the amount of work and its measured cost (throughput.csv)."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from pipeline.preflight.throughput import GPU_TFLOPS, Measured, Operation, throu
 from pipeline.recognition.streams import BuiltStream, TrainedStream
 
 BACKWARD = 3
-"""A training step in forward passes: the gradients of inputs and of weights cost one each."""
+"""Cost of a training step in forward passes: the gradients of inputs and of weights cost one each."""
 
 FRAME = 320 * 240
 PAIR = 340 * 256
 FLOWNET_PAIR = 320 * 256
-"""Pixels of the units of throughput.csv."""
+"""Pixels of the units in throughput.csv."""
 
 
 @dataclass
 class Work:
-    """What one rule does: jobs, core and GPU hours, bytes on disk."""
+    """The work of one rule: jobs, core and GPU hours, bytes on disk."""
 
     rule: str
     jobs: int
@@ -37,14 +37,14 @@ class Estimate:
 
     Args:
         config: the checked configuration.
-        clips: what there is of each action data set.
+        clips: clips of each action data set.
         videos: the training videos.
-        measured: seconds of this machine, which go before those of throughput.csv.
+        measured: seconds on this machine, which take precedence over throughput.csv.
 
     Attributes:
         operations: the networks that ``work`` has counted, each once.
         packaged: names of those that were not measured on this machine.
-        unknown: names of those that throughput.csv lacks as well; they count as nothing.
+        unknown: names of those that throughput.csv lacks as well; they count as zero.
     """
 
     def __init__(
@@ -105,7 +105,7 @@ class Estimate:
         flows = sorted({self.models.patch_flow(kind) for kind in kinds})
         training = Work("extract_training_flow", config.training_videos.shards * len(flows))
         for engine, _ in flows:
-            # Stored unquantised, as 16 bits a component.
+            # Stored unquantised, with 16 bits per component.
             training.size += pairs * self.videos.pixels * 4
             if engine == "tvl1":
                 training.cpu_hours += pairs * self._core_hours("flow") * self.videos.pixels / PAIR
@@ -169,7 +169,7 @@ class Estimate:
             self._add(work, operation, seen * BACKWARD)
 
     def _add(self, work: Work, operation: Operation, amount: float) -> None:
-        """Add the time of an amount of a network's work, on the configuration's device."""
+        """Add the time of a number of passes on the configuration's device."""
         hours = amount * self._seconds(operation) / 3600
         if self.config.compute.device == "cuda":
             work.gpu_hours += hours
@@ -177,12 +177,12 @@ class Estimate:
             work.cpu_hours += hours
 
     def _recognizers_trained(self, dataset: str, flow: bool = False) -> bool:
-        """Whether any recogniser learns from the clips of a data set, or one that sees flow."""
+        """Whether any recogniser (with ``flow``: any that reads flow) is trained on a data set."""
         names = [name for name in self.rows.recognizers if not flow or self.rows.sees_flow(name)]
         return any(self.rows.trained_streams(name, dataset) for name in names)
 
     def _seconds(self, operation: Operation) -> float:
-        """Of one pass: as measured on this machine, else as packaged, else none."""
+        """Seconds of one pass: measured on this machine, else packaged, else 0."""
         self.operations[operation.key] = operation
         if operation.key in self.measured.seconds:
             return self.measured.seconds[operation.key]
@@ -203,11 +203,11 @@ class Estimate:
         return self._of(operation) / 3600
 
     def _frame_bytes(self, frames: float, low: bool = False) -> float:
-        """Size of a store of 320x240 frames, with their LR frames where asked."""
+        """Size of a store of 320x240 frames; with ``low`` also of their LR frames."""
         return frames * FRAME * 3 * self._of("store/frames") * (17 / 16 if low else 1)
 
     def _patch_bytes(self, pairs: float, kinds: list[str]) -> float:
-        """Upper bound of the patch files: all crops kept, nothing compressed."""
+        """Upper bound for the patch files: all crops kept, no compression."""
         patches = self.config.patches
         pixels = patches.size**2
         each = {
@@ -217,14 +217,14 @@ class Estimate:
         return sum(pairs * patches.crops * each[kind] for kind in kinds)
 
     def _archive_bytes(self) -> float:
-        """Videos and lists hardly shrink in archives."""
+        """Size of unpacked archives: videos and lists hardly compress."""
         data = [*self.config.datasets.values(), self.config.training_videos]
         paths = [p for d in data for p in (d.root, getattr(d, "splits", None)) if p is not None]
         return sum(path.stat().st_size for path in paths if path.is_file())
 
 
 def network_operations(config: Config) -> list[Operation]:
-    """The networks that a run passes anything through, each once."""
+    """The networks that a run uses, each once."""
     clips = {name: count_clips(config, name) for name in config.datasets}
     estimate = Estimate(config, clips, count_videos(config))
     estimate.work()
@@ -232,7 +232,7 @@ def network_operations(config: Config) -> list[Operation]:
 
 
 def sr_operation(model: SRModel) -> Operation | None:
-    """An SR network on one frame; None where it takes no time to speak of."""
+    """An SR network on one frame; None if its time is negligible."""
     if model.network == "bicubic":
         return None
     depth = f"_{model.args.get('depth', 52)}" if model.network == "vsr_duf" else ""
@@ -240,7 +240,7 @@ def sr_operation(model: SRModel) -> Operation | None:
 
 
 def loss_operation(own: LossNetwork, side: int) -> tuple[Operation, float]:
-    """A loss's own network on an image, and how many of the operation's units a patch of a side is."""
+    """A loss's own network on an image, and the number of the operation's units in a patch of a side."""
     name = f"{own.kind}/{own.name}"
     if own.kind == "features":
         return Operation("features", name, own.name, "128x128 image"), (side / 128) ** 2

@@ -1,4 +1,4 @@
-"""How many clips and frames there are, against the published numbers. Nothing is decoded."""
+"""Counts clips and frames and compares them with the published numbers, without decoding."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ SPLITS: tuple[Split, Split] = ("train", "test")
 
 
 VIDEO_FRAMES, VIDEO_PIXELS = 300, 480 * 270
-"""Assumed of a training video of no list before it is decoded: ten seconds of 1080p, resized by height."""
+"""Assumed for an unlisted training video before it is decoded: ten seconds of 1080p, resized by height."""
 
 NAMED = 5
-"""Videos that a message names, unless all are asked for."""
+"""Videos named in a message, unless all are requested."""
 
 
 @dataclass(frozen=True)
 class Clips:
-    """The clips that a run will have.
+    """The clips of a run.
 
     Attributes:
-        lengths: for each split, how many clips there are of each number of frames.
+        lengths: for each split, the number of clips of each length in frames.
         pixels: HR pixels of a mean frame.
-        told: what was found, against what was expected, in one line.
+        summary: one line on what was found and what was expected.
     """
 
     lengths: dict[Split, Counter[int]]
     pixels: float
-    told: str
+    summary: str
 
     def clips(self, split: Split) -> int:
         return sum(self.lengths[split].values())
@@ -45,7 +45,7 @@ class Clips:
 
 
 def content(config: Config, name: str, part: str, path: Path | None) -> Path | None:
-    """Folder of a data set's videos or lists: that given, or what the run makes of an archive."""
+    """Folder of a data set's videos or lists: the given one, or the one into which the run unpacks."""
     return config.output / "unpacked" / name / part if is_archive(path) else path
 
 
@@ -53,7 +53,7 @@ def count_clips(config: Config, name: str) -> Clips:
     """Clips of an action data set: from its manifest, else its files, else its lists, else as published.
 
     Raises:
-        DataError: a list or the manifest is malformed, a clip is in both lists, or no listed clip is there.
+        DataError: a list or the manifest is malformed, a clip is in both lists, or no listed clip exists.
     """
     dataset = config.datasets[name]
     clips, found = _found_clips(config, name, dataset)
@@ -73,7 +73,7 @@ def count_clips(config: Config, name: str) -> Clips:
 
 
 def _found_clips(config: Config, name: str, dataset: Dataset) -> tuple[dict[Split, int], str]:
-    """Clips of each split, and what was found of how much."""
+    """Clips of each split, and a summary of what was found and expected."""
     published = dataset.counts
     splits = content(config, name, "splits", dataset.splits)
     root = content(config, name, "videos", dataset.root)
@@ -93,30 +93,30 @@ def _found_clips(config: Config, name: str, dataset: Dataset) -> tuple[dict[Spli
             for split in SPLITS:
                 wrong += _differ(f"listed {split} clips", listed[split], getattr(published, split))
     if root is None or not root.exists():
-        told = f"no videos yet; the lists name {_splits(listed)} of {len(classes)} classes"
-        return listed, _with(told, wrong)
+        found = f"no videos yet; the lists name {_splits(listed)} of {len(classes)} classes"
+        return listed, _with(found, wrong)
     listing = dataset.find_clips(root, splits)
-    found = {split: sum(c.entry.split == split for c in listing.candidates) for split in SPLITS}
+    clips = {split: sum(c.entry.split == split for c in listing.candidates) for split in SPLITS}
     if published and dataset.classes is None:
         wrong += _differ("video files", listing.files, published.clips)
     for split in SPLITS:
-        wrong += _differ(f"{split} clips", found[split], listed[split], "listed")
+        wrong += _differ(f"{split} clips", clips[split], listed[split], "listed")
     seen = len({candidate.entry.class_name for candidate in listing.candidates})
     wrong += _differ("classes with clips", seen, len(classes), "listed")
-    return found, _with(f"{listing.files:,} video files, {_splits(found)} of {seen} classes", wrong)
+    return clips, _with(f"{listing.files:,} video files, {_splits(clips)} of {seen} classes", wrong)
 
 
 def count_videos(config: Config, named: int | None = NAMED) -> Clips:
     """The training videos: from their manifest, else their files, else the paper's list.
 
-    Their frames are known after list_videos has run; before it, those of the list's videos are the list's.
+    Their frames are known after list_videos has run; until then, the list gives those of its videos.
 
     Args:
         config: the configuration.
         named: how many missing, unlisted or differing videos the message names; None: all.
 
     Raises:
-        DataError: the manifest is malformed, or no video of the list is there.
+        DataError: the manifest is malformed, or no video of the list exists.
     """
     videos = config.training_videos
     root = content(config, "training_videos", "videos", videos.root)
@@ -137,7 +137,7 @@ def count_videos(config: Config, named: int | None = NAMED) -> Clips:
 
 
 def _expect_videos(root: Path | None, listing: Listing | None) -> tuple[list[int], float, str]:
-    """Frames of videos that were not decoded yet, pixels of a mean frame, and what was found."""
+    """Frames of videos that are not decoded yet, pixels of a mean frame, and what was found."""
     rows = read_cdvl134()
     published = f"the paper has {len(rows)}"
     if root and not listing:
@@ -151,18 +151,18 @@ def _expect_videos(root: Path | None, listing: Listing | None) -> tuple[list[int
         there = list(rows.values())
     frames = [row.frames for row in there]
     pixels = sum(row.frames * row.height * row.width for row in there) / sum(frames)
-    return frames, pixels, f"{found}; {sum(frames):,} frames by its list"
+    return frames, pixels, f"{found}; {sum(frames):,} frames according to its list"
 
 
 def _unlike_the_list(
     videos: TrainingVideos, listing: Listing | None, clips: list[Clip], named: int | None
 ) -> list[str]:
-    """How many videos, and which, are missing, not of the list, or of other frames and sizes than it has."""
+    """Number and names of videos that are missing, unlisted, or differ from the list in length or size."""
     kinds = {"not as listed": [f"{n} ({what})" for n, what in differences(clips, videos)]}
     if listing:
         kinds |= {
             "missing": missing(listing),
-            "not of the list, and not used": [n for n, why in listing.left_out if why == UNLISTED],
+            "not in the list, and not used": [n for n, why in listing.left_out if why == UNLISTED],
         }
     more = {kind: ", ..." if named and len(names) > named else "" for kind, names in kinds.items()}
     return [f"{len(n)} {kind}: {', '.join(n[:named])}{more[kind]}" for kind, n in kinds.items() if n]
@@ -176,5 +176,5 @@ def _differ(what: str, found: int, expected: int, by: str = "published") -> list
     return [] if found == expected else [f"{found:,} {what}, {expected:,} are {by}"]
 
 
-def _with(told: str, wrong: list[str]) -> str:
-    return f"{told}. BUT: {'; '.join(wrong)}" if wrong else told
+def _with(found: str, wrong: list[str]) -> str:
+    return f"{found}. BUT: {'; '.join(wrong)}" if wrong else found

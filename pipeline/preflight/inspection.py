@@ -1,4 +1,4 @@
-"""The checks before the first job: of networks, in a process with torch whose verdict is remembered."""
+"""Checks before the first job: of networks, in a separate process with torch whose verdict is cached."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ class Inspector:
     """Checks networks, weights and the machine for ``load_config``.
 
     Args:
-        machine: whether jobs run on this machine, so that it must have what they need.
+        machine: whether jobs run on this machine, so that its compiler and devices are checked.
 
     Attributes:
-        notes: after a call, what a user should know of weights that are fine.
+        notes: after a call, remarks on weights that fit.
     """
 
     def __init__(self, machine: bool) -> None:
@@ -43,10 +43,10 @@ class Inspector:
         self.notes: list[str] = []
 
     def __call__(self, config: Config) -> list[str]:
-        """Lines "key: problem", none where all is well.
+        """Lines "key: problem"; empty if there are none.
 
-        A verdict without problems is remembered in the cache folder, by all that it depends on. Without torch
-        here (jobs may have environments of their own) networks are left to the jobs.
+        A verdict without problems is cached under a digest of all that it depends on. Without torch in this
+        environment (jobs may have their own) the jobs check networks themselves.
         """
         problems = machine_problems() if self.machine else []
         if importlib.util.find_spec("torch") is None:
@@ -61,19 +61,19 @@ class Inspector:
             found = inspect_networks(config, devices)
         self.notes = found["notes"]
         if key and not found["problems"]:
-            # With no place to remember it, it is checked again next time.
+            # If the cache cannot be written, networks are checked again next time.
             with suppress(OSError), atomic_path(remembered) as temporary:
                 temporary.write_text(json.dumps(self.notes), "utf-8")
         return problems + found["problems"]
 
 
 def inspect_networks(config: Config, devices: bool) -> dict[str, list[str]]:
-    """``problems`` and ``notes`` of a process that builds every network, started as the jobs are.
+    """``problems`` and ``notes`` of a process that builds every network and is started like a job.
 
-    A process that dies is a problem as well.
+    If that process dies, this is a problem too.
     """
     command = [sys.executable, "-m", CHECKER, *["--devices"] * devices]
-    # The package is found wherever the run was started, and nothing in the working folder hides a library.
+    # The package is found from any working folder, and nothing in that folder hides a library.
     paths = [str(Path(pipeline.__file__).parent.parent), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths)), "PYTHONSAFEPATH": "1"}
     done = subprocess.run(
@@ -86,13 +86,13 @@ def inspect_networks(config: Config, devices: bool) -> dict[str, list[str]]:
 
 
 def verdict_key(config: Config, devices: bool) -> str | None:
-    """A digest of all that a verdict depends on; None where the code of a network cannot be read."""
+    """A digest of all that a verdict depends on; None if the code of a network cannot be read."""
     try:
         code = fingerprint(CHECKER, "pipeline.weights.published", *_modules(config))
     except (ImportError, SyntaxError, OSError, ValueError):
         return None
     read = {"superres", "recognition", "flow", "patches"}
-    # Classes are of use where a recogniser's weights are given; elsewhere any data set's verdict is the same.
+    # Classes matter only for given weights of a recogniser; otherwise the verdict holds for all data sets.
     given = any(recognizer.weights for recognizer in config.recognition.recognizers.values())
     read |= {"datasets", "output", "demo"} if given else set()
     parts = [config.model_dump_json(include=read), code, sys.executable, importlib.metadata.version("torch")]
@@ -122,19 +122,19 @@ def _module(stage: str, network: str) -> str:
 
 
 def _files(config: Config, lists: bool) -> Iterator[Path]:
-    """Weights that are there, and the lists that name the classes."""
+    """Existing weights, and the lists that name the classes."""
     named = [config.flow.flownet2.weights, config.superres.feature_network.weights]
     named += [model.weights for model in config.superres.models.values()]
     for recognizer in config.recognition.recognizers.values():
         for stream in recognizer.weights:
             named += [recognizer.weights_for(stream, dataset) for dataset in config.datasets]
         if weights := recognizer.initial_weights:
-            with suppress(PipelineError):  # told by the configuration's own check
+            with suppress(PipelineError):  # reported by the configuration's own check
                 named.append(resolve(weights))
     for path in named:
         if path and path.is_file():
             yield path
-            yield from path.parent.glob(f"{path.stem}.data-*-of-*")  # beside the index of TensorFlow
+            yield from path.parent.glob(f"{path.stem}.data-*-of-*")  # the data of a TensorFlow index
     for name, dataset in config.datasets.items() if lists else ():
         splits = content(config, name, "splits", dataset.splits)
         if splits and splits.is_dir():

@@ -1,4 +1,4 @@
-"""Whether the losses of a recipe can be computed, for an SR network, on patches of the recipe's size."""
+"""Checks that the losses of a recipe can be computed for an SR network on patches of the recipe's size."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pipeline.superres.objective import Setting
 def try_loss(
     loss: Loss, training: SRTraining, features: FeatureNetwork, network: SRNetwork, side: int
 ) -> None:
-    """Compute a loss once, on black patches, with what it trains of its own.
+    """Compute a loss once on black patches, including its own training.
 
     Args:
         loss: one of the recipe's.
@@ -25,8 +25,8 @@ def try_loss(
         side: of HR patches in pixels.
 
     Raises:
-        ValueError: the loss is no scalar.
-        Exception: whatever the loss raises.
+        ValueError: the loss is not a scalar.
+        Exception: any error of the loss.
     """
     fabric = Fabric(accelerator="cpu", devices=1, plugins=[LightningEnvironment()])
     built = loss.build(Setting(training, features, Compute(), network, fabric))

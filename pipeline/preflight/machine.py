@@ -1,4 +1,4 @@
-"""What a run needs of the machine, but for its devices: a C++ compiler and a folder for what it makes."""
+"""Checks what a run needs beside devices: a C++ compiler, and a folder for compiled code."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ TVL1 = Path(compiler.__file__).with_name("tvl1.cpp")
 
 
 def machine_problems() -> list[str]:
-    """Lines for what is missing. TV-L1, which every run computes, is compiled now, if it was not before."""
+    """One line per problem. Compiles TV-L1, which every run needs, unless it is compiled already."""
     try:
         compiler.load_library(TVL1)
     except compiler.CompilerError as error:

@@ -1,4 +1,4 @@
-"""Seconds of one forward pass of each network, measured on the machine at hand."""
+"""Measures the seconds of one forward pass of each network on this machine."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ from pipeline.superres.networks import load_network
 from pipeline.training.torch_settings import autocast, check_devices, torch_settings
 
 CLASSES = 101
-"""Of a recogniser that is timed; they hardly matter."""
+"""Classes of a timed recogniser; their number hardly matters."""
 
 WARM_UP, REPEATS = 2, 3
-"""Passes before the clock counts, and those of which the fastest does."""
+"""Warm-up passes, and timed passes, of which the fastest counts."""
 
 BATCH = 16
-"""Images that a GPU is given at once."""
+"""Images per pass on a GPU."""
 
 
 def measure_operations(config: Config) -> None:
     """Write the seconds of one pass of each network of a run to ``measured_path``.
 
-    On the configuration's device, in its precision. Weights are random, and no data are read.
+    Uses the configuration's device and precision. Weights are random, and no data are read.
 
     Raises:
-        DeviceError: the machine does not have the device.
+        DeviceError: the machine lacks the device.
         NetworkError: a network cannot be built.
     """
     compute = config.compute
@@ -59,7 +59,7 @@ def measure_operations(config: Config) -> None:
 
 
 def _batch(operation: Operation, config: Config) -> int:
-    """Units of a pass: one on a core; on a GPU pairs one by one and frames as many as the run takes."""
+    """Units per pass: one on the CPU; on a GPU one pair, or as many frames as in the run."""
     if config.compute.device == "cpu" or operation.kind == "flow":
         return 1
     if operation.kind == "sr":
@@ -68,10 +68,10 @@ def _batch(operation: Operation, config: Config) -> int:
 
 
 def build(operation: Operation) -> tuple[nn.Module, tuple[int, ...]]:
-    """The operation's network on the CPU, as the run lays it out, and the shape of one input.
+    """The operation's network on the CPU, in the run's memory format, and the shape of one input.
 
     Raises:
-        NetworkError: no such network, or arguments that it does not take.
+        NetworkError: there is no such network, or it does not accept the arguments.
     """
     (width, height), args = operation.size, dict(operation.args)
     shape: tuple[int, ...] = (3, height, width)
@@ -87,16 +87,16 @@ def build(operation: Operation) -> tuple[nn.Module, tuple[int, ...]]:
             shape = (args.pop("in_channels"), height, width)
             network = load_backbone(operation.network, CLASSES, shape[0], 0.0, args)
         case "flow":
-            # The stage leaves these weights as they are.
+            # The stage does not convert these weights either.
             return NETWORKS[operation.network]().eval(), (3, 2, height, width)
     return image_layout(network.eval()), shape
 
 
 def time_pass(network: nn.Module, inputs: Tensor, compute: Compute) -> float:
-    """Seconds of the fastest of a few forward passes: of the clock on a GPU, of one core's work on the CPU.
+    """Seconds of the fastest of a few forward passes: wall time on a GPU, processor time on the CPU.
 
     Raises:
-        DeviceError: the machine does not have the device.
+        DeviceError: the machine lacks the device.
     """
     on_gpu = compute.device == "cuda"
     clock = time.perf_counter if on_gpu else time.process_time
@@ -107,7 +107,7 @@ def time_pass(network: nn.Module, inputs: Tensor, compute: Compute) -> float:
         for _ in range(WARM_UP + REPEATS):
             wait()
             start = clock()
-            # Not inference_mode: tensors that networks cache would be of no use to a later training.
+            # Not inference_mode: a later training could not use the tensors that networks cache.
             with torch.no_grad(), autocast(compute):
                 network(inputs)
             wait()
@@ -116,7 +116,7 @@ def time_pass(network: nn.Module, inputs: Tensor, compute: Compute) -> float:
 
 
 def device_name(compute: Compute) -> str:
-    """Name of the GPU, or of the processor of which one core is measured."""
+    """Name of the GPU, or of the processor, of which one core is measured."""
     if compute.device == "cuda":
         return torch.cuda.get_device_name()
     cpuinfo = Path("/proc/cpuinfo")

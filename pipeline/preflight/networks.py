@@ -1,8 +1,8 @@
-"""Whether every network can be built, does what the run asks of it, and fits the weights that are given.
+"""Checks that every network can be built, maps the run's inputs to its outputs, and fits given weights.
 
-A process of its own, ``python -m pipeline.preflight.networks``, because it needs torch: the configuration
-comes on stdin, and what was found goes to stdout, both as JSON. Networks are built without drawing their
-weights and run once, on the smallest input that shows whether they do what they are asked for.
+This runs as a separate process, ``python -m pipeline.preflight.networks``, because it needs torch. It reads
+the configuration from stdin and writes the findings to stdout, both as JSON. Networks are built without
+drawing their weights, and run once on the smallest input that shows whether they work.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ from pipeline.weights.checkpoint import load_weights
 from pipeline.weights.location import resolve
 
 SIDE = 8
-"""Side of the LR frame that SR networks are tried on: that of the smallest patches."""
+"""Side of the LR frame on which SR networks are tried: that of the smallest patches."""
 
 
 class Inspection:
-    """What is wrong with a configuration's networks (``problems``), and what is to be known (``notes``)."""
+    """Problems of a configuration's networks (``problems``), and remarks for the user (``notes``)."""
 
     def __init__(self, config: Config) -> None:
         self.config = config
@@ -55,7 +55,7 @@ class Inspection:
         self.notes: list[str] = []
 
     def run(self, devices: bool) -> None:
-        """Check everything; ``devices``: also whether this machine has those that the run asks for."""
+        """Check everything; ``devices``: also whether this machine has the devices of the run."""
         if devices:
             self._try("compute", lambda: check_devices(self.config.compute, self.config.compute.devices))
             self._precision()
@@ -87,7 +87,7 @@ class Inspection:
         frames, padding = getattr(network, "frames", None), network.temporal_padding
         if not isinstance(frames, int) or frames % 2 == 0 or padding not in ("zero", "replicate"):
             self.problems.append(
-                f"{key}.network: {model.network} is no SR network (found frames {frames!r}, temporal_padding "
+                f"{key}.network: {model.network} is not an SR network (frames {frames!r}, temporal_padding "
                 f"{padding!r}; expected an odd number, and zero or replicate: superres/network.py)"
             )
             return
@@ -121,7 +121,7 @@ class Inspection:
         kind, most = training.patches, self.config.patches.neighbours
         names = [name for name, _ in network.named_parameters()]
         if not names:
-            self.problems.append(f"{key}: {model.network} has no parameters to train; leave the section out")
+            self.problems.append(f"{key}: {model.network} has no parameters to train; remove the section")
         for beginning in training.frozen:
             if not any(name.startswith(beginning) for name in names):
                 known = ", ".join(sorted({name.split(".")[0] for name in names}))
@@ -145,13 +145,13 @@ class Inspection:
                 self._compute(f"{key}.losses.{name}", loss, training, network)
 
     def _compute(self, key: str, loss: Loss, training: SRTraining, network: SRNetwork) -> None:
-        """Try a loss that has no networks, which are tried by themselves, and no files that are missing."""
+        """Try a loss without networks, which are tried separately, and without missing files."""
         features, side = self.config.superres.feature_network, training.crop or self.config.patches.size
         if loss.features or loss.networks(features) or not all(path.exists() for path in loss.weights()):
             return
         try:
             try_loss(loss, training, features, network, side)
-        except Exception as error:  # a loss may raise anything
+        except Exception as error:  # a loss may raise any exception
             self.problems.append(f"{key}: {loss.loss}: {first_line(error)}")
 
     def _loss(self, key: str, loss: Loss, side: int) -> None:
@@ -172,7 +172,7 @@ class Inspection:
                 return
             for backbone in recognition.backbones_of(network):
                 if problem := _backbone_problem(backbone):
-                    self.problems.append(f"{key}.network: {spec.network} is no backbone: {problem}")
+                    self.problems.append(f"{key}.network: {spec.network} is not a backbone: {problem}")
                     return
             frames = (1,) if scored.together else ()
             inputs = [(1, *frames, channels, spec.crop, spec.crop) for channels in scored.channels]
@@ -212,12 +212,12 @@ class Inspection:
             )
 
     def _build(self, key: str, make: Callable[[], nn.Module], named: str = "network") -> nn.Module | None:
-        """A network whose weights are zeros; None, with the problem noted, where there is none to be had."""
+        """Build a network with all weights zero; if that fails, note the problem and return None."""
         try:
             with undrawn():
                 network = make()
             if not isinstance(network, nn.Module):
-                self.problems.append(f"{key}.{named}: {type(network).__name__} is no nn.Module of torch")
+                self.problems.append(f"{key}.{named}: {type(network).__name__} is not a torch nn.Module")
                 return None
             with torch.no_grad():
                 for parameter in network.parameters():
@@ -229,7 +229,7 @@ class Inspection:
             self.problems.append(f"{key}.{named}: {first_line(error)}")
         except ImportError as error:
             self.problems.append(f"{key}.{named}: its module cannot be imported: {first_line(error)}")
-        except Exception as error:  # a constructor may raise anything
+        except Exception as error:  # a constructor may raise any exception
             self.problems.append(f"{key}.args: {first_line(error)}")
         return None
 
@@ -242,7 +242,7 @@ class Inspection:
         inputs: list[tuple[int, ...]],
         outputs: list[tuple[int, ...]],
     ) -> bool:
-        """Whether a forward pass takes the inputs and gives the outputs' shapes; once for equal networks."""
+        """Whether a forward pass maps the inputs to the outputs' shapes; equal networks run once."""
         same = (name, str(args), str(inputs))
         if same in self.passed:
             return True
@@ -250,9 +250,9 @@ class Inspection:
             with torch.no_grad():
                 out = network.eval()(*map(torch.zeros, inputs))
             found = [tuple(each.shape) for each in ([out] if isinstance(out, Tensor) else out)]
-        except Exception as error:  # a network may raise anything
+        except Exception as error:  # a network may raise any exception
             shapes = " and ".join(map(str, inputs))
-            self.problems.append(f"{key}: {name} does not take input {shapes}: {first_line(error)}")
+            self.problems.append(f"{key}: {name} does not accept input {shapes}: {first_line(error)}")
             return False
         if found != outputs:
             self.problems.append(
@@ -263,14 +263,14 @@ class Inspection:
         return True
 
     def _weights(self, key: str, path: Path | None, load: Callable[[Path], Any], about: str = "") -> None:
-        """Load weights that are there; those that are not are one of the needs."""
+        """Load existing weights; find_needs reports missing ones."""
         if path is None or not path.exists():
             return
-        told = io.StringIO()
-        # Loading into networks without numbers warns that nothing happens.
-        with contextlib.redirect_stderr(told), warnings.catch_warnings(action="ignore"):
+        output = io.StringIO()
+        # Loading into networks on the meta device warns that nothing is copied.
+        with contextlib.redirect_stderr(output), warnings.catch_warnings(action="ignore"):
             fine = self._try(key, lambda: load(path), about)
-        notes = [line for line in told.getvalue().splitlines() if line.startswith(f"{path}: ")]
+        notes = [line for line in output.getvalue().splitlines() if line.startswith(f"{path}: ")]
         self.notes += [f"{key}: {note}" for note in dict.fromkeys(notes) if fine]
 
     def _try(self, key: str, do: Callable[[], Any], about: str = "") -> bool:
@@ -283,21 +283,21 @@ class Inspection:
 
 
 def class_count(config: Config, dataset: str) -> int | None:
-    """Classes of a data set as its lists name them, else as published; None for a demo that is not made."""
+    """Number of classes in a data set's lists, else as published; None for a demo not generated yet."""
     data = config.datasets[dataset]
     splits = content(config, dataset, "splits", data.splits)
     if splits is not None and splits.is_dir():
         try:
             return len(data.read_lists(splits).classes)
         except DataError:
-            return None  # told by whoever reads the lists
+            return None  # reported when the lists are read
     if data.classes:
         return len(data.classes)
     return None if config.demo or data.counts is None else data.counts.classes
 
 
 def resolve_quietly(weights: str) -> Path | None:
-    """The file of initial weights; None where it is missing, which is told elsewhere."""
+    """The file of initial weights; None if it is missing, which is reported elsewhere."""
     try:
         return resolve(weights)
     except PipelineError:
@@ -305,7 +305,7 @@ def resolve_quietly(weights: str) -> Path | None:
 
 
 def first_line(error: Exception) -> str:
-    """An error in one line, with its kind where it is not one of ours."""
+    """An error in one line, with its type if it is not one of ours."""
     text = " ".join(str(error).split()) or type(error).__name__
     return text if isinstance(error, PipelineError | ValueError) else f"{type(error).__name__}: {text}"
 
@@ -321,7 +321,7 @@ def _backbone_problem(network: Backbone) -> str | None:
 
 @contextlib.contextmanager
 def undrawn() -> Iterator[None]:
-    """Networks that are built inside draw no weights: of the large ones that takes most of the time."""
+    """Build networks in this block without drawing weights, which takes most of the time of large ones."""
     names = [name for name in dir(nn.init) if name.endswith("_") and not name.startswith("_")]
     with contextlib.ExitStack() as stack:
         for name in names:
@@ -330,14 +330,14 @@ def undrawn() -> Iterator[None]:
 
 
 def main() -> None:
-    """Read a configuration from stdin and write what was found to stdout."""
+    """Read a configuration from stdin and write the findings to stdout."""
     answer = sys.stdout
-    # Users' networks are found where the jobs find them (pipeline/__main__.py).
+    # Users' networks are found in the same places as by the jobs (pipeline/__main__.py).
     sys.path.append(str(Path.cwd()))
     inspection = Inspection(Config.model_validate_json(sys.stdin.read()))
-    # Small layers wait for each other longer than they compute.
+    # Small layers synchronise for longer than they compute.
     torch.set_num_threads(1)
-    # What a user's module prints is no part of the answer.
+    # Output of users' modules must not get into the answer.
     with contextlib.redirect_stdout(sys.stderr):
         inspection.run(devices="--devices" in sys.argv)
     json.dump({"problems": list(dict.fromkeys(inspection.problems)), "notes": inspection.notes}, answer)

@@ -1,4 +1,4 @@
-"""How much of the test clips is read: frames and flow fields."""
+"""Counts the frames and flow fields that are read of test clips."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Reads:
         self._count = cache(self._read)
 
     def count(self, lengths: Counter[int]) -> tuple[int, int]:
-        """Frames and flow fields that are read, given how many clips there are of each length."""
+        """Frames and flow fields that are read, given the number of clips of each length."""
         frames = fields = 0
         for length, clips in lengths.items():
             per_frames, per_fields = self._count(length)

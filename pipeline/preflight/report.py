@@ -1,4 +1,4 @@
-"""Before any job: what a run needs, what is there, and what it will take."""
+"""The report before any job: what a run needs, what is missing, and what it will cost."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from pipeline.preflight.inspection import Inspector
 from pipeline.preflight.throughput import GPU_TFLOPS, measured_on, read_measured
 
 WIDTH = 130
-"""Columns of the report."""
+"""Width of the report in characters."""
 
 
 class PreflightError(PipelineError):
-    """Data or weights that a run would stop for."""
+    """Data or weights are missing, so a run would stop."""
 
 
 def preflight(
@@ -32,17 +32,17 @@ def preflight(
     measure: bool = False,
     name_all: bool = False,
 ) -> None:
-    """Tell what a run of a configuration needs, what is there, where to get the rest, and what it takes.
+    """Report what is missing for a run and where to get it, and estimate jobs, hours and disk.
 
-    Nothing is decoded, and nothing is written but what ``measure`` asks for.
+    Nothing is decoded. Nothing is written, except with ``measure``.
 
     Args:
         config: YAML file, such as config/paper.yaml.
-        data_root: folder of data and weights, in place of the file's.
-        output: folder of results, in place of the file's.
-        measure: first time the run's networks on this machine, with random weights; the hours of every later
-            report stand on that (OUTPUT/throughput.csv).
-        name_all: name every training video that is missing, unlisted or not as listed, not the first few.
+        data_root: folder of data and weights, instead of the file's.
+        output: folder of results, instead of the file's.
+        measure: first time the run's networks on this machine, with random weights; all later reports base
+            their hours on this (OUTPUT/throughput.csv).
+        name_all: name every training video that is missing, unlisted or not as listed, not only the first.
 
     Raises:
         ConfigError, ConfigTextError: the configuration cannot be used.
@@ -57,7 +57,7 @@ def preflight(
     inspect = Inspector(machine=False)
     checked = load_config(raw, False, inspect)
     if measure and not checked.demo:
-        # Here, because torch takes a second to load, and the Snakefile imports this module.
+        # Imported here, because torch takes a second to load and the Snakefile imports this module.
         from pipeline.preflight.measure import measure_operations
 
         measure_operations(checked)
@@ -70,11 +70,11 @@ def preflight(
 
 
 def check(config: Config, name_all: bool = False) -> str:
-    """The report, or nothing for a demo, which needs nothing.
+    """The report; empty for a demo, which needs no data.
 
     Args:
         config: the configuration.
-        name_all: as ``preflight`` has it.
+        name_all: as in ``preflight``.
 
     Raises:
         DataError: a split list or a manifest is malformed.
@@ -89,9 +89,9 @@ def check(config: Config, name_all: bool = False) -> str:
     work = estimate.work()
     lines = ["preflight:"]
     if estimate.trained_models:
-        lines += _entry("training_videos", videos.told)
+        lines += _entry("training_videos", videos.summary)
     for name, counted in clips.items():
-        lines += _entry(name, counted.told)
+        lines += _entry(name, counted.summary)
     lines += _weights(needs)
     lacking = [need.problem for need in needs if need.problem]
     if lacking:
@@ -101,13 +101,13 @@ def check(config: Config, name_all: bool = False) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _entry(name: str, told: str) -> list[str]:
-    return _wrap(told, f"  {name:<17}")
+def _entry(name: str, text: str) -> list[str]:
+    return _wrap(text, f"  {name:<17}")
 
 
 def _wrap(text: str, start: str) -> list[str]:
     inner = " " * len(start) if start.strip() else start + "  "
-    # Paths and addresses stay whole, for copying.
+    # Paths and URLs are not broken, so that they can be copied.
     wrapper = textwrap.TextWrapper(
         WIDTH, initial_indent=start, subsequent_indent=inner, break_long_words=False, break_on_hyphens=False
     )
@@ -115,15 +115,15 @@ def _wrap(text: str, start: str) -> list[str]:
 
 
 def _weights(needs: list[Need]) -> list[str]:
-    """The weights that are there, with their sizes."""
+    """The weights that exist, with their sizes."""
     found = [
         f"{need.path.name} ({_size(need.path.stat().st_size)})"
         for need in needs
         if "weights" in need.key and need.path and need.path.is_file()
     ]
     total = sum("weights" in need.key for need in needs)
-    told = f"{len(found)} of {total} there{': ' if found else ''}{', '.join(found)}"
-    return _entry("weights", told) if total else []
+    text = f"{len(found)} of {total} found{': ' if found else ''}{', '.join(found)}"
+    return _entry("weights", text) if total else []
 
 
 def _costs(config: Config, work: list[Work]) -> list[str]:
@@ -139,26 +139,26 @@ def _costs(config: Config, work: list[Work]) -> list[str]:
 
 
 def _source(estimate: Estimate) -> str:
-    """What the hours stand on: what was measured where, and what was not."""
+    """The basis of the hours: what was measured where, and what was not."""
     compute, measured, rest = estimate.config.compute, estimate.measured, ", ".join(sorted(estimate.packaged))
-    told = [f"CPU hours are of one core: {measured_on()}"]
-    if measured.told:
-        told.append(f"{measured.told}.")
+    sentences = [f"CPU hours are of one core: {measured_on()}"]
+    if measured.summary:
+        sentences.append(f"{measured.summary}.")
     if compute.device == "cuda":
         if rest:
             which, why = (
                 (f" of {rest}", "") if measured.seconds else ("", "; no GPU was measured (--measure does)")
             )
-            told.append(
+            sentences.append(
                 f"GPU hours{which} are extrapolated: counted operations at {GPU_TFLOPS[compute.precision]:g} "
                 f"TFLOP/s, assumed of an A100 in {compute.precision}{why}."
             )
-        told.append("Reading data is not in GPU hours.")
+        sentences.append("GPU hours do not include reading data.")
     elif rest and measured.seconds:
-        told.append(f"Not measured there: {rest}.")
+        sentences.append(f"Not measured there: {rest}.")
     if estimate.unknown:
-        told.append(f"Not counted, for want of a figure: {', '.join(sorted(estimate.unknown))}.")
-    return " ".join(told)
+        sentences.append(f"Not counted, because no figure is known: {', '.join(sorted(estimate.unknown))}.")
+    return " ".join(sentences)
 
 
 def _row(name: str, work: Work) -> str:

@@ -1,4 +1,4 @@
-"""What one pass of each operation takes: as packaged (throughput.csv), or as measured on this machine."""
+"""Cost of one pass of each operation: packaged (throughput.csv), or measured on this machine."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from pipeline.errors import PipelineError
 TABLE = Path(__file__).parent / "throughput.csv"
 
 GPU_TFLOPS = {"float32": 8.0, "tf32": 15.0, "bfloat16": 30.0}
-"""Operations a second on a GPU, in 1e12. NVIDIA gives an A100 peaks of 19.5, 156 and 312: two fifths of that
-for float32, a tenth for tf32 and bfloat16. Assumed: no GPU was measured."""
+"""Assumed operations per second of a GPU, in 1e12 (no GPU was measured). NVIDIA states peaks of 19.5, 156 and
+312 for an A100: two fifths of that for float32, a tenth for tf32 and bfloat16."""
 
 COLUMNS = ["operation", "unit", "device", "precision", "seconds"]
-"""Of OUTPUT/throughput.csv; device and precision are the configuration's."""
+"""Columns of OUTPUT/throughput.csv; device and precision are those of the configuration."""
 
 
 class ThroughputError(PipelineError):
-    """A file of measured seconds that cannot be read; the message says what to do."""
+    """A file of measured seconds cannot be read; the message says what to do."""
 
 
 @dataclass(frozen=True)
@@ -32,10 +32,10 @@ class Operation:
     """One forward pass of a network of a run.
 
     Attributes:
-        kind: what the network is for.
-        name: its row in throughput.csv, which knows networks at their published sizes.
+        kind: purpose of the network.
+        name: its row in throughput.csv, which has networks at their published sizes.
         network: a name, or ``package.module:Class``.
-        unit: what the pass is of, such as "320x240 frame".
+        unit: the input of a pass, such as "320x240 frame".
         args: the constructor's arguments.
     """
 
@@ -57,16 +57,16 @@ class Operation:
         return int(width), int(height)
 
     def settings(self, compute: Compute) -> Compute:
-        """How the run computes it: flow in float32 whatever the configuration says."""
+        """The settings with which the run computes it: flow is always computed in float32."""
         return compute.model_copy(update={"precision": "float32"}) if self.kind == "flow" else compute
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Seconds of one pass by an operation's key, and a sentence on their file; both empty without one."""
+    """Seconds of one pass by an operation's key, and a sentence on their file; both empty without a file."""
 
     seconds: dict[tuple[str, str], float] = field(default_factory=dict)
-    told: str = ""
+    summary: str = ""
 
 
 @cache
@@ -77,7 +77,7 @@ def throughput() -> dict[str, dict[str, float]]:
 
 
 def measured_on(table: Path = TABLE) -> str:
-    """Machine and date of a table, as its first lines tell them."""
+    """Machine and date of a table, from its first lines."""
     lines = [line for line in table.read_text(encoding="utf-8").splitlines() if line.startswith("#")]
     return " ".join(line.removeprefix("#").strip() for line in lines)
 
@@ -88,10 +88,10 @@ def measured_path(config: Config) -> Path:
 
 
 def read_measured(config: Config) -> Measured:
-    """What was measured for a configuration, as far as it is of the configuration's device and precision.
+    """Measured seconds for a configuration's device and precision.
 
     Raises:
-        ThroughputError: the file is not as ``preflight --measure`` writes it.
+        ThroughputError: the file does not have the format of ``preflight --measure``.
     """
     path = measured_path(config)
     if not path.is_file():
@@ -100,7 +100,7 @@ def read_measured(config: Config) -> Measured:
     seconds, others = {}, set()
     row: Any = "no rows"
     try:
-        told = measured_on(path)
+        machine = measured_on(path)
         for row in _rows(path):
             operation, unit, *found, value = (row[column] for column in COLUMNS)
             if not 0 < float(value) < math.inf:
@@ -114,11 +114,11 @@ def read_measured(config: Config) -> Measured:
     except (KeyError, TypeError, ValueError, csv.Error):
         raise ThroughputError(
             f"{path}: expected the columns {', '.join(COLUMNS)} with positive seconds, found {row}; delete "
-            "the file, or measure anew with python -m pipeline preflight --config FILE --measure"
+            "the file, or measure again with python -m pipeline preflight --config FILE --measure"
         ) from None
     if not seconds:
-        return Measured(told=f"{path} is of {', '.join(sorted(others))} and is not used")
-    return Measured(seconds, f"Forward passes of networks were measured on {told} ({path})")
+        return Measured(summary=f"{path} is for {', '.join(sorted(others))} and is not used")
+    return Measured(seconds, f"Forward passes of networks were measured on {machine} ({path})")
 
 
 def _rows(table: Path) -> Iterator[dict[str, str]]:

@@ -1,4 +1,4 @@
-"""The stage that measures super-resolved frames and their flow against HR's, clip by clip."""
+"""The stage that compares super-resolved frames and their flow with HR, clip by clip."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ COLUMNS = ["dataset", "model", "clip", "frames", "fields", "psnr", "ssim", "flow
 
 
 class QualityError(PipelineError):
-    """Frames that cannot be compared; the message names the clip and what to do."""
+    """Frames cannot be compared; the message names the clip and what to do."""
 
 
 def measure_quality(
@@ -35,17 +35,17 @@ def measure_quality(
     hr_flow: Path,
     out: Path,
 ) -> None:
-    """Write a shard's quality as CSV, one line a clip, each number a mean over the clip.
+    """Write a shard's quality as CSV, one line per clip, each number a mean over the clip.
 
-    PSNR and SSIM are means over the frames that were super-resolved, the temporal profiles' error over the
-    pairs of consecutive ones whose flow is read, the end-point error over those flow fields, at the
-    recognisers' size and as coarse as the stores quantise them. A one-frame clip has neither of the last
-    two. Memory holds a few frames. Source: supplement of the paper; pipeline.quality.metrics.
+    PSNR and SSIM are means over the super-resolved frames, the error of temporal profiles over the pairs of
+    consecutive frames whose flow is read, the end-point error over these flow fields, quantised and at the
+    recognisers' size. A one-frame clip has neither of the last two. Only a few frames are in memory. Source:
+    supplement of the paper; pipeline.quality.metrics.
 
     Args:
-        request: channel, border, the flow's bound, the shard, and names that the lines carry.
+        request: channel, border, the flow's bound, the shard, and names for the lines.
         manifest: the data set's clips.
-        plan: what was super-resolved and flowed of each clip.
+        plan: frames and flow fields that were made of each clip.
         frames, flow: stores of the model.
         hr, hr_flow: stores of HR.
         out: CSV with the columns COLUMNS.
@@ -99,7 +99,7 @@ def _frame_quality(
 def _flow_quality(
     clip: Clip, plan: ClipPlan, ours: ShardReader, reference: ShardReader, bound: float
 ) -> dict[str, float]:
-    # The one field of a one-frame clip is made up, and says nothing about any model.
+    # The field of a one-frame clip is artificial and does not depend on the model.
     fields = [field for field in plan.fields if field < clip.frames - 1]
     errors = [
         endpoint_error(*(dequantise(store.read(clip.id, [field])[0], bound) for store in (ours, reference)))

@@ -12,7 +12,7 @@ WINDOW = 11
 
 
 def channels(frame: np.ndarray, channel: str, border: int) -> np.ndarray:
-    """What is compared of a frame: luma (h, w), or RGB (h, w, 3), without the border; float64, 0 to 255.
+    """The compared part of a frame: luma (h, w), or RGB (h, w, 3), without the border; float64, 0 to 255.
 
     Luma is not rounded to 8 bits, so that it is a linear map of the frame.
 
@@ -27,10 +27,10 @@ def channels(frame: np.ndarray, channel: str, border: int) -> np.ndarray:
 
 
 def ssim(first: np.ndarray, second: np.ndarray) -> float:
-    """Structural similarity (Wang et al. 2004) as its authors' ssim_index.m: mean over channels.
+    """Structural similarity (Wang et al. 2004) as in its authors' ssim_index.m: mean over channels.
 
     Gaussian window of 11x11 pixels with a standard deviation of 1.5, population covariances, K = 0.01 and
-    0.03, and only windows that lie inside of the picture.
+    0.03, and only windows inside the picture.
 
     Args:
         first, second: (h, w) or (h, w, c), 0 to 255, at least 11x11.
@@ -58,12 +58,12 @@ def endpoint_error(flow: np.ndarray, reference: np.ndarray) -> float:
 
 
 def profile_error(error: np.ndarray, next_error: np.ndarray) -> float:
-    """How far temporal profiles depart from HR's over one step of time, in grey levels.
+    """Deviation of temporal profiles from HR over one time step, in grey levels.
 
-    A temporal profile (figures 4 and 7; Caballero et al. 2017) shows one row of pixels over time, so that
-    flicker is a change along time that HR does not have. With profiles P_y(t, x) of all rows y this is the
-    mean of |(P_y(t+1, x) - P_y(t, x)) of SR - the same of HR|, which is the change of SR's error. An error
-    that stays is no flicker and does not count; detail that HR moves and SR lacks does.
+    A temporal profile (figures 4 and 7; Caballero et al. 2017) shows one row of pixels over time, so flicker
+    is a change over time that HR does not have. With profiles P_y(t, x) of all rows y this is the mean of
+    |(P_y(t+1, x) - P_y(t, x)) of SR - the same of HR|, which is the change of SR's error. A constant error is
+    not flicker and does not count; moving detail that SR lacks does.
 
     Args:
         error: SR minus HR at t, (h, w) or (h, w, c).

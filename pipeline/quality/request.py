@@ -1,4 +1,4 @@
-"""What the stage of this folder is asked."""
+"""Request of the stage in this folder."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pipeline.request import Request
 
 
 class MeasureQuality(Request, Measure):
-    """Compare the frames and the flow of one model with HR's, on one shard of test clips."""
+    """Compare the frames and the flow of one model with HR, on one shard of test clips."""
 
-    dataset: str = Field(description="data set, a name that the lines carry")
-    model: str = Field(description="SR model, a name that the lines carry")
+    dataset: str = Field(description="name of the data set in the lines")
+    model: str = Field(description="name of the SR model in the lines")
     shard: int = Field(description="shard of the test clips")
-    bound: float = Field(description="pixels that the flow's levels 0 and 255 stand for (TSN: 20)")
+    bound: float = Field(description="flow in pixels at the stored level 255 (TSN: 20)")

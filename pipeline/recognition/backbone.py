@@ -1,4 +1,4 @@
-"""What every backbone offers: its input normalisation, its units, its head and its first layer."""
+"""Base classes of the recognisers' networks, and their initialisation."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ IMAGENET = Normalisation("rgb", IMAGENET_MEAN, IMAGENET_DEVIATION, 57.63)
 
 
 class Unit(nn.Module):
-    """A residual unit ``activation(shortcut(x) + residual(x))``, open for motion injection.
+    """A residual unit ``activation(shortcut(x) + residual(x))`` that supports motion injection.
 
-    ``pointwise`` names its 1x1 convolutions, which ST-ResNet may make temporal.
+    ``pointwise`` names its 1x1 convolutions, which ST-ResNet can make temporal.
     """
 
     pointwise: tuple[str, ...] = ()
@@ -45,11 +45,11 @@ class Unit(nn.Module):
         raise NotImplementedError
 
     def shortcut(self, x: torch.Tensor) -> torch.Tensor | None:
-        """The skip branch; None where the unit has none."""
+        """The skip branch; None if the unit has none."""
         raise NotImplementedError
 
     def activation(self, x: torch.Tensor) -> torch.Tensor:
-        """The non-linearity after the sum; the identity where the unit has none."""
+        """The non-linearity after the sum; the identity if the unit has none."""
         raise NotImplementedError
 
     def join(self, x: torch.Tensor, branch: torch.Tensor | None = None) -> torch.Tensor:
@@ -67,13 +67,13 @@ class Backbone(nn.Module):
     """Base of the recognisers' networks: ``forward`` maps (B, C, H, W) to (B, classes) scores.
 
     A constructor takes ``classes``, ``in_channels`` (3 for frames, 2 x stack for flow), ``dropout``, and
-    arguments of its own with defaults: the configuration's ``args``. A backbone implements ``features``.
-    Those that ST-ResNet can join also have ``stem`` (B, C, H, W) -> (B, F, h, w), ``stages``: lists of
-    ``Unit``, one list for each of conv2 to conv5, and ``neck``, between the last unit and the head.
+    further arguments with defaults: the configuration's ``args``. A backbone implements ``features``. Those
+    that ST-ResNet can join also have ``stem`` (B, C, H, W) -> (B, F, h, w), ``stages``: lists of ``Unit``,
+    one list for each of conv2 to conv5, and ``neck``, between the last unit and the head.
 
     Attributes:
-        normalisation: what its input is.
-        first_conv: name of the first convolution, which weights of another number of channels are fitted to.
+        normalisation: normalisation of its input.
+        first_conv: name of the first convolution, whose weights are adapted to another number of channels.
         classifier: name of the last layer, which is new for other classes.
         dropout: the module before the classifier, which a training replaces.
     """
@@ -86,7 +86,7 @@ class Backbone(nn.Module):
     dropout: nn.Module
 
     def features(self, x: torch.Tensor) -> torch.Tensor:
-        """(B, C, H, W) -> (B, F, h, w), what the head pools."""
+        """(B, C, H, W) -> (B, F, h, w), the input of the head."""
         raise NotImplementedError
 
     def head(self, features: torch.Tensor) -> torch.Tensor:
@@ -105,20 +105,20 @@ class Backbone(nn.Module):
 
 
 class JointNetwork(nn.Module):
-    """Base of the networks that join two backbones, of frames and of flow, which they take over and change.
+    """Base of the networks that join two backbones, for frames and for flow, and may modify them.
 
-    A constructor takes both and what the protocol gives (``joint_args``). ``forward`` maps (B, T, 3, H, W)
-    and (B, T, 2 x stack, H, W), both normalised, to what the protocol makes scores of.
+    A constructor takes both, and the protocol's arguments (``joint_args``). ``forward`` maps (B, T, 3, H, W)
+    and (B, T, 2 x stack, H, W), both normalised, to values from which the protocol computes scores.
 
     Attributes:
-        backbones: that of the frames and that of the flow.
+        backbones: the one for frames and the one for flow.
     """
 
     HOME: ClassVar[str] = "pipeline.recognition.joint_networks"
 
     @property
     def backbones(self) -> tuple[Backbone, Backbone]:
-        """Both, in the order of the input."""
+        """Both backbones, in the order of the input."""
         raise NotImplementedError
 
 

@@ -1,4 +1,4 @@
-"""Training batches of a recogniser, each a function of the seed and the step alone."""
+"""Training batches of a recogniser; each depends only on the seed and the step."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from pipeline.recognition.streams import TrainedStream
 from pipeline.training.prefetch import on_device
 
 Batch = tuple[list[torch.Tensor], torch.Tensor]
-"""Inputs and labels of a batch, or of a piece of it."""
+"""Inputs and labels of a batch, or of a part of it."""
 
 
 class Batches:
     """Shuffled passes over ``clips`` in one stage of a stream's training.
 
-    ``names`` tells the seeds of two trainings apart. Of each batch only ``part`` is read and returned, in
+    ``names`` makes the seeds of two trainings differ. Of each batch only ``part`` is read and returned, in
     ``pieces`` of the stage's ``micro_batch`` clips.
     """
 
@@ -63,10 +63,10 @@ class Batches:
         return on_device(self.__getitem__, numbers, device, workers)
 
     def __getitem__(self, number: int) -> Batch:
-        """A piece of a batch, counted through: raw inputs and labels (B,).
+        """Piece ``number``, counted over all steps: raw inputs and labels (B,).
 
-        Inputs are a uint8 tensor (B, S, h, w, C) for each backbone: at S places of a clip its frames (C is 3)
-        and its flow (C is 2 x stack), as far as the stream reads them.
+        Inputs are one uint8 tensor (B, S, h, w, C) per backbone: frames (C is 3) and flow (C is 2 x stack) at
+        S places of a clip, as far as the stream reads them.
         """
         step, piece = divmod(number, self.pieces)
         positions = range(step * self.stage.batch_size, (step + 1) * self.stage.batch_size)[self._part]
@@ -81,11 +81,11 @@ class Batches:
         return stacked, torch.tensor(labels)
 
     def step_seed(self, step: int) -> int:
-        """The seed of everything else that is random in a step."""
+        """The seed for all other random numbers of a step."""
         return seed_for(self._seed, *self._names, "step", str(step)) + (self._part.start or 0)
 
     def sample(self, clip: Clip, rng: np.random.Generator, place: Place | None = None) -> list[np.ndarray]:
-        """One clip's augmented raw input; one crop and one mirroring for all its places."""
+        """One clip's augmented raw input; all its places have the same crop and mirroring."""
         places = self.stream.draw(clip.frames, self.stage, rng)
         arrays, box = [], None
         for flow, numbers in zip((False, True), self.stream.indices(places, clip.frames), strict=True):

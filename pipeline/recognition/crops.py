@@ -1,4 +1,4 @@
-"""Which part of a frame a network sees: the protocols' crops at test and in training."""
+"""Crops of the protocols at test and in training."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ TSN_SCALES = {"spatial": (1.0, 0.875, 0.75, 0.66), "temporal": (1.0, 0.875, 0.75
 """Sides of TSN's training crops, relative to the frame's shorter side."""
 
 TSN_PLACES = tuple((row, column) for row in range(5) for column in range(5) if row % 2 == column % 2)
-"""Where they lie, in fourths of the free space."""
+"""Their positions, in fourths of the free space."""
 
 Place = tuple[float, float, bool]
-"""Where a crop lies, in shares of the free height and width, and whether it is mirrored."""
+"""Position of a crop as fractions of the free height and width, and whether it is mirrored."""
 
 ST_FLOW_SIDES = (256 / 224, 1.0, 192 / 224, 168 / 224)
 """Sides of the training crops of ST-ResNet's flow stream, relative to the network's input."""
@@ -21,7 +21,7 @@ ST_FLOW_SIDES = (256 / 224, 1.0, 192 / 224, 168 / 224)
 
 @dataclass(frozen=True)
 class Box:
-    """A part of a frame, in pixels, perhaps mirrored."""
+    """A part of a frame, in pixels, which may be mirrored."""
 
     top: int
     left: int
@@ -67,7 +67,7 @@ def tsn_box(height: int, width: int, crop: int, stream: str, rng: np.random.Gene
 
 
 def st_place(rng: np.random.Generator) -> Place:
-    """Where ST-ResNet's training crop lies: away from the centre.
+    """Position of ST-ResNet's training crop, away from the centre.
 
     The offset is one of 20 steps from 0 to 0.25, or from 0.75 to 1, of the free space in both directions
     together; mirrored or not (authors' code, borders25 and f25noCtr).
@@ -78,7 +78,7 @@ def st_place(rng: np.random.Generator) -> Place:
 
 
 def st_box(height: int, width: int, crop: int, rng: np.random.Generator, place: Place | None = None) -> Box:
-    """ST-ResNet's training crop of frames, or of frames with their flow, at ``place`` or one drawn here.
+    """ST-ResNet's training crop of frames, or of frames with their flow, at ``place`` or a random place.
 
     Sides are 0.75 to 1.25 of the network's input (authors' code).
     """
@@ -89,7 +89,7 @@ def st_box(height: int, width: int, crop: int, rng: np.random.Generator, place: 
 
 
 def st_flow_box(height: int, width: int, crop: int, rng: np.random.Generator) -> Box:
-    """ST-ResNet's training crop of its flow stream: 4 sides, each of both drawn, at a corner or the centre.
+    """ST-ResNet's training crop for its flow stream: height and width from 4 sizes, corner or centre.
 
     The sides are 256, 224, 192 and 168 for an input of 224, and less where the frame is smaller (authors'
     code, multiScaleRegular).

@@ -1,6 +1,6 @@
-"""From stored frames and fields to a network's input: cutting, mirroring, stacking, normalisation.
+"""Turns stored frames and fields into a network's input: cropping, mirroring, stacking, normalisation.
 
-Raw input is uint8 (n, height, width, channels): 3 colours, or the u and v of each field of a stack in turn.
+Raw input is uint8 (n, height, width, channels): 3 colours, or u and v of each field of a stack in turn.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pipeline.video.resize import resize_frames
 
 
 def mirror(raw: np.ndarray, flow: bool) -> np.ndarray:
-    """Mirror raw input left to right; u becomes 255 - u (its direction turns round too)."""
+    """Mirror raw input left to right; u becomes 255 - u, because its direction is reversed."""
     mirrored = raw[:, :, ::-1]
     if not flow:
         return mirrored
@@ -47,7 +47,7 @@ def normalise(raw: torch.Tensor, normalisation: Normalisation, flow: bool) -> to
     """Raw uint8 (..., h, w, c) -> normalised float32 (..., c, h, w), where ``raw`` is.
 
     Frames become (value - mean) / std, flow (value - 128) / flow_std. The tensor stays channels-last in
-    memory, which halves the CPU's time for these networks.
+    memory, which halves the CPU time of these networks.
     """
     tensor = raw.movedim(-1, -3).float()
     if flow:

@@ -17,10 +17,10 @@ from pipeline.recognition.training import open_clips, train_stream
 
 
 def low_clips(clips: Sequence[Clip], ratio: float, seed: int) -> set[str]:
-    """Identifiers of the clips that are seen in LR: ``ratio`` of each class, rounded half up.
+    """Identifiers of the clips that are used in LR: ``ratio`` of each class, rounded half up.
 
-    The clips of a smaller ratio are among those of a larger one, so that two mixtures differ by no more
-    than their ratios.
+    The clips of a smaller ratio are a subset of those of a larger one, so that two mixtures differ only by
+    their ratios.
     """
     by_class: dict[str, list[str]] = {}
     for clip in clips:
@@ -73,15 +73,15 @@ def train_mixed_recognizer(
     code: str,
     out: Path,
 ) -> None:
-    """Train as ``train_recognizer`` does, but ``ratio`` of the clips of each class are seen in LR.
+    """Train like ``train_recognizer``, with ``ratio`` of the clips of each class in LR.
 
-    A clip is seen either in HR or in LR throughout, frames and flow; its frames are then those that were
-    down-sampled and enlarged again, its flow that of those frames. Everything else, random numbers
-    included, is the same for all ratios. Source: section 4.3, where sequences are mixed.
+    A clip is entirely HR or entirely LR, in frames and flow: LR frames are down-sampled and enlarged again,
+    LR flow is computed from them. Everything else, including random numbers, is the same for all ratios.
+    Source: section 4.3, where sequences are mixed.
 
     Args:
-        request: as train_recognizer's, and the ratio.
-        manifest, init, code, out: of train_recognizer.
+        request: as in train_recognizer, with the ratio.
+        manifest, init, code, out: as in train_recognizer.
         frames, flow: HR stores of the training split, all shards.
         low_frames, low_flow: stores of the enlarged LR clips.
 

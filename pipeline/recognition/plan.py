@@ -1,4 +1,4 @@
-"""The stage that names what the recognisers read of the test clips (docs/design.md, rule 7)."""
+"""The stage that plans which frames and fields of test clips are read (docs/design.md, rule 7)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pipeline.recognition.streams import PlannedStream
 
 
 def read_indices(streams: Iterable[PlannedStream], frames: int) -> tuple[set[int], set[int]]:
-    """The RGB frames and the flow fields that streams read at test of a clip of ``frames`` frames."""
+    """The RGB frames and flow fields that streams read at test from a clip of ``frames`` frames."""
     read = [stream.indices(stream.places(frames), frames) for stream in streams]
     return {n for indices in read for n in indices.frames}, {n for indices in read for n in indices.fields}
 

@@ -1,4 +1,4 @@
-"""Reading frames and flow of clips from shard stores at the recognisers' size."""
+"""Reads frames and flow of clips from shard stores at the recognisers' size."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from pipeline.video.resize import resize_frames
 from pipeline.video.store import ShardReader
 
 PRELOAD_BYTES = 1_500_000_000
-"""A stream's clips are kept in memory if all of them need less than this."""
+"""A stream's clips are kept in memory if they need fewer bytes in total."""
 
 
 class ReadingError(PipelineError):
-    """Stores that do not hold what a recogniser reads."""
+    """The stores lack clips or fields that a recogniser reads."""
 
 
 class ClipReader:
-    """Frames and fields of ``clips`` out of all the given shards.
+    """Frames and fields of ``clips`` from all the given shards.
 
-    With ``keep``, whole clips are kept in memory after the first use, if all of them fit into
-    PRELOAD_BYTES. A pickled reader opens its stores again where it arrives, and keeps nothing there.
+    With ``keep``, whole clips are kept in memory after the first use, if all of them fit into PRELOAD_BYTES.
+    A pickled reader opens its stores again in the other process, and keeps nothing there.
     Example: ``with ClipReader(clips, [hr], [flow], (340, 256)) as reader: ...``
     """
 

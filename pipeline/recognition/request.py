@@ -1,4 +1,4 @@
-"""What the stages of this folder are asked."""
+"""Requests of the stages in this folder."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FRAME_SIZE = "width and height in pixels that frames are resized to before flow 
 
 
 class PlanFrames(Request):
-    """Name what all recognisers read of the test clips."""
+    """Plan what all recognisers read of the test clips."""
 
     streams: list[Annotated[PlannedStream, *AnyStream("planned").metadata()]] = Field(
         description="streams of all recognisers"
@@ -26,21 +26,21 @@ class TrainRecognizer(Request):
     """Train one stream, or the network that joins two, on HR clips."""
 
     part: Annotated[TrainedStream, *AnyStream("trained").metadata()] = Field(
-        description="the stream: its network, its training, what it sees"
+        description="the stream: its network, its training, its input"
     )
-    dataset: str = Field(description="data set, a name that the weights carry")
-    layout: str = Field(description="its layout, which the weights carry so that no split is mixed up")
-    split: int = Field(description="its split, likewise")
+    dataset: str = Field(description="name of the data set, recorded in the weights")
+    layout: str = Field(description="its layout, recorded in the weights to detect a wrong split")
+    split: int = Field(description="its split, recorded for the same reason")
     frame_size: Pair = Field(description=FRAME_SIZE)
     compute: Compute = Field(description="device, devices, threads, precision")
-    seed: int = Field(description="of weights, batches, crops, dropout")
+    seed: int = Field(description="seed of weights, batches, crops, dropout")
 
 
 class TrainMixedRecognizer(TrainRecognizer):
-    """Train it on a mixture of HR clips and enlarged LR clips."""
+    """Train one stream on a mixture of HR clips and enlarged LR clips."""
 
     ratio: Annotated[float, Field(ge=0, le=1)] = Field(
-        description="share of the clips of each class that are seen in LR: 0 (HR only) to 1 (LR only)"
+        description="ratio of the clips of each class that are used in LR: 0 (HR only) to 1 (LR only)"
     )
 
 
@@ -50,11 +50,11 @@ class ScoreClips(Request):
     streams: list[Annotated[ScoredStream, *AnyStream("scored").metadata()]] = Field(
         description="streams in the order of their weights"
     )
-    dataset: str = Field(description="data set, a name that the scores carry")
-    recognizer: str = Field(description="recogniser, a name that the scores carry")
-    method: str = Field(description="row, a name that the scores carry")
+    dataset: str = Field(description="name of the data set in the scores")
+    recognizer: str = Field(description="name of the recogniser in the scores")
+    method: str = Field(description="name of the row in the scores")
     shard: int | None = Field(description="shard of the test clips; null: all")
-    layout: str = Field(description="layout of the data set, which weights may be of another split of")
-    split: int = Field(description="its split: weights that were trained on another one are refused")
+    layout: str = Field(description="layout of the data set, to detect weights of another split")
+    split: int = Field(description="its split; weights that were trained on another one are refused")
     frame_size: Pair = Field(description=FRAME_SIZE)
     compute: Inference = Field(description="device, threads, precision")

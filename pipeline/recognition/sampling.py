@@ -1,6 +1,6 @@
-"""Which frames and flow fields a recogniser reads. Frames and fields count from 0; field t: t to t + 1.
+"""Frames and flow fields that recognisers read. Both count from 0; field t goes from frame t to t + 1.
 
-A clip of n frames has n - 1 fields; a clip of one frame has one field, of zero motion.
+A clip of n frames has n - 1 fields; a clip of one frame has one field of zero motion.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ def count_fields(frames: int) -> int:
 
 
 def tsn_frames(frames: int, first_frame: int) -> tuple[int, int]:
-    """Index of the first RGB frame that TSN reads, and how many there are from it on.
+    """Index of the first RGB frame that TSN reads, and the number of frames from there on.
 
     ``first_frame`` counts from 1. TSN's extraction writes a frame with the field that ends there, so it never
-    writes the first one. A clip that has no other frame keeps it.
+    writes the first one. A one-frame clip keeps its frame.
     """
     first = min(first_frame, frames) - 1
     return first, frames - first
@@ -28,15 +28,15 @@ def tsn_frames(frames: int, first_frame: int) -> tuple[int, int]:
 def tsn_test_starts(length: int, stack: int, snippets: int) -> list[int]:
     """First indices of TSN's test snippets (docs/facts.md, section 7).
 
-    Every ``(length - stack) // (snippets - 1)`` from the first; clips too short for a step of one repeat
-    their first snippet. ``length``: frames with ``stack`` 1, or fields with the flow stack.
+    The step is ``(length - stack) // (snippets - 1)``; clips too short for a step of one repeat their first
+    snippet. ``length``: number of frames with ``stack`` 1, or of fields with the flow stack.
     """
     step = (length - stack) // (snippets - 1) if snippets > 1 else 0
     return [index * step for index in range(snippets)] if step > 0 else [0] * snippets
 
 
 def tsn_test_frames(frames: int, first_frame: int, snippets: int) -> list[int]:
-    """The frames of TSN's test snippets: ``tsn_test_starts`` from the first one that is read."""
+    """The frames of TSN's test snippets: ``tsn_test_starts``, counted from the first frame that is read."""
     first, length = tsn_frames(frames, first_frame)
     return [first + start for start in tsn_test_starts(length, 1, snippets)]
 
@@ -57,7 +57,7 @@ def tsn_train_starts(length: int, stack: int, segments: int, rng: np.random.Gene
 
 
 def tsn_stack(start: int, length: int, stack: int) -> list[int]:
-    """The ``stack`` consecutive fields from ``start``, the last repeated where the clip ends."""
+    """The ``stack`` consecutive fields from ``start``; the last is repeated beyond the end of the clip."""
     return [min(start + offset, length - 1) for offset in range(stack)]
 
 
@@ -75,10 +75,10 @@ def _spread(first: int, last: int, count: int) -> list[int]:
 
 
 def st_test_frames(frames: int, stack: int, count: int) -> list[int]:
-    """ST-ResNet's test frames: ``count``, evenly from the first to the last that has its flow around it.
+    """ST-ResNet's ``count`` test frames, evenly from the first to the last with a full flow stack.
 
-    A clip with too few repeats all of them, then its last, first, last ... ones until there are enough
-    (authors' code); the order matters to the joint network.
+    A clip with too few repeats all of them, then the last, first, last ... until there are enough (authors'
+    code). The order matters for the joint network.
     """
     first, last = st_range(frames, stack)
     available = list(range(first, last + 1))
@@ -97,9 +97,9 @@ def st_train_frames(
 ) -> list[int]:
     """Frames of one training pass of the joint network: one stride in ``strides``, a random start.
 
-    The frames lie on a grid from the first that has its flow around it, and the first place of the grid is
-    never the start unless there is no other (authors' code). Clips too short for the stride are covered
-    evenly.
+    The frames are on a grid that begins at the first frame with a full flow stack. The first place of the
+    grid is never the start unless there is no other (authors' code). Clips too short for the stride are
+    covered evenly.
     """
     first, last = st_range(frames, stack)
     candidates = list(range(first, last + 1, int(rng.integers(strides[0], strides[1] + 1))))

@@ -25,11 +25,11 @@ from pipeline.training.torch_settings import autocast, torch_settings
 from pipeline.weights.provenance import check_split
 
 BATCH_VALUES = 4_000_000
-"""Input values scored at once: bounds memory (26 crops of 224x224 RGB, 325 of 64x64)."""
+"""Input values scored at once, which bounds memory (26 crops of 224x224 RGB, 325 of 64x64)."""
 
 
 class ScoringError(PipelineError):
-    """Streams without weights; the message says which."""
+    """Weights of streams are missing; the message says which."""
 
 
 def score_clips(
@@ -42,19 +42,19 @@ def score_clips(
 ) -> None:
     """Score the test clips of a shard, or all of them, with each of the streams; write to ``out`` (.npz).
 
-    The file holds ``dataset``, ``recognizer``, ``method``, ``clips`` (N,), ``labels`` (N,), and (N, classes)
-    float32 scores before softmax under each stream's name.
+    The file contains ``dataset``, ``recognizer``, ``method``, ``clips`` (N,), ``labels`` (N,), and under each
+    stream's name (N, classes) float32 scores before softmax.
 
     Args:
-        request: the streams, the shard, and names that the scores carry.
-        weights: a checkpoint for each of the streams, of train_recognizer or published.
+        request: the streams, the shard, and names recorded in the scores.
+        weights: a checkpoint for each stream, of train_recognizer or published.
         manifest: the data set's clips.
-        frames, flow: the row's stores of these clips, none where no stream reads them.
+        frames, flow: the row's stores of these clips; empty if no stream reads them.
         out: the file.
 
     Raises:
-        ScoringError: there are not as many weights as streams.
-        WeightsError: weights saw test clips in their training.
+        ScoringError: the numbers of weights and streams differ.
+        WeightsError: weights were trained on test clips.
     """
     streams = [stream.stream for stream in request.streams]
     if len(weights) != len(streams):
@@ -102,9 +102,9 @@ def _normalised(stream: ScoredStream, network: nn.Module, raw: list[Tensor]) -> 
 def _views(
     stream: ScoredStream, clips: list[Clip], reader: ClipReader
 ) -> Iterator[tuple[int, float, list[np.ndarray]]]:
-    """Clip number, share of the clip's average and raw inputs (h, w, c) of every view of every clip.
+    """Clip number, weight in the clip's average and raw inputs (h, w, c) of every view of every clip.
 
-    Short clips repeat places; each is seen once and weighs as often as it occurs.
+    Short clips repeat places; each is scored once, with its number of occurrences as the weight.
     """
     flows = stream.flows
     for number, clip in enumerate(tqdm(clips, desc=stream.stream, mininterval=2.0)):
@@ -139,7 +139,7 @@ def _score_apart(
 
 
 def _batches(views: Iterator[tuple[int, float, list[np.ndarray]]]) -> Iterator[tuple]:
-    """Views in groups of at most BATCH_VALUES input values; all views of a stream have one size."""
+    """Views in groups of at most BATCH_VALUES input values; all views of a stream have the same size."""
     first = next(views, None)
     if first is None:
         return
@@ -148,7 +148,7 @@ def _batches(views: Iterator[tuple[int, float, list[np.ndarray]]]) -> Iterator[t
 
 
 def _grouped(items: Iterable, size: int) -> Iterator[list]:
-    """Lists of ``size`` items, the last perhaps shorter."""
+    """Lists of ``size`` items; the last may be shorter."""
     iterator = iter(items)
     while group := list(islice(iterator, size)):
         yield group

@@ -1,11 +1,11 @@
-"""What the stages read of one stream of a protocol, and what they ask it: the contract of its three parts.
+"""Base classes of the three parts of a stream: the contract between protocols and stages.
 
 A protocol (pipeline.config.recognition) has, for each stream, a part that plans frames, a part that is scored
-and a part that is trained. Each is a section of its own that holds the keys which its stage reads, and stands
-in that stage's request. Keys that several read, and the protocol's own section has as well, are inherited.
+and a part that is trained. Each part is a section with the keys that its stage reads, and is contained in the
+request of that stage. Keys that several parts and the protocol's section have are inherited.
 
-Frames and flow fields count from 0; field t goes from frame t to t + 1. Nothing here loads torch before it is
-asked: planning a run reads all protocols.
+Frames and flow fields count from 0; field t goes from frame t to t + 1. Torch is loaded only when needed,
+because planning a run loads all protocols.
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ if TYPE_CHECKING:
 
 
 class Indices(NamedTuple):
-    """Frames and flow fields of some places of a clip, in order; none of what a stream does not read."""
+    """Frames and flow fields at some places of a clip, in order; empty if a stream does not read them."""
 
     frames: list[int]
     fields: list[int]
 
 
 class StreamPart(Section):
-    """Base of all parts: which stream it is, and what it sees at a place of a clip.
+    """Base of all parts: the stream, and its input at a place of a clip.
 
-    A place is a frame, or for flow alone where the stream counts its fields from.
+    A place is the index of a frame; for streams that read only flow, the index from which fields are counted.
 
     Attributes:
-        reads_frames, reads_flow: whether the stream sees RGB frames, flow, or both.
+        reads_frames, reads_flow: whether the stream reads RGB frames, flow, or both.
     """
 
     reads_frames: ClassVar[bool] = False
@@ -53,12 +53,12 @@ class StreamPart(Section):
     stream: str = Field(description="stream of the protocol")
 
     def fields_at(self, place: int, fields: int) -> list[int]:
-        """The flow fields that are seen at a place, of a clip that has ``fields``; always equally many."""
+        """The flow fields read at a place of a clip with ``fields`` fields; their number is constant."""
         raise NotImplementedError
 
     @property
     def stack(self) -> int:
-        """Flow fields that are seen at a place."""
+        """Number of flow fields read at a place."""
         return len(self.fields_at(0, 1))
 
     def indices(self, places: Sequence[int], frames: int) -> Indices:
@@ -71,70 +71,71 @@ class StreamPart(Section):
 
 
 class PlannedStream(StreamPart):
-    """What the plan of frames reads."""
+    """Part of a stream for the plan of frames."""
 
     def places(self, frames: int) -> list[int]:
-        """Places that are seen at test of a clip of ``frames`` frames, each as often as it counts."""
+        """Places read at test of a clip of ``frames`` frames, repeated according to their weight."""
         raise NotImplementedError
 
 
 class BuiltStream(StreamPart, BackboneKeys):
-    """What the network of a stream is made of.
+    """The network of a stream.
 
-    One backbone for each of what it reads: frames first, then flow. Two of them are joined.
+    It has one backbone per kind of input: frames first, then flow. Two backbones are joined.
 
     Attributes:
-        joint: what joins two backbones: a file in recognition/joint_networks, or package.module:Class.
+        joint: network that joins two backbones: a file in recognition/joint_networks, or
+            package.module:Class.
     """
 
     joint: ClassVar[str] = ""
 
     @property
     def flows(self) -> list[bool]:
-        """For each backbone, in order, whether it sees flow."""
+        """For each backbone, in order, whether it reads flow."""
         return [False] * self.reads_frames + [True] * self.reads_flow
 
     @property
     def channels(self) -> list[int]:
-        """Channels that each backbone sees: 3 colours, or u and v of each field of a stack."""
+        """Input channels of each backbone: 3 colours, or u and v of each field of a stack."""
         return [2 * self.stack if flow else 3 for flow in self.flows]
 
     def prepare(self, backbone: Backbone) -> None:
         """Change a new backbone before it is trained or joined."""
 
     def joint_args(self) -> dict[str, Any]:
-        """Arguments of ``joint`` beside its backbones."""
+        """Arguments of ``joint`` in addition to its backbones."""
         return {}
 
 
 class ScoredStream(PlannedStream, BuiltStream):
-    """What scoring reads.
+    """Part of a stream for scoring.
 
     Attributes:
-        together: whether the network sees all places of a clip in one pass, (B, T, C, H, W), instead of one
+        together: whether the network gets all places of a clip in one pass, (B, T, C, H, W), instead of one
             by one, (B, C, H, W).
     """
 
     together: ClassVar[bool] = False
 
     def boxes(self, height: int, width: int) -> list[Box]:
-        """Parts of the frame that are seen at test; the mean over them counts."""
+        """Crops at test, whose scores are averaged."""
         raise NotImplementedError
 
     def scores(self, network: nn.Module, tensors: list[Tensor]) -> Tensor:
-        """(B, classes) scores before softmax of normalised inputs, one tensor for each backbone."""
+        """(B, classes) scores before softmax from normalised inputs, one tensor per backbone."""
         return network(*tensors)
 
     def views(self, width: int, height: int, crop: int) -> float:
-        """Views of a test clip that each backbone sees, in units of its square input; for the estimate."""
+        """Views of a test clip per backbone, in units of its square input; for preflight's estimate."""
         raise NotImplementedError
 
 
 class TrainedStream(BuiltStream, InputKeys, StartKeys):
-    """What training reads.
+    """Part of a stream for training.
 
     Attributes:
-        starts_from: trained streams that it starts from, one for each backbone; none: new networks.
+        starts_from: trained streams from which it starts, one per backbone; empty: new networks.
     """
 
     starts_from: ClassVar[tuple[str, ...]] = ()
@@ -143,23 +144,23 @@ class TrainedStream(BuiltStream, InputKeys, StartKeys):
 
     @property
     def stages(self) -> list[StreamTraining]:
-        """Trainings one after the other, each with an optimiser of its own."""
+        """Successive trainings, each with its own optimiser."""
         return [self.training]
 
     def draw(self, frames: int, stage: StreamTraining, rng: np.random.Generator) -> list[int]:
-        """Places that are seen of a clip of ``frames`` frames in a step, always equally many in a stage."""
+        """Places of a clip of ``frames`` frames for one step; their number is constant in a stage."""
         raise NotImplementedError
 
     def count(self, stage: StreamTraining) -> int:
-        """How many places ``draw`` gives; for the estimate."""
+        """Number of places that ``draw`` returns; for preflight's estimate."""
         raise NotImplementedError
 
     def shared_place(self, stage: StreamTraining, rng: np.random.Generator) -> Place | None:
-        """Where the crops of a micro_batch lie; None: each clip's own, drawn by ``box``."""
+        """Position of all crops of a micro_batch; None: ``box`` draws one for each clip."""
         return None
 
     def box(self, height: int, width: int, rng: np.random.Generator, place: Place | None) -> Box:
-        """The part of all frames of a clip that is seen in a step, resized to ``crop`` afterwards."""
+        """The crop of all frames of a clip in a step, which is then resized to ``crop``."""
         raise NotImplementedError
 
     def enter(self, network: nn.Module, number: int, stage: StreamTraining) -> None:
@@ -189,16 +190,16 @@ class StreamParts(NamedTuple):
 
 
 class AnyStream(NamedTuple):
-    """A request's field holds any protocol's part of a kind, found by ``protocol`` and ``stream``."""
+    """Type of a request's field: a part of any protocol, found by ``protocol`` and ``stream``."""
 
     kind: str
 
     def metadata(self) -> tuple[Any, ...]:
-        """What the field is annotated with."""
+        """Metadata for the field's annotation."""
         return WrapValidator(self._check), SerializeAsAny(), self
 
     def sections(self) -> Iterator[tuple[str, type[StreamPart]]]:
-        """The parts of our own protocols, with where each is used, for ``--help``."""
+        """The parts of the built-in protocols, each with its condition, for ``--help``."""
         for name in names(Protocol):
             for stream, parts in find(Protocol, name).streams.items():
                 yield f" (protocol: {name}, stream: {stream})", getattr(parts, self.kind)
@@ -208,7 +209,7 @@ class AnyStream(NamedTuple):
             return handler(value)
         protocol = find(Protocol, value["protocol"])
         if value.get("stream") not in protocol.streams:
-            raise ValueError(f"stream {value.get('stream')!r} is none of {', '.join(protocol.streams)}")
+            raise ValueError(f"stream {value.get('stream')!r} is not among {', '.join(protocol.streams)}")
         part = getattr(protocol.streams[value["stream"]], self.kind)
         if info.mode == "json":
             return part.model_validate_json(json.dumps(value))

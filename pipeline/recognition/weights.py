@@ -1,4 +1,4 @@
-"""ImageNet weights that a recogniser's training starts from."""
+"""ImageNet weights from which a recogniser's training starts."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pipeline.weights.location import resolve
 def load_initial(network: Backbone, weights: str) -> None:
     """Start ``network`` from ImageNet weights of any published family: all but the classifier.
 
-    ``weights`` is a path or a file of a package (``weights.location``). A network of flow takes the mean of
-    the first kernels over colour, unless the file's are for as many channels. Raises WeightsError.
+    ``weights`` is a path or a file of a package (``weights.location``). A network for flow gets the mean of
+    the first kernels over colour, unless the file has the same number of channels. Raises WeightsError.
     """
     path = resolve(weights)
     reader = published()

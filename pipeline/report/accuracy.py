@@ -1,4 +1,4 @@
-"""Late fusion, the two definitions of accuracy, and how sure a number of clips makes of one."""
+"""Late fusion, two definitions of accuracy, and confidence intervals."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pipeline.report.scores import ScoresError, StreamScores
 
 @dataclass(frozen=True)
 class Accuracy:
-    """Accuracy over clips; all numbers but ``clips`` in percent, ``low`` and ``high`` of ``top1``."""
+    """Accuracy over clips, in percent; ``low`` and ``high`` are the interval of ``top1``."""
 
     top1: float
     low: float
@@ -38,7 +38,7 @@ def fuse(streams: Sequence[StreamScores], weights: Sequence[float]) -> StreamSco
 
 def measure(scores: StreamScores, confidence: float) -> Accuracy:
     """Top-1 accuracy with Wilson's interval, and mean per-class accuracy."""
-    # Here, because planning a run needs none of it.
+    # Imported here, because planning a run does not need it.
     from scipy.stats import binomtest
 
     correct, clips = int(scores.correct.sum()), len(scores.labels)
@@ -53,11 +53,11 @@ def measure(scores: StreamScores, confidence: float) -> Accuracy:
 
 
 def mean_class_accuracy(values: np.ndarray, labels: np.ndarray) -> float:
-    """Mean over classes of the fraction of a class's clips that are right.
+    """Mean over classes of the fraction of correctly classified clips.
 
     Args:
         values: (N, classes) scores.
-        labels: (N,) true classes; classes without a clip do not count.
+        labels: (N,) true classes; classes without clips are ignored.
     """
     correct = values.argmax(axis=1) == labels
     return float(np.mean([correct[labels == c].mean() for c in np.unique(labels)]))

@@ -1,4 +1,4 @@
-"""Scores of all rows -> Table 4 as CSV and Markdown."""
+"""The stage that computes Table 4 from the scores of all rows, as CSV and Markdown."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from pipeline.report.significance import compare, correctness
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell of the table: an accuracy (pipeline.report.accuracy) and what stands beside it."""
+    """One cell of the table: an accuracy (pipeline.report.accuracy) and its annotations."""
 
     method: str
     dataset: str
@@ -51,12 +51,12 @@ def aggregate(
         request: rows, columns, baseline, level of the intervals and tests; a pairing takes each stream's
             scores from its two rows.
         scores: files of ``score_clips``: every data set, recogniser, row and shard, in any order.
-        csv: the table, one row a method: top-1, mean per-class accuracy, interval and the paper's value
-            of every data set x recogniser x stream, in percent, and the number of clips.
-        markdown: the same for reading, with a sign at what is beyond noise.
+        csv: the table, one row per method: top-1, mean per-class accuracy, interval and the paper's value
+            for every data set x recogniser x stream, in percent, and the number of clips.
+        markdown: the same for reading, with marks at differences beyond noise.
         manifests: the data sets' manifests, in order.
-        left_out: what was left out of each, in order; the Markdown ends with how many clips were lost.
-        provenance: the record of runs, of which the Markdown's last line tells.
+        left_out: the clips left out of each, in order; the Markdown ends with the number of lost clips.
+        provenance: the record of runs, which the Markdown's last line summarises.
 
     Raises:
         ScoresError: if a row's scores are missing, or two rows were scored on different clips.
@@ -90,7 +90,7 @@ def _cells(rows: Rows, request: Aggregate) -> Iterator[Cell]:
 
 
 def _marks(rows: Rows, dataset: str, recognizer: str, stream: str, request: Aggregate) -> dict[str, str]:
-    """By row, a sign for each difference beyond noise from the baseline and from HR."""
+    """By row, a mark for each difference beyond noise from the baseline and from HR."""
     compared = compare(correctness(rows, dataset, recognizer, stream))
     beyond = compared[compared["p_holm"] < 1 - request.confidence]
     marks: dict[str, str] = defaultdict(str)
@@ -108,7 +108,7 @@ def _hr(rows: Rows) -> str | None:
 
 
 def _wide(table: pd.DataFrame, names: Names) -> pd.DataFrame:
-    """One row a method; top-1 first, then the other quantities in the same order of columns."""
+    """One row per method; top-1 first, then the other quantities in the same order of columns."""
     columns = {"method": list(names.methods.values())}
     for quantity, suffix in (
         ("top1", ""),

@@ -1,4 +1,4 @@
-"""The line under a table that says which run made it, from the run's record (pipeline.provenance)."""
+"""The line below a table that names the run which made it, from the record of runs (pipeline.provenance)."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 PLACES = ("output", "data_root")
-"""Keys that change no number."""
+"""Keys that do not change any number."""
 
 
 def made_by(provenance: Path | None) -> list[str]:
-    """Markdown's last lines: code, configuration, machines, torch and date of the newest run.
+    """Last lines of the Markdown: code, configuration, machines, torch and date of the newest run.
 
-    Empty without a record, as where a stage is called by hand. Earlier runs with other code are named if they
-    finished jobs: their results may be part of the table.
+    Empty without a record, for example if a stage is called by hand. Earlier runs with other code are named
+    if they finished jobs, because their results may be part of the table.
 
     Args:
         provenance: ``provenance.json`` of the output folder, the newest run last.
@@ -30,7 +30,7 @@ def made_by(provenance: Path | None) -> list[str]:
     processors = dict.fromkeys(_processor(machine) for machine in machines)
     torches = dict.fromkeys(f"torch {m['packages']['torch']}" for m in machines if "torch" in m["packages"])
     parts = [f"RecoSR {_code(run)}", files, *processors, *torches, run["started"][:10]]
-    line = f"Made by {'; '.join(parts)}. `provenance.json` tells the rest."
+    line = f"Made by {'; '.join(parts)}. `provenance.json` has the details."
     if others := dict.fromkeys(_code(r) for r in earlier if r["finished"] and r["code"] != run["code"]):
         line += f" Parts may have been made earlier, by {'; '.join(others)}."
     return ["", line]

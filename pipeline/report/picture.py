@@ -1,4 +1,4 @@
-"""Super-resolved frames and their flow beside HR's (figures 3 and 6)."""
+"""Draws super-resolved frames and their flow beside HR (figures 3 and 6)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import matplotlib
 
-matplotlib.use("Agg")  # no screen on a cluster's node
+matplotlib.use("Agg")  # cluster nodes have no display
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -21,7 +21,7 @@ from pipeline.video.resize import resize_frames
 from pipeline.video.store import ShardReader
 
 
-# A label is text, whatever signs it has.
+# Labels are plain text, whatever characters they contain.
 @plt.rc_context({"text.parse_math": False})
 def draw_comparison(
     request: DrawComparison,
@@ -31,15 +31,15 @@ def draw_comparison(
     flow: list[Path],
     out: Path,
 ) -> None:
-    """Draw the frame and field with most motion of three clips, for several rows of the table.
+    """Draw the frame and field with the most motion of three clips, for several rows of the table.
 
     Args:
         request: names of the rows, and the shard and bound of their stores.
         manifest: the data set's clips.
-        plan: what is read of each clip, so what there is to show.
+        plan: frames and fields read of each clip, which can be shown.
         frames: frame store of each row.
-        flow: flow store of each row; the last row's (HR) decides what is shown.
-        out: PNG; a row of pictures a clip, frames above their flow.
+        flow: flow store of each row; the last one (HR) determines what is shown.
+        out: PNG; one row of pictures per clip, frames above their flow.
     """
     labels, bound = request.labels, request.bound
     clips = select(read_manifest(manifest), "test", request.shard)
@@ -74,7 +74,7 @@ def _show(axis: plt.Axes, image: np.ndarray) -> None:
 
 
 def _most_motion(clips, read, store: ShardReader, bound: float) -> list[tuple]:
-    """Clip, field and largest motion in pixels, of the liveliest clip of three classes."""
+    """Clip, field and largest motion in pixels, for the clip with the most motion of three classes."""
     best = {}
     for clip in clips:
         number = read[clip.id].fields[len(read[clip.id].fields) // 2]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 STREAMS = ("spatial", "temporal", "fusion")
-"""The paper's columns of a recogniser."""
+"""The paper's columns for a recogniser."""
 
 _COLUMNS = [(dataset, protocol) for dataset in ("HMDB51", "UCF101") for protocol in ("tsn", "st_resnet")]
 
@@ -24,7 +24,7 @@ HR         | 54.58 62.16 69.28 | 56.01 59.41 68.1  | 86.02 87.63 93.49 | 88.01 8
 
 
 def published_accuracy() -> dict[tuple[str, str, str, str], float]:
-    """Accuracy in percent by (method label, data set, protocol, stream), where the paper gives one."""
+    """Accuracy in percent by (method label, data set, protocol, stream), if the paper gives one."""
     table = {}
     for line in _ROWS.strip().splitlines():
         method, *cells = (part.strip() for part in line.split("|"))

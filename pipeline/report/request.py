@@ -1,4 +1,4 @@
-"""What the stages of this folder are asked. Lists where the order shows, because requests sort their keys."""
+"""Requests of the stages in this folder. Ordered entries are lists, because requests sort their keys."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pipeline.request import Request
 
 
 class RowEntry(Method):
-    """A row, with the name that its scores carry."""
+    """A row, with its name in the scores."""
 
     name: str = Field(description="name in the scores")
 
@@ -24,7 +24,9 @@ class DatasetEntry(Section):
 
     name: str = Field(description="name in the scores")
     label: str = Field(description="name in tables; empty: its name")
-    published: str | None = Field(description="the paper's name for it, under which its numbers stand beside")
+    published: str | None = Field(
+        description="the paper's name for it, whose numbers are shown beside ours; null: none"
+    )
 
 
 class RecognizerEntry(Section):
@@ -43,31 +45,31 @@ class RecognizerEntry(Section):
 class Columns(Request):
     """Rows and columns of a table, in order."""
 
-    rows: list[RowEntry] = Field(description="rows that are shown, and those of pairings' streams")
+    rows: list[RowEntry] = Field(description="rows to show, and those of the streams of pairings")
     datasets: list[DatasetEntry] = Field(description="data sets of the columns")
     recognizers: list[RecognizerEntry] = Field(description="recognisers of the columns")
-    caption: str = Field(description="sentence that labels the results, as under demo data")
+    caption: str = Field(description="sentence that labels the results, for example as demo data")
 
 
 class Aggregate(Columns):
     """Make Table 4."""
 
-    confidence: float = Field(description="level of the intervals; 1 - confidence is that of the tests")
-    baseline: str = Field(description="row that others are compared with")
+    confidence: float = Field(description="level of the intervals; tests use 1 - confidence")
+    baseline: str = Field(description="row to which others are compared")
 
 
 class DrawComparison(Request):
     """Draw frames and flow of several rows side by side."""
 
     labels: list[str] = Field(description="name of each row, from left to right")
-    shard: int = Field(description="test shard that the stores are of")
-    bound: float = Field(description="pixels of flow at the last of the stored levels")
+    shard: int = Field(description="test shard of the stores")
+    bound: float = Field(description="flow in pixels at the stored level 255")
 
 
 class Intervals(Request):
     """Settings of tables whose accuracies have intervals."""
 
-    confidence: float = Field(description="level of the intervals; 1 - confidence is that of tests")
+    confidence: float = Field(description="level of the intervals; tests use 1 - confidence")
 
 
 class Tabulate(Columns):
@@ -75,7 +77,7 @@ class Tabulate(Columns):
 
     name: str = Field(description="name of the table")
     table: Annotated[Table, *named(Table, "table")] = Field(description="the table's section")
-    settings: dict[str, Any] = Field(description="what else this kind of table reads (its Settings)")
+    settings: dict[str, Any] = Field(description="further keys that this kind of table reads (its Settings)")
 
 
 class DrawTable(Request):

@@ -1,4 +1,4 @@
-"""Rows of the tables: whose scores stand in a cell, and under which names rows and columns are shown."""
+"""Rows of the tables: the scores of each cell, and the labels of rows and columns."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ class Rows:
     def of(self, dataset: str, recognizer: str, method: str, column: str) -> StreamScores:
         """Scores of one cell: the column's sum of streams.
 
-        A pairing takes a stream that was not scored for itself from its two rows.
+        For a pairing, streams that were not scored for the pairing itself come from its two rows.
 
         Raises:
-            ScoresError: there are no such scores or columns, or the streams are of different clips.
+            ScoresError: there are no such scores or columns, or the streams have different clips.
         """
         entry = self.recognizers[recognizer]
         found = entry.column(column)
@@ -48,7 +48,7 @@ class Rows:
         return fuse(streams, [part.weight for part in found.parts])
 
     def part(self, dataset: str, recognizer: str, method: str, part: ColumnPart) -> StreamScores:
-        """Scores of a stream of a row, unweighted. Raises ScoresError."""
+        """Unweighted scores of a stream of a row. Raises ScoresError."""
         row = self.methods[method]
         own = self._scores.get((dataset, recognizer, method))
         if row.model is None and part.row and (own is None or part.stream not in own.streams):
@@ -56,7 +56,7 @@ class Rows:
         return self._own(dataset, recognizer, method).of(part.stream)
 
     def scored_row(self, recognizer: str, method: str, column: str) -> str:
-        """The row that a cell's scores are of: its own, or for a pairing's streams one of its two."""
+        """The row that provides a cell's scores: its own row, or for a pairing's streams one of its two."""
         row, found = self.methods[method], self.recognizers[recognizer].column(column)
         if row.model or found is None or len(found.parts) > 1 or found.parts[0].row is None:
             return method
@@ -98,12 +98,12 @@ def each_column(request: Columns) -> Iterator[tuple[str, str, str]]:
 
 
 def one_line(text: str) -> str:
-    """A label or caption as it stands in a table: line breaks are blanks."""
+    """A label or caption in one line, as in a table: line breaks become blanks."""
     return " ".join(text.split())
 
 
 def markdown_table(table: pd.DataFrame, **options: Any) -> str:
-    """A table in Markdown, whose columns no sign in a label can break; options: tabulate's."""
+    """A table in Markdown, with special characters in labels escaped; options: those of tabulate."""
 
     def cell(value: Any) -> Any:
         return one_line(value).replace("|", "\\|") if isinstance(value, str) else value
@@ -114,7 +114,7 @@ def markdown_table(table: pd.DataFrame, **options: Any) -> str:
 
 
 def write_markdown(path: Path, title: str, caption: str, lines: list[str]) -> None:
-    """Write a table for reading: its title, the sentence that labels all results, and the rest."""
+    """Write a table as Markdown: its title, the sentence that labels all results, and the other lines."""
     head = [f"# {title}", ""] + ([f"**{one_line(caption)}**", ""] if caption.strip() else [])
     with atomic_path(path) as temporary:
         temporary.write_text("\n".join([*head, *lines]) + "\n", encoding="utf-8")

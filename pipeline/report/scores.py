@@ -1,4 +1,4 @@
-"""Reading the score files of all rows and shards."""
+"""Reads the score files of all rows and shards."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import numpy as np
 from pipeline.errors import DamagedError, PipelineError
 
 ABOUT = {"dataset", "recognizer", "method", "clips", "labels"}
-"""What a score file holds beside the streams' scores."""
+"""Fields of a score file in addition to the streams' scores."""
 
 
 class ScoresError(PipelineError, ValueError):
-    """Scores that are missing or do not belong together."""
+    """Scores are missing or do not belong together."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class StreamScores:
 
     @property
     def correct(self) -> np.ndarray:
-        """Whether each clip is recognised (N,): the class with the highest score is its own."""
+        """Whether each clip is recognised (N,): its class has the highest score."""
         return self.values.argmax(axis=1) == self.labels
 
 
@@ -48,7 +48,7 @@ class Scores:
 
 
 def read_scores(files: list[Path]) -> dict[tuple[str, str, str], Scores]:
-    """Scores by (data set, recogniser, method), the shards of each put together. Raises DamagedError."""
+    """Scores by (data set, recogniser, method), with all shards joined. Raises DamagedError."""
     parts: dict[tuple[str, str, str], list[dict[str, np.ndarray]]] = defaultdict(list)
     for path in files:
         part = _read(path)
@@ -57,7 +57,7 @@ def read_scores(files: list[Path]) -> dict[tuple[str, str, str], Scores]:
 
 
 def _read(path: Path) -> dict[str, np.ndarray]:
-    """One score file; NumPy compares its checksums, and what it raises has no common base."""
+    """One score file; NumPy verifies its checksums, and its exceptions have no common base class."""
     try:
         with np.load(path) as content:
             part = dict(content)

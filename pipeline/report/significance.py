@@ -1,4 +1,4 @@
-"""Which differences between two rows are beyond noise: paired tests and intervals over clips."""
+"""Significance of differences between two rows: paired tests and intervals over clips."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ BATCH_VALUES = 20_000_000
 
 
 def mcnemar(first: np.ndarray, second: np.ndarray) -> float:
-    """Two-sided exact p of McNemar's test that two rows are right equally often.
+    """Two-sided exact p-value of McNemar's test that two rows are right equally often.
 
-    Of the clips that one row alone recognises, each is as likely to be the one's as the other's; so their
+    Under that hypothesis, a clip that only one row recognises is equally likely to be either row's, so their
     number is binomial with 1/2. Source: McNemar 1947; Dietterich 1998, section 3.1.
 
     Args:
@@ -32,17 +32,17 @@ def mcnemar(first: np.ndarray, second: np.ndarray) -> float:
     """
     only_first, only_second = int((first & ~second).sum()), int((second & ~first).sum())
     discordant = only_first + only_second
-    # Here, because planning a run needs none of it.
+    # Imported here, because planning a run does not need it.
     from scipy.stats import binomtest
 
     return float(binomtest(only_first, discordant).pvalue) if discordant else 1.0
 
 
 def holm(p: np.ndarray) -> np.ndarray:
-    """p values (M,) of one family, adjusted by Holm's step-down method (Holm 1979).
+    """p-values (M,) of one family, adjusted by Holm's step-down method (Holm 1979).
 
-    An adjusted value below alpha is a difference found with a chance below alpha of one or more false finds
-    in the whole family, whatever the dependence between its tests.
+    If adjusted values below alpha count as differences, the probability of one or more false positives in the
+    family is at most alpha, whatever the dependence between its tests.
     """
     order = np.argsort(p, kind="stable")
     steps = (len(p) - np.arange(len(p))) * p[order]
@@ -54,8 +54,8 @@ def holm(p: np.ndarray) -> np.ndarray:
 def intervals(correct: np.ndarray, confidence: float, resamples: int, seed: int) -> np.ndarray:
     """Bootstrap percentile intervals (pairs, 2) of the difference in accuracy of every two rows.
 
-    Clips are drawn with repetition, the same for all rows (paired). Fractions, not percent. A pair that
-    agrees on every clip has an interval of no width: such clips say nothing about its noise.
+    Clips are drawn with replacement, the same for all rows (paired). Fractions, not percent. A pair that
+    agrees on every clip has an interval of zero width, because such clips say nothing about its noise.
 
     Args:
         correct: (rows, N) whether each clip is recognised.
@@ -88,7 +88,7 @@ def intervals(correct: np.ndarray, confidence: float, resamples: int, seed: int)
 
 
 def correctness(rows: Rows, dataset: str, recognizer: str, stream: str) -> dict[str, np.ndarray]:
-    """Whether each clip (N,) is recognised, by row. A pairing is only compared where it is its own: fused.
+    """Whether each clip (N,) is recognised, by row. Pairings are compared only in fused columns.
 
     Raises:
         ScoresError: two rows were scored on different clips.
@@ -107,9 +107,9 @@ def correctness(rows: Rows, dataset: str, recognizer: str, stream: str) -> dict[
 
 
 def compare(correct: Mapping[str, np.ndarray]) -> pd.DataFrame:
-    """Every two rows of one column: who alone is right how often, p of McNemar, and p after Holm.
+    """Every two rows of one column: clips that only one recognises, McNemar's p, and p after Holm.
 
-    The family that Holm's method guards is the column: all its pairs of rows.
+    The family for Holm's method is all pairs of rows of the column.
     """
     pairs = [
         {

@@ -1,4 +1,4 @@
-"""The stages that make the tables beside Table 4, and their pictures."""
+"""The stages that make the tables beside Table 4 and their pictures."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ else:
 
 @dataclass(frozen=True)
 class Made:
-    """A table as it is written.
+    """A finished table.
 
     Attributes:
         title: heading of the Markdown.
-        table: what the CSV holds.
-        lines: the rest of the Markdown.
+        table: content of the CSV.
+        lines: the other lines of the Markdown.
         digits: format of the CSV's numbers.
     """
 
@@ -38,7 +38,7 @@ class Made:
 
 @dataclass(frozen=True)
 class TableData:
-    """What a table is made from: the request, and the files that it reads."""
+    """Input of a table: the request, and the files that it reads."""
 
     request: Tabulate
     files: list[Path]
@@ -55,7 +55,7 @@ class TableData:
 
     @property
     def settings(self) -> Any:
-        """What the table reads of other sections, as its own ``Settings``."""
+        """The further keys that the table reads, as its ``Settings``."""
         return self.request.table.Settings.model_validate(self.request.settings)
 
 
@@ -64,13 +64,13 @@ def tabulate(request: Tabulate, read: list[Path], csv: Path, markdown: Path) -> 
 
     Args:
         request: the table's section, its rows and columns.
-        read: score files of its rows, or what else its kind reads; in any order.
+        read: score files of its rows, or other files that its kind reads; in any order.
         csv: the table; see docs/tables.md.
         markdown: the same for reading.
 
     Raises:
         ScoresError: scores are missing, or rows were scored on different clips.
-        DamagedError: a file that is no longer as it was written.
+        DamagedError: a file is damaged.
     """
     made = request.table.make(TableData(request, read))
     with atomic_path(csv) as path:

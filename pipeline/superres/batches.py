@@ -1,4 +1,4 @@
-"""Training batches out of the patch files: what is drawn depends on the seed and the step alone."""
+"""Training batches from the patch files; the samples depend only on the seed and the step."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from pipeline.hdf5 import open_hdf5, read_attributes, reading
 from pipeline.training.prefetch import on_device
 
 MEMORY_LIMIT = 1_000_000_000
-"""Bytes of patches that are kept in memory; larger files are read sample by sample."""
+"""Largest size in bytes of patches kept in memory; larger files are read sample by sample."""
 WHOLE = slice(None)
 """All samples of a batch."""
 
 
 class PatchFileError(PipelineError, ValueError):
-    """A patch file that a recipe cannot be trained on; the message says what to change."""
+    """A patch file does not suit a recipe; the message says what to change."""
 
 
 class Batch(NamedTuple):
@@ -37,9 +37,9 @@ class Batch(NamedTuple):
 
 
 class PatchFile:
-    """One part (``train`` or ``validation``) of a patch file, as one network and recipe read it.
+    """One part (``train`` or ``validation``) of a patch file, as read by one network and recipe.
 
-    Raises PatchFileError if the file is of another kind or holds too few neighbours, and DamagedError.
+    Raises PatchFileError if the file has another kind or too few neighbours, and DamagedError.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class PatchFile:
             self.attributes = read_attributes(file)
             kind, self.size = str(self.attributes["kind"]), int(self.attributes["size"])
             neighbours = int(self.attributes["neighbours"]) if kind == "tosr" else 1
-            # Not `items`: it gives None for a dataset that cannot be opened.
+            # Not `items`, which returns None for a dataset that cannot be opened.
             group = {name: file[part][name] for name in file[part]}
         self.siamese = training.pairs
         self.temporal_padding = temporal_padding
@@ -75,7 +75,7 @@ class PatchFile:
         first = (neighbours - frames) // 2
         sides = slice(0, 2 if self.siamese else 1)
         around = slice(first, first + frames)
-        # What of each sample is read: with pairs, only the sides and the central frames that are of use.
+        # The part of each sample that is read: of pairs only the needed sides and central frames.
         self.parts = {"hr": (), "lr": (), "flow": ()}
         if kind == "tosr":
             self.parts |= {"hr": (sides,), "lr": (sides, around), "padded": (sides, around)}
@@ -89,13 +89,13 @@ class PatchFile:
             self._stack.close()
 
     def _bytes(self) -> int:
-        """Bytes of everything that is read."""
+        """Size in bytes of all that is read."""
         if not self.length:
             return 0
         return self.length * sum(self._read(name, 0).nbytes for name in self.parts)
 
     def _read(self, name: str, where: int | slice) -> np.ndarray:
-        """What is read of one sample, or of all."""
+        """The part that is read of one sample, or of all."""
         with reading(self.path):
             return self.arrays[name][(where, *self.parts[name])]
 
@@ -116,7 +116,7 @@ class PatchFile:
 
 
 def _replicate(frames: np.ndarray, padded: np.ndarray) -> np.ndarray:
-    """Frames (n, h, w, 3) in which the nearest real frame stands for each padded one."""
+    """Frames (n, h, w, 3) with each padded frame replaced by the nearest real one."""
     real = np.flatnonzero(~padded)
     return frames[np.arange(len(frames)).clip(real[0], real[-1])]
 
@@ -133,7 +133,7 @@ def _permutation(count: int, seed: int, epoch: int) -> np.ndarray:
 
 
 def orient(image: np.ndarray, turn: int) -> np.ndarray:
-    """One of the eight mirrorings and quarter turns of an image (..., h, w, c), as a view.
+    """One of the eight flips and rotations of an image (..., h, w, c), as a view.
 
     ``turn`` is a sum of 1 (mirror x), 2 (mirror y) and 4 (then exchange x and y).
     """
@@ -145,7 +145,7 @@ def orient(image: np.ndarray, turn: int) -> np.ndarray:
 
 
 def orient_flow(flow: np.ndarray, turn: int) -> np.ndarray:
-    """``orient`` for a flow field (..., h, w, 2): its vectors are mirrored and exchanged as well."""
+    """``orient`` for a flow field (..., h, w, 2), whose vectors are transformed as well."""
     signs = np.array([-1 if turn & 1 else 1, -1 if turn & 2 else 1], flow.dtype)
     flow = orient(flow, turn) * signs
     return flow[..., ::-1] if turn & 4 else flow
@@ -154,15 +154,15 @@ def orient_flow(flow: np.ndarray, turn: int) -> np.ndarray:
 def training_batch(
     patches: PatchFile, training: SRRecipe, seed: int, step: int, part: slice = WHOLE
 ) -> Batch:
-    """The batch of a step: drawn without replacement, cropped and, where asked, turned at random, on the CPU.
+    """The batch of a step on the CPU: drawn without replacement, cropped, and optionally flipped and rotated.
 
-    It depends on ``seed`` and ``step`` alone, so a resumed training sees what an unbroken one does; of its
-    samples only ``part`` is read and returned.
+    It depends only on ``seed`` and ``step``, so a resumed training gets the same batches as an uninterrupted
+    one. Only ``part`` of its samples is read and returned.
     """
     rng = np.random.default_rng([seed, seed_for(seed, "augment"), step])
     indices = draw_indices(len(patches), training.batch_size, seed, step)
     crop = training.crop or patches.size
-    # Crops lie on the LR grid, so that LR and HR crops show the same place.
+    # Crops are on the LR grid, so that LR and HR crops show the same place.
     corners = rng.integers(0, (patches.size - crop) // SCALE + 1, (len(indices), 2))
     turns = rng.integers(0, 8 if training.augmented else 1, len(indices))
     samples = []
@@ -178,7 +178,7 @@ def training_batch(
 
 
 def validation_batches(patches: PatchFile, batch_size: int, limit: int) -> Iterator[Batch]:
-    """At most ``limit`` samples, spread evenly over the part, whole and as they are."""
+    """At most ``limit`` samples, spread evenly over the part, without crops and augmentation."""
     count = min(limit, len(patches))
     indices = np.linspace(0, len(patches) - 1, count).round().astype(int).tolist() if count else []
     for start in range(0, count, batch_size):
@@ -186,7 +186,7 @@ def validation_batches(patches: PatchFile, batch_size: int, limit: int) -> Itera
 
 
 def _batch(samples: list[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> Batch:
-    """Samples of equal shape as float tensors, channels before rows."""
+    """Samples of equal shape as float tensors, channels first."""
     hr, lr, flow = (np.stack(arrays) for arrays in zip(*samples, strict=True))
     return Batch(lr=_image(lr) / 255, hr=_image(hr) / 255, flow=_image(flow))
 

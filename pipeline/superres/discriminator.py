@@ -1,4 +1,4 @@
-"""What discriminators have in common, and one in training."""
+"""Base class of discriminators, and a discriminator in training."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 class Discriminator(nn.Module):
-    """Base of all discriminators; a file of ``discriminators/`` holds one. Extending classes have ``logits``.
+    """Base of all discriminators, one per file of ``discriminators/``. Subclasses define ``logits``.
 
     Attributes:
-        size: side in pixels of the patches that it sees; the constructor sets it.
+        size: side in pixels of its input patches; set by the constructor.
     """
 
     HOME: ClassVar = "pipeline.superres.discriminators"
@@ -48,7 +48,7 @@ class Discriminator(nn.Module):
 
 
 class _Pair(nn.Module):
-    """Logits of HR and of SR in one call: what several devices average is what one call used."""
+    """Logits of HR and of SR in one call, because devices average the gradients of one call."""
 
     def __init__(self, discriminator: Discriminator, compute: Compute) -> None:
         super().__init__()
@@ -60,7 +60,7 @@ class _Pair(nn.Module):
 
 
 class Critic:
-    """A discriminator in training, by the recipe's schedule and Adam's betas, at a learning rate of its own.
+    """A discriminator in training, with the recipe's schedule and Adam betas, and its own learning rate.
 
     Attributes:
         discriminator: the network.

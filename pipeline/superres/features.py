@@ -1,4 +1,4 @@
-"""Networks whose features the feature loss compares: VGG19, and the demo's fixed random filters."""
+"""Networks for the feature loss: VGG19, and the demo's fixed random filters."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class FeatureNetwork(nn.Module):
         return super().train(False)
 
     def freeze(self) -> FeatureNetwork:
-        """Take the parameters out of training."""
+        """Exclude the parameters from training."""
         self.requires_grad_(False)
         return self.train(False)
 
@@ -69,10 +69,10 @@ class VGG19(FeatureNetwork):
 
 
 class RandomFeatures(FeatureNetwork):
-    """Fixed random filters, the demo's substitute where no VGG19 weights are at hand.
+    """Fixed random filters, the demo's substitute for VGG19, whose weights it lacks.
 
     Four 3x3 convolutions, two of stride 2, with orthogonal filters from a fixed seed: distances between
-    images are roughly kept, spread over orientations and scales. Not a network that knows objects.
+    images are roughly preserved, spread over orientations and scales. The filters know nothing about objects.
 
     Args:
         filters: filters of the first convolution.
@@ -92,7 +92,7 @@ class RandomFeatures(FeatureNetwork):
 
 
 def load_features(spec: config.FeatureNetwork) -> FeatureNetwork:
-    """The frozen network behind the feature loss.
+    """The frozen network of the feature loss.
 
     Args:
         spec: section ``superres.feature_network`` of the config.

@@ -23,7 +23,7 @@ from pipeline.video.store import ShardReader, ShardWriter
 
 
 class SuperResolutionError(PipelineError, ValueError):
-    """A clip that cannot be super-resolved; the message names it."""
+    """A clip cannot be super-resolved; the message names it."""
 
 
 def super_resolve(
@@ -41,16 +41,16 @@ def super_resolve(
     rounding of floats. A network that sees whole clips is given segments of them (``ClipNetwork``).
 
     Args:
-        request: the network, the shard, and how it is computed.
-        weights: of ``train_sr``, or published ones; none for a network without parameters.
+        request: the network, the shard, device and precision.
+        weights: from ``train_sr``, or published ones; none for a network without parameters.
         manifest: the data set's clips.
         lr: the shard's LR store.
-        plan: frames that are made; without it (training clips, which are read at random) all of them.
+        plan: frames to make; without it all frames (of training clips, which are read at random).
         out: SR store.
 
     Raises:
-        SuperResolutionError: a clip that the plan lacks or whose LR frames do not fit the manifest.
-        CheckpointError: weights of another network, or none.
+        SuperResolutionError: the plan lacks a clip, or its LR frames do not fit the manifest.
+        CheckpointError: weights are missing or belong to another network.
     """
     clips = select(read_manifest(manifest), request.split, request.shard)
     read = read_plan(plan) if plan else None
@@ -71,8 +71,8 @@ def sr_frames(
 ) -> Iterator[np.ndarray]:
     """Super-resolve the frames ``numbers`` (sorted) of a clip; yields (h, w, 3) uint8, one by one.
 
-    Each LR frame is read once, however many neighbourhoods it is part of; only those that later
-    neighbourhoods need are kept.
+    Each LR frame is read once, even if it is part of several neighbourhoods; frames are kept only as long as
+    later neighbourhoods need them.
     """
     if isinstance(network, ClipNetwork):
         yield from _clip_frames(network, clip, low, numbers, request)
@@ -89,7 +89,7 @@ def sr_frames(
             window.update(zip(missing, low.read(clip.id, missing), strict=True))
         _check_size(clip, window[chosen[0]])
         stacks = np.stack([_neighbourhood(window, t, radius, network, clip.frames) for t in chosen])
-        # Not inference_mode: tensors that networks cache would be of no use to a later training.
+        # Not inference_mode: a later training could not use the tensors that networks cache.
         with torch.no_grad(), autocast(request):
             sr = network(_planes(stacks, request))  # (B, 3, 4h, 4w)
         yield from _pixels(sr, clip)
@@ -156,7 +156,7 @@ def _pixels(sr: Tensor, clip: Clip) -> np.ndarray:
 def _neighbourhood(
     window: dict[int, np.ndarray], centre: int, radius: int, network: SRNetwork, length: int
 ) -> np.ndarray:
-    """The frames (2 radius + 1, h, w, 3) around ``centre``, padded as the network wants it."""
+    """The frames (2 radius + 1, h, w, 3) around ``centre``, padded as the network requires."""
     if radius and network.temporal_padding == "zero":
         zeros = np.zeros_like(window[centre])
         return np.stack([window.get(n, zeros)

@@ -1,8 +1,8 @@
-"""Luma of BT.601 in studio range, as MATLAB's rgb2ycbcr, for networks that see luma only.
+"""Luma of BT.601 in studio range, as in MATLAB's rgb2ycbcr, for networks that process only luma.
 
-Such a network adds a residual to bicubic luma and takes bicubic chroma. Colour conversion and
-bicubic enlargement are both linear, so that equals adding the residual, times 255/219, to all three
-channels of the bicubic RGB image: no conversion back is needed.
+Such a network adds a residual to bicubic luma and uses bicubic chroma. Colour conversion and bicubic
+enlargement are both linear, so this equals adding the residual, times 255/219, to all three channels of the
+bicubic RGB image. No conversion back is needed.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from torch import Tensor
 from pipeline.video.colour import LUMA, LUMA_OFFSET
 
 LUMA_TO_RGB = 255 / 219
-"""What one unit of luma adds to each of R, G and B at constant chroma."""
+"""Change of each of R, G and B per unit of luma at constant chroma."""
 
 
 def luma(rgb: Tensor) -> Tensor:

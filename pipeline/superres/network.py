@@ -1,4 +1,4 @@
-"""What SR networks have in common: the contract of those in ``networks/``, and of anyone's own."""
+"""Base classes of SR networks: the contract for those in ``networks/`` and for your own."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ T = TypeVar("T", bound=nn.Module)
 
 
 class NetworkError(PipelineError, ValueError):
-    """A network that cannot be built or does not suit a loss; the message says what to change."""
+    """A network cannot be built or does not suit a loss; the message says what to change."""
 
 
 class ArgumentsError(NetworkError):
-    """Arguments that a network's constructor does not take."""
+    """A network's constructor does not accept the given arguments."""
 
 
 class SRNetwork(nn.Module):
-    """Base of all SR networks; a file of ``networks/`` holds one that extends one of the two bases below.
+    """Base of all SR networks. Each file of ``networks/`` has one class that extends one of the bases below.
 
-    A constructor takes plain arguments, which are ``args`` of the configuration, and draws the weights.
+    A constructor takes plain arguments, the ``args`` of the configuration, and draws the weights.
 
     Attributes:
-        frames: LR frames that it sees, an odd number; it super-resolves the middle one.
-        temporal_padding: what stands for frames beyond a clip's ends: zeros, or the end frame.
-        start_args: names of arguments that add parameters, which the constructor starts; a training with
+        frames: number of LR input frames, odd; the middle one is super-resolved.
+        temporal_padding: frames beyond a clip's ends: "zero", or "replicate" for the end frame.
+        start_args: names of arguments that add parameters, which the constructor initialises; a training with
             them may start from a model without them (``init``).
         estimates_motion: whether it has ``flows``, for the loss ``motion``.
     """
@@ -54,7 +54,7 @@ class SRNetwork(nn.Module):
 
 
 class ImageNetwork(SRNetwork):
-    """Base of networks that see one frame: ``super_resolve`` is given (B, 3, h, w)."""
+    """Base of networks with one input frame: ``super_resolve`` gets (B, 3, h, w)."""
 
     frames = 1
 
@@ -72,7 +72,7 @@ class ImageNetwork(SRNetwork):
 
 
 class VideoNetwork(SRNetwork):
-    """Base of networks that see several frames: ``super_resolve`` is given (B, frames, 3, h, w)."""
+    """Base of networks with several input frames: ``super_resolve`` gets (B, frames, 3, h, w)."""
 
     def forward(self, lr: Tensor) -> Tensor:
         """Super-resolve the centre of LR frames (B, frames, 3, h, w) to (B, 3, 4h, 4w), RGB in [0, 1].
@@ -106,7 +106,7 @@ class ClipNetwork(VideoNetwork):
 
 
 def construct(base: type[T], name: str, args: dict[str, Any]) -> T:
-    """Build the network of a kind that a name stands for (``pipeline.plugins.find``).
+    """Build a network by its name (``pipeline.plugins.find``).
 
     Args:
         base: base class of its kind.
@@ -118,7 +118,7 @@ def construct(base: type[T], name: str, args: dict[str, Any]) -> T:
 
     Raises:
         PluginError: there is no such class.
-        ArgumentsError: the constructor does not take the arguments.
+        ArgumentsError: the constructor does not accept the arguments.
     """
     cls = find(base, name)
     signature = inspect.signature(cls)
@@ -132,10 +132,9 @@ def construct(base: type[T], name: str, args: dict[str, Any]) -> T:
 
 
 def in_float32(layer: nn.Module, features: Tensor) -> Tensor:
-    """Apply a layer in float32 where autocast runs the others in bfloat16.
+    """Apply a layer in float32 even if autocast runs the others in bfloat16.
 
-    For layers that end in pixel values, flow or filter weights: bfloat16's 8 bits are less than a
-    grey level.
+    For layers that output pixel values, flow or filter weights: bfloat16's 8 bits do not resolve grey levels.
     """
     with torch.autocast(features.device.type, enabled=False):
         return layer(features.float() if features.dtype in (torch.bfloat16, torch.float16) else features)

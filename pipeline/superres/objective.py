@@ -1,4 +1,4 @@
-"""What a step minimises: the recipe's losses, and what these train of their own."""
+"""The objective of a training step: the recipe's losses and their own trainings."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from pipeline.superres.network import NetworkError, SRNetwork
 
 @dataclass(frozen=True)
 class Setting:
-    """What losses may build on.
+    """Environment in which losses are built.
 
     Attributes:
         training: the recipe, with the settings of the other losses.
-        feature_network: section ``superres.feature_network``; None unless a loss asks for it (``features``).
-        compute: device and precision; the SR network lies on the device.
-        network: the SR network that is trained.
-        fabric: of the training; a loss that trains something makes its backward pass with it.
+        feature_network: section ``superres.feature_network``; None unless a loss needs it (``features``).
+        compute: device and precision; the SR network is on the device.
+        network: the SR network to train.
+        fabric: the training's Fabric; a loss with its own training uses it for the backward pass.
     """
 
     training: SRRecipe
@@ -34,9 +34,9 @@ class Setting:
 
 
 class Objective:
-    """The sum of a recipe's losses, with what they need and train of their own.
+    """The sum of a recipe's losses, with their networks and own trainings.
 
-    Raises NetworkError for an SR network that a loss cannot train, and what a loss's ``build`` does.
+    Raises NetworkError if a loss cannot train the SR network, and the errors of the losses' ``build``.
     """
 
     def __init__(self, setting: Setting) -> None:
@@ -49,14 +49,14 @@ class Objective:
         self.built = {name: loss.build(setting) for name, loss in self.losses.items()}
 
     def generator_terms(self, sr: Tensor, batch: Batch) -> dict[str, Tensor]:
-        """The weighted losses (scalars) whose sum the generator minimises.
+        """The weighted losses (scalars), whose sum is minimised.
 
         ``sr`` is (B, K, 3, 4s, 4s) float32; K is 2 for pairs.
         """
         return {name: loss.compute(sr, batch, self.built[name]) for name, loss in self.losses.items()}
 
     def train_own(self, sr: Tensor, batch: Batch) -> dict[str, Tensor]:
-        """One step of what losses train themselves, on the same images, ``sr`` detached; for the log."""
+        """One step of the losses' own trainings on the same images, ``sr`` detached; values for the log."""
         return {
             f"{name}/{shown}": value
             for name, loss in self.losses.items()
@@ -64,11 +64,11 @@ class Objective:
         }
 
     def state_dict(self) -> dict[str, Any]:
-        """The state of all that losses train."""
+        """State of the losses' own trainings."""
         return {name: [part.state_dict() for part in parts] for name, parts in self._saved().items()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Bring all that losses train back to ``state``."""
+        """Restore the losses' own trainings."""
         for name, parts in self._saved().items():
             for part, saved in zip(parts, state[name], strict=True):
                 part.load_state_dict(saved)

@@ -1,4 +1,4 @@
-"""What the stages of this folder are asked."""
+"""Requests of the stages in this folder."""
 
 from __future__ import annotations
 
@@ -12,22 +12,24 @@ from pipeline.request import Request
 
 
 class TrainSR(Request, Architecture):
-    """Train an SR network: all that decides its weights beside the files that are read."""
+    """Train an SR network: everything that determines its weights, except the files that are read."""
 
-    name: str = Field(description="model; what is drawn depends on it and on the seed")
+    name: str = Field(description="name of the model; random numbers depend on it and on the seed")
     training: SRRecipe = Field(description="recipe")
-    feature_network: FeatureNetwork | None = Field(description="network of losses that compare features")
+    feature_network: FeatureNetwork | None = Field(description="network of feature losses; null: not needed")
     compute: Compute = Field(description="device, threads, precision")
-    seed: int = Field(description="the one seed of all stages")
+    seed: int = Field(description="the configuration's seed")
 
 
 class ShowProgress(Request, SRProgress):
-    """How often a training shows and saves where it stands."""
+    """How often a training validates and saves its state."""
 
 
 class SuperResolve(Request, Architecture, Inference):
-    """Super-resolve the frames of one shard of clips that are read."""
+    """Super-resolve the needed frames of one shard of clips."""
 
     split: Literal["train", "test"] = Field(description="split of the clips")
     shard: int = Field(description="shard of the split")
-    batch_pixels: int = Field(description="HR pixels in the network at once, at least one frame's")
+    batch_pixels: int = Field(
+        description="largest number of HR pixels in the network at once, at least one frame"
+    )

@@ -1,4 +1,4 @@
-"""Validation in training: PSNR of a network and of bicubic interpolation, and sample images."""
+"""Validation during training: PSNR of a network and of bicubic interpolation, and sample images."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pipeline.training.log import TrainingLog
 
 LIMIT = 128
-"""Validation patches at most: enough to see a recipe go wrong, cheap beside the steps between."""
+"""Largest number of validation patches: enough to detect a failing training, and cheap."""
 SAMPLES = 4
 """Patches shown as images."""
 
@@ -41,14 +41,14 @@ class Validation:
 def validate(network: nn.Module, patches: PatchFile, batch_size: int, compute: Compute) -> Validation | None:
     """Compare the network with bicubic on the validation patches; None if there are none.
 
-    The network is left in the mode it was in. Pairs count by their first frame.
+    The network's mode is restored. Of pairs only the first frame counts.
     """
     if not len(patches):
         return None
     was_training = network.training
     network.eval()
     ours, bicubics, rows = [], [], []
-    # Not inference_mode: networks cache tensors (bicubic's matrices) that training then differentiates.
+    # Not inference_mode: networks cache tensors (matrices of bicubic) that are needed with gradients later.
     with torch.no_grad():
         for batch in validation_batches(patches, batch_size, LIMIT):
             lr, hr = batch.lr[:, 0], batch.hr[:, 0]

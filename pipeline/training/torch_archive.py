@@ -1,6 +1,6 @@
-"""Files of ``torch.save`` whose bytes depend on their content alone, and whose checksums are verified.
+"""Files of ``torch.save`` whose bytes depend only on their content, and whose checksums are verified.
 
-Torch writes a zip file with a checksum for every entry, but reads it without a look at them.
+Torch writes a zip file with a checksum for every entry, but does not verify them when it reads.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from pipeline.errors import DamagedError
 from pipeline.files import write_whole
 
 BLOCK = 1 << 20
-"""Bytes that are read at once."""
+"""Bytes read at once."""
 
 
 def write_archive(path: Path, content: Any) -> None:
-    """Write tensors, numbers, strings and containers of them, atomically.
+    """Write tensors, numbers, strings and containers of them atomically.
 
-    Equal content has equal bytes. Raises DiskFullError.
+    Equal content gives equal bytes. Raises DiskFullError.
     """
-    # In memory first: into a file torch writes its name as well, and on a full disk it fails with riddles.
+    # In memory first: torch writes a file's name into it, and its errors on a full disk are obscure.
     buffer = io.BytesIO()
     torch.save(_unshared(content), buffer)
     write_whole(path, buffer.getbuffer())
 
 
 def read_archive(path: Path, remedy: str) -> Any:
-    """What ``write_archive`` wrote, on the CPU.
+    """Read a file written by ``write_archive`` to the CPU.
 
-    Raises DamagedError, with ``remedy``, for a broken file, and torch's errors for one of other content.
+    Raises DamagedError, with ``remedy``, for a broken file, and torch's errors for other content.
     """
     try:
         verify(path)
@@ -48,7 +48,7 @@ def verify(path: Path) -> None:
     """Compare every entry's checksum with its bytes. Raises zipfile's errors."""
     with zipfile.ZipFile(path) as archive:
         for entry in archive.infolist():
-            # Torch can be told to write none (set_crc32_options), and then writes zeros.
+            # Without checksums (set_crc32_options) torch writes zeros.
             if entry.CRC:
                 with archive.open(entry) as file:
                     while file.read(BLOCK):
@@ -56,9 +56,9 @@ def verify(path: Path) -> None:
 
 
 def _unshared(content: Any) -> Any:
-    """The same content in containers of its own, of strings that are one object where they are equal.
+    """A copy of the content in which containers are distinct and equal strings are one object.
 
-    A pickle refers back to an object that it has met before, which is no matter of content.
+    A pickle refers back to objects that it has seen before, so identity would otherwise change the bytes.
     """
     if isinstance(content, str):
         return sys.intern(content)

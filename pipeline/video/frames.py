@@ -1,6 +1,6 @@
-"""Frames in and out of video files, through ffmpeg's pipes.
+"""Decodes and encodes video files through pipes to ffmpeg.
 
-Decoded frames travel as PPM images, each of which says its own size, so nothing is probed first.
+Decoded frames are transferred as PPM images, which contain their size, so the file need not be probed first.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from pipeline.video.messages import REPORT_SIZE, Messages
 from pipeline.video.process import QUIET, Ffmpeg, FfmpegError, find_ffmpeg
 
 ONE_THREAD = ("-filter_threads", "1", "-filter_complex_threads", "1")
-"""Of the conversion of colours: more cost time on a busy machine (benchmarks/short_jobs.py)."""
+"""Threads for colour conversion: more of them cost time on a busy machine (benchmarks/short_jobs.py)."""
 
 CONTAINERS = (
     "3gp,apng,asf,asf_o,av1,avi,avs2,avs3,cavsvideo,dirac,dnxhd,dv,evc,flv,gif,gxf,h261,h263,h264,hevc,ivf,"
     "live_flv,m4v,matroska,mjpeg,mov,mpeg,mpegts,mpegvideo,mxf,nut,nuv,obu,ogg,rm,vc1,vvc,wtv,yuv4mpegpipe"
 )
-"""Formats that hold their video themselves. Playlists and manifests (concat, dash, hls, ...) name other
-files, anywhere on the machine; names of pictures may be patterns."""
+"""Formats that contain their video. Playlists and manifests (concat, dash, hls, ...) refer to other files
+anywhere on the machine, and names of pictures may be patterns."""
 
 
 class VideoError(PipelineError):
-    """A video that cannot be decoded or encoded; ``frames`` is how many came before."""
+    """A video cannot be decoded or encoded; ``frames`` is the number of frames before the error."""
 
     def __init__(self, message: str, frames: int = 0) -> None:
         super().__init__(message)
@@ -42,14 +42,14 @@ class VideoError(PipelineError):
 def read_frames(
     path: Path | str, max_frames: int | None = None, notes: list[str] | None = None
 ) -> Iterator[np.ndarray]:
-    """Decode the first video stream that is no attached picture: its own frames, none repeated or dropped.
+    """Decode the first video stream that is not an attached picture, without repeated or dropped frames.
 
-    Memory holds two frames. Ending the iteration early ends ffmpeg. No other file is opened.
+    At most two frames are in memory. Ending the iteration early ends ffmpeg. No other file is opened.
 
     Args:
         path: a file of any codec that ffmpeg reads, in one of ``CONTAINERS``.
-        max_frames: stop after so many; what follows need not be right.
-        notes: gets what ffmpeg complained about although all frames are right.
+        max_frames: stop after this number; the rest of the file may be damaged.
+        notes: gets ffmpeg's complaints if all frames are right nevertheless.
 
     Yields:
         Frames (h, w, 3), uint8, RGB, writable.
@@ -57,7 +57,7 @@ def read_frames(
     Raises:
         VideoError: the file is missing, broken, cut short or changes its resolution; raised after the
             frames that could be decoded, with the cause and their number.
-        FfmpegError: ffmpeg could not work, or the disk cannot be read; nothing is known of the file.
+        FfmpegError: ffmpeg could not work, or the disk cannot be read; this says nothing about the file.
     """
     path = Path(path)
     if not path.is_file():
@@ -75,7 +75,7 @@ def read_frames(
                 raise
             videos = [kind for kind, _ in messages.streams if kind == "Video"]
             if second is None and max_frames != 1 and number + 1 < len(videos):
-                continue  # a cover: not every container says which stream is one
+                continue  # a cover picture, which not every container marks
             yield first
             if second is not None:
                 yield second
@@ -86,8 +86,8 @@ def read_frames(
 
 
 def _decode(path: Path, number: int, max_frames: int | None, messages: Messages) -> Iterator[np.ndarray]:
-    """Frames of one of a file's video streams, at least one; ``messages`` gets what ffmpeg says."""
-    # "file:" keeps names with colons from being read as a protocol.
+    """Frames of one of a file's video streams, at least one; ``messages`` gets ffmpeg's messages."""
+    # With "file:", names with colons are not read as a protocol.
     source = ffmpeg.input(f"file:{path}", threads=1, protocol_whitelist="file", format_whitelist=CONTAINERS)
     limit = {} if max_frames is None else {"frames:v": max_frames}
     stream = ffmpeg.output(
@@ -98,7 +98,7 @@ def _decode(path: Path, number: int, max_frames: int | None, messages: Messages)
         pix_fmt="rgb24",
         fps_mode="passthrough",
         vf=REPORT_SIZE,
-        # Numbers in place of time stamps: frames may share one, which a muxer refuses.
+        # Numbers instead of time stamps, because frames may share a time stamp, which a muxer refuses.
         **{"bsf:v": "setts=ts=N"},
         **limit,
     )
@@ -122,7 +122,7 @@ def _decode(path: Path, number: int, max_frames: int | None, messages: Messages)
 
 
 def _read_header(pipe: IO[bytes]) -> tuple[int, int] | None:
-    """Width and height out of "P6\\nW H\\n255\\n"; None at the stream's end."""
+    """Width and height from "P6\\nW H\\n255\\n"; None at the end of the stream."""
     magic = pipe.readline()
     size, depth = pipe.readline().split(), pipe.readline()
     if magic != b"P6\n" or len(size) != 2 or depth != b"255\n":
@@ -131,7 +131,7 @@ def _read_header(pipe: IO[bytes]) -> tuple[int, int] | None:
 
 
 def _find_fault(messages: Messages, code: int, torn: bool, count: int) -> str | None:
-    """What is wrong with a file that ffmpeg read to its end, if anything."""
+    """The fault of a file that ffmpeg read to its end; None if there is none."""
     if messages.find("matches no streams"):
         return messages.without_video()
     if messages.find("not on whitelist"):
@@ -149,7 +149,7 @@ def _find_fault(messages: Messages, code: int, torn: bool, count: int) -> str | 
 
 
 def _check_readable(path: Path) -> None:
-    """Read a file to its end: ffmpeg takes what a failing disk refuses for the file's end.
+    """Read a file to its end, because ffmpeg treats a read error of the disk as the end of the file.
 
     Raises:
         FfmpegError: it cannot be read.
@@ -160,17 +160,17 @@ def _check_readable(path: Path) -> None:
                 pass
     except OSError as error:
         raise FfmpegError(
-            f"{path}: cannot be read: {error.strerror}; see to the disk and run again"
+            f"{path}: cannot be read: {error.strerror}; check the disk and run again"
         ) from error
 
 
 def write_video(path: Path | str, frames: Iterable[np.ndarray], fps: float, **options: Any) -> int:
-    """Encode RGB frames; the file appears when all are written, and not before.
+    """Encode RGB frames; the file appears when it is complete.
 
     Args:
         path: target; its suffix names the container.
         frames: arrays (h, w, 3), uint8, all of one size; read once, streamed.
-        fps: frames a second.
+        fps: frames per second.
         options: ffmpeg's output options; by default MPEG-4 of the highest quality
             (``vcodec="mpeg4", **{"q:v": 1}``).
 
@@ -179,7 +179,7 @@ def write_video(path: Path | str, frames: Iterable[np.ndarray], fps: float, **op
 
     Raises:
         VideoError: no frames, frames of different sizes, or ffmpeg refuses the options.
-        FfmpegError: ffmpeg could not work, such as on a full disk.
+        FfmpegError: ffmpeg could not work, for example because the disk is full.
     """
     chosen = options or {"vcodec": "mpeg4", "q:v": 1, "qmin": 1, "pix_fmt": "yuv420p"}
     remaining = iter(frames)
@@ -215,7 +215,7 @@ def write_video(path: Path | str, frames: Iterable[np.ndarray], fps: float, **op
                     count += 1
                 encoder.process.stdin.close()
             except BrokenPipeError:
-                pass  # ffmpeg ended; its status says why
+                pass  # ffmpeg has ended; its status says why
             code = encoder.wait()
         if code != 0:
             reason = messages.cause() or f"ffmpeg ended with status {code}"

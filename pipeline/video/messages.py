@@ -1,4 +1,4 @@
-"""What ffmpeg writes to its standard error, and which of it means that a video is damaged.
+"""Reads ffmpeg's messages, and decides which of them mean that a video is damaged.
 
 Source: ffmpeg 5.1, 7.0 and 9.0 on damaged and on cut files (docs/decisions/0010-what-ffmpeg-says.md).
 """
@@ -10,10 +10,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 LEVEL = "level+info"
-"""ffmpeg's -loglevel that this module reads: lines are "[part @ address] [level] text"."""
+"""ffmpeg's -loglevel for this module; its lines are "[part @ address] [level] text"."""
 
 REPORT_SIZE = "setsar=r='print(w*65536+h)*0+1'"
-"""Filter that leaves the pixels alone and prints the frames' size each time that it changes."""
+"""Filter that does not change pixels and prints the frames' size whenever it changes."""
 
 DAMAGE = re.compile(
     r"corrupt|damaged|invalid|illegal|\berrors?\b|truncat|prematurely|partial file|missing|mismatch"
@@ -21,19 +21,19 @@ DAMAGE = re.compile(
     r"|undecodable|no keyframe|could not find ref|too (long|short|small|large)|unexpected|contradict",
     re.IGNORECASE,
 )
-"""Words by which demuxers and decoders report damage, in lines of the level error."""
+"""Words with which demuxers and decoders report damage, in lines of the level error."""
 
 DAMAGED_FRAME = re.compile(r"corrupt (decoded frame|input packet)")
-"""Warnings by which ffmpeg itself reports it, whatever the codec."""
+"""Warnings with which ffmpeg itself reports damage, whatever the codec."""
 
 HARMLESS = re.compile(
     r"mmco: |number of reference frames|SEI type|VUI|APP fields|decode_app|granule|non.monoton",
     re.IGNORECASE,
 )
-"""Errors that leave all frames right: about references of cut H.264, metadata and time stamps."""
+"""Harmless errors, with all frames right: about references of cut H.264, metadata and time stamps."""
 
 MOST = 1000
-"""Different messages that are kept."""
+"""Number of different messages that are kept."""
 
 _LINE = re.compile(r"((?:\[[^]]*\] )*)\[(panic|fatal|error|warning|info)\] (.*)")
 _STREAM = re.compile(r" *Stream #0:\d+.*?: (Video|Audio|Subtitle|Data|Attachment): (\w+)(.*)")
@@ -43,7 +43,7 @@ _OUTPUT = re.compile(r"\[(vf|vost|out)#|\[(image2pipe|ppm|swscaler|graph|auto_|P
 
 @dataclass(frozen=True)
 class Message:
-    """A line: the part of ffmpeg that wrote it, its level ("foreign": somebody else's), its text."""
+    """A line: the part of ffmpeg that wrote it, its level ("foreign": not from ffmpeg), its text."""
 
     context: str
     level: str
@@ -63,7 +63,7 @@ class Message:
 
 @dataclass
 class Messages:
-    """What one ffmpeg wrote; of messages that differ in numbers only, the first.
+    """Messages of one ffmpeg process; of messages that differ only in numbers, the first.
 
     Attributes:
         lines: warnings, errors and foreign lines, in order.
@@ -76,9 +76,9 @@ class Messages:
     streams: list[tuple[str, str]] = field(default_factory=list)
 
     def read(self, lines: Iterable[bytes]) -> None:
-        """Read to the end, in a thread of its own: a pipe that nobody reads would stop ffmpeg."""
-        # Before ffmpeg's first line others speak, such as the loader; later lines without a level go on
-        # where the one before ended.
+        """Read to the end, in a separate thread, because a pipe that is not read would block ffmpeg."""
+        # Lines before ffmpeg's first one come from others, such as the loader. Later lines without a level
+        # continue the previous line.
         level, of_input = "foreign", True
         for line in lines:
             found = _LINE.match(line.decode(errors="replace").rstrip())
@@ -101,7 +101,7 @@ class Messages:
             self.lines.setdefault(key, message)
 
     def damage(self) -> str | None:
-        """The first message that means damage; those of decoders and demuxers go before ffmpeg's own."""
+        """The first message that means damage; those of decoders and demuxers precede ffmpeg's own."""
         errors = [m for m in self._errors() if DAMAGE.search(m.text) and not _OUTPUT.search(m.context)]
         warnings = [m for m in self.lines.values() if m.level == "warning" and DAMAGED_FRAME.search(m.text)]
         return next(map(str, errors + warnings), None)
@@ -111,21 +111,21 @@ class Messages:
         return next(map(str, self._errors()), None)
 
     def notes(self) -> list[str]:
-        """All errors and foreign lines: of a file that is not damaged, those that mean nothing."""
+        """All errors and foreign lines; for an undamaged file these are the harmless ones."""
         return [str(message) for message in self.lines.values() if message.level != "warning"]
 
     def find(self, pattern: str | re.Pattern[str]) -> str | None:
-        """The first message that holds a pattern."""
+        """The first message that contains a pattern."""
         return next((str(m) for m in self.lines.values() if re.search(pattern, m.text)), None)
 
     def without_video(self) -> str:
-        """What a file without a video holds."""
+        """Description of the streams of a file without video."""
         held = " and ".join(f"{kind.lower()} ({codec})" for kind, codec in self.streams)
         return f"no video stream, only {held}" if held else "no video stream"
 
     def _errors(self) -> list[Message]:
         """Errors that are not harmless, without those about the file's sound."""
-        # Beginnings, because the decoder of mp3 is mp3float.
+        # Prefixes, because the decoder of mp3 is called mp3float.
         sound = tuple(codec for kind, codec in self.streams if kind == "Audio" and codec != "none")
         return [
             message

@@ -1,4 +1,4 @@
-"""Which ffmpeg runs, and what is not the video's fault: an ffmpeg that was killed or could not work."""
+"""Runs ffmpeg, and reports failures that are not the video's fault: ffmpeg was killed or could not work."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pipeline.errors import PipelineError
 from pipeline.video.messages import LEVEL, Messages
 
 OLDEST_VERSION = (5, 1)
-"""The first ffmpeg with -fps_mode, which keeps frames from being dropped or repeated."""
+"""The first ffmpeg with -fps_mode, which prevents dropped and repeated frames."""
 
 QUIET = ("-nostdin", "-hide_banner", "-nostats", "-loglevel", LEVEL)
 
@@ -22,19 +22,19 @@ SHORTAGE = re.compile(
     "No space left on device|Cannot allocate memory|Too many open files|Resource temporarily unavailable"
     "|Stale file handle|error while loading shared libraries"
 )
-"""Errors that name what the machine lacks."""
+"""Errors about resources that the machine lacks."""
 
 
 class FfmpegError(PipelineError):
-    """ffmpeg could not do its work, whatever the video: not started, killed, no memory or disk left."""
+    """ffmpeg failed for reasons other than the video: not started, killed, no memory or disk space."""
 
 
 @lru_cache(maxsize=1)
 def find_ffmpeg() -> str:
-    """The system's ffmpeg where it is new enough, else the one bundled with imageio-ffmpeg.
+    """The system's ffmpeg if it is new enough, else the one bundled with imageio-ffmpeg.
 
     Raises:
-        FfmpegError: there is none, or the system's was killed when asked for its version.
+        FfmpegError: there is none, or the system's was killed while it printed its version.
     """
     system = shutil.which("ffmpeg")
     if system:
@@ -42,13 +42,13 @@ def find_ffmpeg() -> str:
         if name := _signal_name(asked.returncode):
             raise FfmpegError(f"{system} -version was killed by {name}; run again")
         version = re.match(r"ffmpeg version n?(\d+)\.(\d+)", asked.stdout)
-        # Builds from git ("N-12345-g...") carry no number and are newer than any we refuse.
+        # Builds from git ("N-12345-g...") have no version number and are newer than all that we refuse.
         if asked.stdout.startswith("ffmpeg version N-") or (
             version and (int(version[1]), int(version[2])) >= OLDEST_VERSION
         ):
             return system
     try:
-        import imageio_ffmpeg  # its import looks for a binary: only where one is needed
+        import imageio_ffmpeg  # imported only if needed, because the import searches for a binary
 
         return imageio_ffmpeg.get_ffmpeg_exe()
     except (ImportError, RuntimeError) as error:
@@ -60,13 +60,13 @@ def find_ffmpeg() -> str:
 
 
 class Ffmpeg:
-    """A running ffmpeg; it ends with the ``with`` block, whatever happens there.
+    """A running ffmpeg, which is ended with the ``with`` block in any case.
 
     Args:
         command: its arguments, the program first.
-        task: what it does, for messages, such as "decoding a.avi".
-        messages: gets what it writes to its standard error.
-        pipes: ``stdin`` and ``stdout`` as of Popen.
+        task: description for messages, such as "decoding a.avi".
+        messages: gets its messages.
+        pipes: ``stdin`` and ``stdout`` as in Popen.
 
     Raises:
         FfmpegError: it did not start.
@@ -99,10 +99,10 @@ class Ffmpeg:
         self.process.stderr.close()
 
     def wait(self) -> int:
-        """Exit status of an ffmpeg that came to its end by itself, well or not.
+        """Exit status of an ffmpeg that ended by itself, with or without success.
 
         Raises:
-            FfmpegError: it was killed, or the machine lacked something.
+            FfmpegError: it was killed, or the machine lacked a resource.
         """
         code = self.process.wait()
         self._reader.join()
@@ -110,28 +110,28 @@ class Ffmpeg:
             hint = (
                 "as the kernel does when memory is short; run again with more memory or fewer jobs at once"
                 if name == "SIGKILL"
-                else "run again; if it happens with this file again, take the file away"
+                else "run again; if it happens again with this file, remove the file"
             )
             raise FfmpegError(f"{self.task}: ffmpeg was killed ({name}), {hint}")
         if code in (126, 127):
             said = next(iter(self.messages.notes()), f"status {code}")
-            raise FfmpegError(f"{self.task}: ffmpeg did not start: {said}; mend it and run again")
+            raise FfmpegError(f"{self.task}: ffmpeg did not start: {said}; repair it and run again")
         if shortage := self.messages.find(SHORTAGE):
             raise FfmpegError(f"{self.task}: {shortage}; make room and run again")
         return code
 
 
 def _signal_name(code: int) -> str | None:
-    """Name of the signal that ended a process; a shell in between reports it as 128 + its number.
+    """Name of the signal that ended a process; a shell in between reports 128 + the signal's number.
 
-    ffmpeg's own statuses are errors' numbers modulo 256: none of these is about a file.
+    ffmpeg's own statuses are error numbers modulo 256, none of which in this range is about a file.
     """
     number = -code if code < 0 else code - 128 if 128 < code < 128 + 32 else 0
     return signal.Signals(number).name if number in set(signal.Signals) else None
 
 
 def _close_quietly(pipe: Any) -> None:
-    """Close a pipe whose reader may be gone, whatever is left in its buffer."""
+    """Close a pipe whose reader may have ended, discarding its buffer."""
     try:
         pipe.close()
     except BrokenPipeError:

@@ -1,4 +1,4 @@
-"""Bicubic resizing as MATLAB's ``imresize`` does it, and the recognisers' bilinear resizing.
+"""Bicubic resizing like MATLAB's ``imresize``, and the recognisers' bilinear resizing.
 
 Bicubic weights are kept as integers over their sum, so that 8-bit frames are resized in exact arithmetic
 (docs/decisions/0009-same-on-every-processor.md).
@@ -16,7 +16,7 @@ import numpy as np
 EXACT = ((np.float32, 24), (np.float64, 53))
 """Types whose sums of integers are exact below 2**bits, fastest first."""
 LARGEST_SUM = 2**54
-"""Sums of absolute weights at most, so that 511 times as much fits into 64 bits."""
+"""Largest sum of absolute weights: 511 times as much fits into 64 bits."""
 
 
 class _Kernel(NamedTuple):
@@ -37,7 +37,7 @@ class _Kernel(NamedTuple):
 def _kernel(n_in: int, n_out: int) -> _Kernel:
     """The exact weights of one axis, as integers.
 
-    Let n / m be n_in / n_out in lowest terms and q = 2 max(n, m). Sample centres stand at half-integers, so
+    Let n / m be n_in / n_out in lowest terms and q = 2 max(n, m). Sample centres are at half-integers, so
     output i reads tap k at p / q of Keys' kernel, widened when shrinking, with p = (2 i + 1) n - (2 k + 1) m.
     Its cubics have halves as coefficients: times 2 q**3 the weights are integers.
     """
@@ -86,11 +86,11 @@ def bicubic_matrix(n_in: int, n_out: int) -> np.ndarray:
 
 
 def imresize(frames: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Resize frames as MATLAB's ``imresize(frame, [height width], 'bicubic')``.
+    """Resize frames like MATLAB's ``imresize(frame, [height width], 'bicubic')``.
 
     The axis that shrinks most is resized first, rows before columns at equal scales. 8-bit frames
-    are rounded half away from zero and clipped after each axis, as MATLAB does; their bytes are those of
-    exact arithmetic. Floating frames are summed in float64 in a fixed order. Both give the same
+    are rounded half away from zero and clipped after each axis, as in MATLAB; their bytes equal those of
+    exact arithmetic. Floating-point frames are summed in float64 in a fixed order. Both give the same
     result on every processor.
 
     Args:
@@ -112,7 +112,7 @@ def imresize(frames: np.ndarray, height: int, width: int) -> np.ndarray:
     rows, columns, channels = frames.shape[-3:]
     rows_first = height * columns <= width * rows  # height / rows <= width / columns
     result = np.empty((*frames.shape[:-3], height, width, channels), frames.dtype)
-    # Frame by frame: one frame's intermediates stay in the cache, four times as fast as all at once.
+    # Frame by frame: the intermediates of one frame stay in the cache, four times as fast as all at once.
     for place in np.ndindex(frames.shape[:-3]):
         planes = np.moveaxis(frames[place], -1, 0)  # (c, h, w)
         if rows_first:
@@ -144,11 +144,12 @@ def _resize_rows(planes: np.ndarray, height: int) -> np.ndarray:
 
 @lru_cache(maxsize=64)
 def _exact_matrix(n_in: int, n_out: int) -> np.ndarray | None:
-    """Integer weights (n_out, n_in) in a type whose products with bytes BLAS adds up exactly; None: in none.
+    """Integer weights (n_out, n_in) in a type in which BLAS sums their products with bytes exactly, or None.
 
-    Where absolute weights sum to at most 2**(bits - 9), sums of products stay below 2**(bits - 1), so they
-    are exact in any order, fused or not. Their rounding is exact too: what is not a tie is 1 / (2 total) or
-    more away from it, which is at least 2**(8 - bits); a quotient below 256 is off by 2**(7 - bits) at most.
+    If absolute weights sum to at most 2**(bits - 9), sums of products stay below 2**(bits - 1), so they are
+    exact in any order, fused or not. Their rounding is exact too: a value that is not a tie differs from one
+    by at least 1 / (2 total), which is at least 2**(8 - bits); the error of a quotient below 256 is at most
+    2**(7 - bits).
     """
     kernel = _kernel(n_in, n_out)
     largest = np.abs(kernel.weights).sum(axis=0).max()
@@ -175,7 +176,7 @@ def resize_frames(frames: np.ndarray, width: int, height: int) -> np.ndarray:
         height: rows of the result.
 
     Returns:
-        (n, height, width, c), uint8; the input itself where the size is already right.
+        (n, height, width, c), uint8; the input itself if it already has the size.
     """
     if frames.shape[1:3] == (height, width):
         return frames

@@ -1,7 +1,7 @@
-"""The shard store: one HDF5 file a shard, one dataset a clip, one compressed chunk with a checksum a frame.
+"""The shard store: an HDF5 file per shard, with a dataset per clip and a checksummed chunk per frame.
 
-Frames of any type and number of channels (RGB frames, quantised flow fields) are addressed by their
-original number, so that a store may hold only the frames that somebody reads.
+Frames of any type and number of channels (RGB frames, quantised flow fields) are addressed by their original
+number, so a store may contain only the frames that are read.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from pipeline.hdf5 import (
 )
 
 GROWTH = 64
-"""Frames by which a dataset grows while its length is unknown."""
+"""Number of frames by which a dataset of unknown length grows."""
 
 
 class StoreError(PipelineError):
-    """A store that cannot be read or written as asked."""
+    """A store cannot be read or written as requested."""
 
 
 class ShardWriter:
-    """Writes a shard store; the file appears when the block ends well, and not before. Raises DiskFullError.
+    """Writes a shard store; the file appears only if the block succeeds. Raises DiskFullError.
 
     Example: ``with ShardWriter(path) as writer: writer.add("Archery/v_Archery_g01_c01", frames)``
     """
@@ -60,13 +60,13 @@ class ShardWriter:
     def add(
         self, clip: str, frames: Iterable[np.ndarray], index: Sequence[int] | None = None, **attrs: Any
     ) -> int:
-        """Store the frames of one clip as they come; returns how many came.
+        """Store the frames of one clip and return their number.
 
         Args:
             clip: identifier, unique in the store; slashes make HDF5 groups.
             frames: arrays (h, w, c), all of one shape and type; any iterable, read once.
             index: original number of each frame, without repeats; by default 0, 1, 2, ...
-            attrs: numbers or strings kept with the clip.
+            attrs: numbers or strings stored with the clip.
 
         Raises:
             StoreError: the clip exists, has no frames, frames differ in shape or type, or the index
@@ -90,7 +90,7 @@ class ShardWriter:
 
 
 class ClipWriter:
-    """One clip that is being written; ``finish`` completes it."""
+    """A clip that is being written; ``finish`` completes it."""
 
     def __init__(self, shard: ShardWriter, clip: str) -> None:
         self.count = 0
@@ -101,7 +101,7 @@ class ClipWriter:
         """Store the next frame (h, w, c).
 
         Raises:
-            StoreError: its shape or type is not that of the first frame.
+            StoreError: its shape or type differs from the first frame's.
         """
         if self._dataset is None:
             if frame.ndim != 3:
@@ -130,7 +130,7 @@ class ClipWriter:
         self.count += 1
 
     def finish(self, index: Sequence[int] | None = None, **attrs: Any) -> None:
-        """Complete the clip with its frames' original numbers and what is kept with it.
+        """Complete the clip with its frames' original numbers and its attributes.
 
         Raises:
             StoreError: there are no frames, or the index does not fit.
@@ -154,8 +154,8 @@ class ClipWriter:
 class ShardReader:
     """Reads a shard store.
 
-    A damaged file raises DamagedError wherever it shows; stores without checksums, of earlier versions, are
-    read as they are.
+    Damage raises DamagedError wherever it is detected. Stores of earlier versions, without checksums, are
+    read without verification.
     Example: ``with ShardReader(path) as reader: frames = reader.read(clip, [0, 1, 5])``
     """
 
@@ -201,13 +201,13 @@ class ShardReader:
         return self._dataset("frames", clip).shape
 
     def attrs(self, clip: str) -> dict[str, Any]:
-        """What was kept with the clip."""
+        """Attributes of the clip."""
         dataset = self._dataset("frames", clip)
         with reading(self.path):
             return read_attributes(dataset)
 
     def read(self, clip: str, numbers: Sequence[int]) -> np.ndarray:
-        """Frames by their original numbers, in the order asked, repeats allowed.
+        """Frames by their original numbers, in the given order, which may contain repeats.
 
         Returns:
             Array (n, h, w, c) of the stored type.
@@ -239,7 +239,7 @@ class ShardReader:
         try:
             item = self._groups[group][clip]
         except KeyError as error:
-            # h5py raises the same for a dataset that is not there and for one that cannot be opened.
+            # h5py raises the same error for a missing dataset and for one that cannot be opened.
             if clip in self.clips:
                 raise DamagedError(self.path, error) from error
             item = None

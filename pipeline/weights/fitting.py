@@ -61,7 +61,7 @@ def reshaped(value: Tensor, wanted: Tensor) -> Tensor:
 
 def _kinds(network: nn.Module, state: Mapping[str, Tensor]) -> list[str]:
     """A recogniser of other classes or of the other stream, in words; one of two streams for each."""
-    told = {}
+    wrong = {}
     for prefix in ("", "appearance.", "motion."):
         backbone = getattr(network, prefix[:-1], None) if prefix else network
         for layer, axis, what in (("classifier", 0, "classes"), ("first_conv", 1, "input channels")):
@@ -72,8 +72,8 @@ def _kinds(network: nn.Module, state: Mapping[str, Tensor]) -> list[str]:
             found, expected = value.shape[axis], wanted.shape[axis]
             stream = "" if axis == 0 else " (a network of RGB)" if found == 3 else " (a network of flow)"
             if found != expected:
-                told[what] = f"it is of {found} {what}{stream}, expected {expected}"
-    return list(told.values())
+                wrong[what] = f"it is of {found} {what}{stream}, expected {expected}"
+    return list(wrong.values())
 
 
 def _listed(name: str, keys: list[str]) -> str:

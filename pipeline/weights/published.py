@@ -86,9 +86,9 @@ def recognise(
 
 def notes(found: Recognised, network: nn.Module) -> list[str]:
     """What a user should know of an import that went well: what was taken of several, and what was not."""
-    told = [f"took {found.part}, left out {', '.join(found.others)}"] if found.others else []
-    told += [f"left out {summary(found.left_out)}"] if found.left_out else []
-    return told + ([NOTES[found.family](network)] if found.family in NOTES else [])
+    found_notes = [f"took {found.part}, left out {', '.join(found.others)}"] if found.others else []
+    found_notes += [f"left out {summary(found.left_out)}"] if found.left_out else []
+    return found_notes + ([NOTES[found.family](network)] if found.family in NOTES else [])
 
 
 def _choose(path: Path, sets: list[Recognised], part: str | None) -> Recognised:

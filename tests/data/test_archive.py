@@ -1,4 +1,4 @@
-"""Unpacking of archives: the published layouts, and archives that mean harm."""
+"""Unpacking of archives: the published layouts, and malicious archives."""
 
 import errno
 import io
@@ -26,7 +26,7 @@ def write_zip(path: Path, members: dict[str, bytes], mode: int = 0o100644) -> Pa
     with zipfile.ZipFile(path, "w") as file:
         for name, data in members.items():
             info = zipfile.ZipInfo("x")
-            info.filename = name  # the constructor would tidy the name
+            info.filename = name  # the constructor would normalise the name
             info.external_attr = mode << 16
             file.writestr(info, data)
     return path
@@ -84,7 +84,7 @@ def target(tmp_path) -> Path:
 
 
 def refused(path: Path, target: Path, words: str) -> None:
-    """The archive is refused with a message, and nothing of it is left anywhere."""
+    """The archive is refused with a message, and leaves no files."""
     before = {p for p in target.parent.parent.rglob("*") if target.parent not in p.parents}
     with pytest.raises(ArchiveError, match=words) as caught:
         unpack_archive(path, target)
@@ -104,7 +104,7 @@ def test_the_folder_around_everything_is_left_out(write, suffix, tmp_path, targe
 
 @pytest.mark.parametrize(("write", "suffix"), WRITERS)
 def test_an_archive_of_archives_gives_class_folders(write, suffix, tmp_path, target):
-    """As hmdb51_org.rar: one rar a class, each with the class folder inside; odd names stay as they are."""
+    """Like hmdb51_org.rar: one rar per class, each with the class folder inside; unusual names are kept."""
     odd = "#2_(Gum)_[x]!;&_a b_jump_f_cm_np1_fr_med_0"
     for name, clip in (("jump", odd), ("clap", "e")):
         write(tmp_path / f"{name}{suffix}", {f"{name}/{clip}.avi": name.encode()})
@@ -278,12 +278,12 @@ def test_a_disk_that_fails_is_told_with_the_archive(number, tmp_path, target, mo
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(archive._Disk, "copy", fail)
-    told = (
+    message = (
         os.strerror(number)
         if number == errno.EIO
         else f"'x.avi': {os.strerror(number)}: at least .* needed in"
     )
-    refused(write_zip(tmp_path / "a.zip", {"x.avi": b"x"}), target, rf"a\.zip: .*{told}")
+    refused(write_zip(tmp_path / "a.zip", {"x.avi": b"x"}), target, rf"a\.zip: .*{message}")
 
 
 @pytest.mark.parametrize("suffix", [".tar.gz", ".tar.bz2", ".tar.xz", ".zip"])

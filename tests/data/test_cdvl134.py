@@ -1,4 +1,4 @@
-"""The paper's 134 training videos: the list, and what is found of it below a folder."""
+"""The paper's 134 training videos: the list, and the videos found below a folder."""
 
 import csv
 from collections import Counter
@@ -37,7 +37,7 @@ def test_the_list():
 
 
 def test_names_match_without_endings_folders_and_capitals(tmp_path):
-    """Exactly, then by other endings, then in other capitals; a name that is longer is another video."""
+    """Exactly, then with other suffixes, then ignoring case; a longer name is another video."""
     touch(
         tmp_path,
         *("xiph/akiyo_cif.y4m", "NTIA_BBScore_original.AVI", "cdvl/crew_4cif.avi.mp4", "news_cif.avi"),
@@ -100,5 +100,5 @@ def test_listing_takes_them_alone_and_notes_what_differs(tmp_path, capsys):
             ["akiyo_cif", "44x36 pixels after resizing; the list's video has 352x288"]
         ]
     # Standard output goes to the terminal.
-    told = "left out: training videos 132 of 134 clips (no such file 132)"
-    assert capsys.readouterr().out.startswith(told)
+    message = "left out: training videos 132 of 134 clips (no such file 132)"
+    assert capsys.readouterr().out.startswith(message)

@@ -134,7 +134,7 @@ def test_a_sprite_moves_by_parts_of_a_pixel():
     assert centre(30, 30) == pytest.approx((30, 30), abs=0.1)
     assert centre(31.5, 28) == pytest.approx((31.5, 28), abs=0.25)
     canvas = new_canvas(picture, 60, 60, 40, 40)
-    paint(canvas, sprite, -90, 30)  # wholly outside
+    paint(canvas, sprite, -90, 30)  # entirely outside
     assert not canvas.any()
 
 

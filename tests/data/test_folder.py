@@ -1,4 +1,4 @@
-"""Training videos in plain folders: which files are taken, and under which names."""
+"""Training videos in plain folders: which files are used, and under which names."""
 
 import os
 import unicodedata

@@ -1,4 +1,4 @@
-"""What a listing's hash depends on."""
+"""Dependencies of a listing's hash."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""What a listing leaves out and notes, and where a user reads of it."""
+"""Clips that a listing leaves out or notes, and how users are informed."""
 
 import csv
 import subprocess
@@ -65,8 +65,8 @@ def test_a_lost_clip_is_on_the_terminal_and_an_unlisted_one_is_not(tree, capfd):
     files = ["--out", str(tree / "m.csv"), "--left-out", str(tree / "left_out.csv")]
     assert main(["list-clips", *dataset, *folders, *files]) == 0
     # A rule sends standard error to the job's log.
-    told = f"left out: Jumps 2 of 4 clips (broken 1, no such file 1), see {tree / 'left_out.csv'}\n"
-    assert capfd.readouterr().out == told
+    message = f"left out: Jumps 2 of 4 clips (broken 1, no such file 1), see {tree / 'left_out.csv'}\n"
+    assert capfd.readouterr().out == message
     write_video(tree / "videos" / "jump" / "b.avi", np.zeros((3, 32, 48, 3), np.uint8), 25)
     write_video(tree / "videos" / "jump" / "d.avi", np.zeros((3, 32, 48, 3), np.uint8), 25)
     assert main(["list-clips", *dataset, *folders, *files]) == 0
@@ -86,9 +86,9 @@ def test_a_run_ends_with_what_was_left_out(tree, root, tmp_path):
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(content))
     arguments = ["--cores", "1", "--configfile", tmp_path / "config.yaml", "--"]
     run = project.snakemake(*arguments, "results/data/jumps/manifest.csv")
-    told = "umps 2 of 4 clips (broken 1, no such file 1), see results/data/jumps/left_out.csv"
+    message = "umps 2 of 4 clips (broken 1, no such file 1), see results/data/jumps/left_out.csv"
     # The job says so when it ends, Snakemake when the run does.
-    assert f"left out: j{told}" in run.stdout.splitlines()
-    assert f"left out: J{told}" in run.stderr.splitlines()
+    assert f"left out: j{message}" in run.stdout.splitlines()
+    assert f"left out: J{message}" in run.stderr.splitlines()
     assert "jump/d" in (project.folder / "results/logs/list_clips/jumps.log").read_text()
     assert (project.folder / "results/data/jumps/notes.csv").is_file()

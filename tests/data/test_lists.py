@@ -1,4 +1,4 @@
-"""Lists as people write them: every form of a line that is read, and errors that name the line."""
+"""Lists in all accepted forms of lines, and errors that name the line."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Listed clips and files: every way in which people's names and folders differ from the lists."""
+"""Listed clips and files: all supported differences of names and folders from the lists."""
 
 import os
 import unicodedata

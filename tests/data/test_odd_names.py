@@ -1,4 +1,4 @@
-"""Names of all kinds through the data stages: listed, decoded, stored and planned, in every locale."""
+"""Unusual names in the data stages: listed, decoded, stored and planned, in every locale."""
 
 import csv
 import os
@@ -82,12 +82,12 @@ def test_the_locale_changes_nothing(tree, tmp_path, root, environment):
     request = ListClips(name="Mine", dataset=dataset_in("hmdb51")).text()
     command = [sys.executable, "-m", "pipeline", "list-clips", "--request", request]
     command += [word for key, value in arguments.items() for word in (f"--{key}", str(value))]
-    told = []
+    errors = []
     for name, changes in (("as it is", {}), ("changed", environment)):
         command_out = [*command, "--out", str(tmp_path / f"{name}.csv")]
         done = subprocess.run(
             command_out, env=os.environ | changes, cwd=root, capture_output=True, check=True
         )
-        told.append(done.stderr)
-    assert rb"v_Andr\xe9" in told[1]
+        errors.append(done.stderr)
+    assert rb"v_Andr\xe9" in errors[1]
     assert (tmp_path / "changed.csv").read_bytes() == (tmp_path / "as it is.csv").read_bytes()

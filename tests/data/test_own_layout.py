@@ -1,4 +1,4 @@
-"""A layout of one's own, as docs/data.md shows it: one file, and an entry of the configuration."""
+"""A user's own layout, as in docs/data.md: one file, and an entry in the configuration."""
 
 import re
 import sys
@@ -22,7 +22,7 @@ ROWS = ["train run a", "train sit b", "test run c", "test sit d"]
 
 @pytest.fixture
 def file(root: Path) -> str:
-    """The file that docs/data.md shows."""
+    """The example file in docs/data.md."""
     return re.search(r"```python\n(.*?)```", (root / "docs/data.md").read_text(), re.S)[1]
 
 
@@ -45,7 +45,7 @@ def raw(root: Path, file, tmp_path, monkeypatch) -> dict:
 
 def test_its_clips_are_listed(raw, tmp_path):
     request = Experiment(load_config(raw)).requests.list_clips("mine")
-    assert "lists" not in request.text()  # paths are arguments of their own
+    assert "lists" not in request.text()  # paths are separate arguments
     files = (tmp_path / name for name in ("m.csv", "left_out.csv", "notes.csv"))
     clips = list_clips(ListClips.read(request.text()), tmp_path / "videos", tmp_path / "lists", *files)
     assert [(clip.id, clip.split, clip.label) for clip in clips] == [
@@ -58,9 +58,9 @@ def test_its_clips_are_listed(raw, tmp_path):
 
 def test_preflight_counts_its_clips_and_knows_where_to_get_them(raw, tmp_path):
     config = load_config(raw | {"demo": None, "training_videos": {"root": str(tmp_path / "videos")}})
-    told = count_clips(config, "mine").told
-    assert told.startswith("4 video files, 2 train and 2 test clips of 2 classes; about")
-    assert "published" not in told
+    output = count_clips(config, "mine").summary
+    assert output.startswith("4 video files, 2 train and 2 test clips of 2 classes; about")
+    assert "published" not in output
     raw["datasets"]["mine"]["root"] = str(tmp_path / "none")
     config = load_config(raw | {"demo": None}, data_must_exist=False)
     needs = {need.key: need.problem for need in find_needs(config) if need.problem}
@@ -76,7 +76,7 @@ def test_preflight_counts_its_clips_and_knows_where_to_get_them(raw, tmp_path):
         ({"layout": "ucf11"}, "no 'ucf11' among hmdb51, ucf101"),
     ],
 )
-def test_mistakes_are_told_before_the_first_job(raw, entry, message):
+def test_mistakes_are_reported_before_the_first_job(raw, entry, message):
     raw["datasets"]["mine"] |= entry
     with pytest.raises(ConfigError, match=message):
         load_config(raw)

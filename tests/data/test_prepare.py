@@ -1,4 +1,4 @@
-"""The preparing stages: what is stored is what was decoded, cropped or resized."""
+"""The stages that prepare frames: stored frames equal the decoded, cropped or resized ones."""
 
 import numpy as np
 import pytest

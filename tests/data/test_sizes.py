@@ -1,4 +1,4 @@
-"""Sizes of training videos: the authors' rule, held against each size in their lists, and equal area."""
+"""Sizes of training videos: the authors' rule, compared with each size in their lists, and equal area."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The walk over users' folders: links, circles, junk, and names that are not text."""
+"""The walk over users' folders: links, cycles, junk, and names that are not UTF-8."""
 
 import os
 

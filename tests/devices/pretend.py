@@ -1,8 +1,8 @@
-"""Training steps and passes on a device that does not exist: ``python -m tests.devices.pretend``.
+"""Training steps and forward passes on a fake device: ``python -m tests.devices.pretend``.
 
 Tensors on it have shapes and no values. So a tensor that a network or a loss leaves on the CPU shows, and so
 does reading a value, for which a GPU would stop. Prints what went wrong in each case as JSON; null: nothing.
-For test_placement.py, in a process of its own: the device would stay.
+Used by test_placement.py in a separate process, because the device cannot be removed again.
 """
 
 import contextlib
@@ -43,7 +43,7 @@ LOSSES = {
 
 
 class OneDevice(TorchDispatchMode):
-    """Refuses operations on tensors of several devices; a fake convolution would take them."""
+    """Refuses operations on tensors of several devices, which a fake convolution would accept."""
 
     def __torch_dispatch__(self, operation, types, arguments=(), named=None):
         tensors = [t for t in tree_leaves((arguments, named)) if isinstance(t, torch.Tensor) and t.ndim]
@@ -54,7 +54,7 @@ class OneDevice(TorchDispatchMode):
 
 
 class Alone:
-    """As much of a Fabric as the losses use."""
+    """The part of Fabric that the losses use."""
 
     def setup_module(self, module: nn.Module, move_to_device: bool) -> nn.Module:
         return module

@@ -1,4 +1,4 @@
-"""The pipeline on a real GPU against the same on the CPU: ``pytest -m gpu``."""
+"""The pipeline on a real GPU compared with the CPU: ``pytest -m gpu``."""
 
 from pathlib import Path
 

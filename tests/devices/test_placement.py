@@ -1,4 +1,4 @@
-"""Networks, losses and recognisers on a GPU, as far as a machine without one can tell (pretend.py)."""
+"""Networks, losses and recognisers on a GPU, simulated by the fake device of pretend.py."""
 
 import json
 import subprocess
@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("placement")]
 
 @pytest.fixture(scope="module")
 def outcome(root) -> dict[str, str | None]:
-    """What went wrong in each case."""
+    """The error of each case."""
     command = [sys.executable, "-m", "tests.devices.pretend"]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

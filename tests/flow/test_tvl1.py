@@ -38,7 +38,7 @@ def moved_pair(height: int, width: int, dx: float, dy: float) -> tuple[np.ndarra
 
 
 def noisy_distances(pair: tuple[np.ndarray, np.ndarray], params: TVL1, draws: int) -> list[np.ndarray]:
-    """How far OpenCV's own flow of a pair moves when its frames get noise of 1e-3 grey levels."""
+    """Change of OpenCV's own flow of a pair if its frames get noise of 1e-3 grey levels."""
     rng = np.random.default_rng(0)
     expected = opencv_flow(*pair, params)
     return [

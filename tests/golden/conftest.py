@@ -1,4 +1,4 @@
-"""What the tests of goldens share."""
+"""Fixtures of the golden tests."""
 
 from collections.abc import Iterator
 

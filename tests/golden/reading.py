@@ -1,4 +1,4 @@
-"""What published implementations gave: weights by their formula, inputs and outputs (README.md here)."""
+"""Golden data of published implementations: weights by formula, inputs and outputs (README.md)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Sampling, crops, resizing, measures and statistics against published implementations (README.md here).
 
-ST-ResNet's test frames are a transcription of MATLAB files that nobody ran: weaker evidence than the others.
+ST-ResNet's test frames come from a transcription of MATLAB files that was not run, which is weaker evidence.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The stored files are whole, and a changed stream of random numbers is not taken for a wrong network."""
+"""The stored files are complete, and a changed random stream is not mistaken for a wrong network."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Patches cut from real stores, and read back."""
+"""Patches that are cut from real stores and read again."""
 
 import json
 
@@ -97,7 +97,7 @@ def test_sosr_patches_are_crops_with_bicubic_lr(videos):
 
 @pytest.mark.parametrize("pair_lr", ["patch", "frame"])
 def test_tosr_patches_hold_both_neighbourhoods(videos, pair_lr):
-    """LR patches are of the HR patches, at any place, or cut from the LR frames, on their grid."""
+    """LR patches are down-sampled HR patches, at any place, or cut from LR frames, on their grid."""
     out, report = cut(videos, "tosr", OPTIONS.model_copy(update={"pair_lr": pair_lr}))
     assert report["dropped_by_warp"] == 0
     with h5py.File(out) as file:

@@ -1,4 +1,4 @@
-"""Candidate crops, motion scores and the warp check against plain loops and values by hand."""
+"""Candidate crops, motion scores and the warp check compared with plain loops and hand-computed values."""
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ def test_candidates_lie_on_the_grid_and_in_the_frame(align):
     ],
 )
 def test_offsets_leave_room_for_the_whole_grid(height, width, rows, columns):
-    """The offset is drawn from what the strides leave over, so no offset costs a row or column of crops."""
+    """The offset is drawn from the remainder of the strides, so no offset loses a row or column of crops."""
     found = [
         candidate_positions(height, width, 128, [40, 30], 1, np.random.default_rng(seed))
         for seed in range(200)

@@ -1,4 +1,4 @@
-"""The check before the first job as a run calls it: one process, remembered, and only where it is needed."""
+"""The check before the first job as called by a run: one process, a cached verdict, only where needed."""
 
 import os
 import subprocess
@@ -18,7 +18,7 @@ FINE = {"problems": [], "notes": ["superres.models.vdsr.weights: left out total_
 
 @pytest.fixture
 def raw(root, tmp_path, monkeypatch) -> dict:
-    """The micro experiment; caches and output are this test's own."""
+    """The micro experiment with caches and output of this test."""
     monkeypatch.setenv("RECOSR_CACHE", str(tmp_path / "cache"))
     return yaml.safe_load((root / "tests/micro/config.yaml").read_text()) | {"output": str(tmp_path / "out")}
 
@@ -138,21 +138,21 @@ def test_what_the_machine_lacks_is_one_line_with_the_others(
     assert len(lines) == 2
     assert lines[0].startswith(f"  {line}")
     assert lines[1] == "  superres.models.vdsr.args: wrong"
-    # Where jobs run elsewhere, or nothing runs, this machine need not have it.
+    # If jobs run elsewhere, or nothing runs, this machine need not have it.
     with pytest.raises(ConfigError, match=r"used:\n  superres\.models\.vdsr\.args: wrong$"):
         load_config(raw, inspect=Inspector(machine=False))
 
 
-def test_a_key_is_told_once(raw):
+def test_a_key_is_reported_once(raw):
     raw["superres"]["models"]["vdsr"]["network"] = "luma"
     raw["superres"]["models"]["vdsr_warp"].pop("init")
     more = ["superres.models.vdsr.network: again", "superres.models.rcan.args: wrong"]
     with pytest.raises(ConfigError) as error:
         load_config(raw, inspect=lambda _: more)
-    told = str(error.value)
-    assert "superres.models.vdsr.network: no 'luma'" in told
-    assert "again" not in told
-    assert "superres.models.rcan.args: wrong" in told
+    message = str(error.value)
+    assert "superres.models.vdsr.network: no 'luma'" in message
+    assert "again" not in message
+    assert "superres.models.rcan.args: wrong" in message
 
 
 @pytest.mark.parametrize("name", ["luma", "base", "vdsr.py", "backbone"])
@@ -178,7 +178,7 @@ def test_the_process_answers(raw, tmp_path, monkeypatch):
     assert keys == {"superres.models.own.network", "superres.models.rcan.args"}
 
 
-def test_a_process_that_dies_is_told(raw, monkeypatch, tmp_path):
+def test_a_process_that_dies_is_reported(raw, monkeypatch, tmp_path):
     (tmp_path / "dies.py").write_text("raise SystemExit('out of memory')")
     monkeypatch.setattr(inspection, "CHECKER", "dies")
     config = load_config(raw)
@@ -212,10 +212,10 @@ def test_a_run_stops_before_its_first_job(root, tmp_path, raw):
     for more, compiler in ((["--dry-run"], False), ([], True)):
         environment = os.environ | {"CXX": "no-such-compiler"}
         done = project.snakemake(*arguments, *more, check=False, env=environment)
-        told = done.stdout + done.stderr
+        message = done.stdout + done.stderr
         assert done.returncode != 0
-        assert "superres.models.rcan.args: " in told
-        assert "recognition.recognizers.tsn.network: " in told
-        assert ("no-such-compiler" in told) == compiler
-        assert "localrule" not in told
+        assert "superres.models.rcan.args: " in message
+        assert "recognition.recognizers.tsn.network: " in message
+        assert ("no-such-compiler" in message) == compiler
+        assert "localrule" not in message
         assert not (tmp_path / "out" / "logs").exists()

@@ -1,4 +1,4 @@
-"""Preflight's own measurement: what it writes, and the hours that follow from it."""
+"""Preflight's measurement: its file, and the hours derived from it."""
 
 import subprocess
 import sys
@@ -79,12 +79,12 @@ def write(raw: dict, *rows: str, columns: str = "operation,unit,device,precision
 def test_the_command_measures_what_the_run_needs_and_reports_on_it(raw, tmp_path, capsys):
     given = tmp_path / "config.yaml"
     given.write_text(yaml.safe_dump(raw))
-    # Data and weights are missing, and still the networks are measured.
+    # The networks are measured although data and weights are missing.
     assert cli.main(["preflight", "--config", str(given), "--measure"]) == 1
-    told = " ".join(capsys.readouterr().out.split())
-    assert "measured on one core of" in told
-    assert f"torch {torch.__version__}" in told
-    assert "Not measured there" not in told
+    message = " ".join(capsys.readouterr().out.split())
+    assert "measured on one core of" in message
+    assert f"torch {torch.__version__}" in message
+    assert "Not measured there" not in message
     _, header, *rows = measured_file(raw).read_text().splitlines()
     seconds = dict(row.rsplit(",", 1) for row in rows)
     assert seconds.keys() == {
@@ -94,7 +94,7 @@ def test_the_command_measures_what_the_run_needs_and_reports_on_it(raw, tmp_path
     }
     expected = PASSES * float(seconds[f"{VDSR},cpu,float32"]) / 3600
     assert hours(raw) == pytest.approx((expected, 0))
-    # What it wrote is what it reads: another number, and other hours.
+    # It reads what it wrote: other seconds give other hours.
     write(raw, f"{VDSR},cpu,float32,7.5", columns=header)
     assert hours(raw) == pytest.approx((PASSES * 7.5 / 3600, 0))
     rest = "recognition/bn_inception/spatial, recognition/bn_inception/temporal"
@@ -105,11 +105,11 @@ def test_seconds_of_a_gpu_are_its_hours(raw):
     raw["compute"] = {"device": "cuda", "precision": "bfloat16"}
     write(raw, f"{VDSR},cuda,bfloat16,0.25")
     assert hours(raw) == pytest.approx((0, PASSES * 0.25 / 3600))
-    told = report(raw)
-    assert f"measured on A machine, torch 9, 2030-01-01 ({measured_file(raw)})" in told
+    message = report(raw)
+    assert f"measured on A machine, torch 9, 2030-01-01 ({measured_file(raw)})" in message
     rest = "recognition/bn_inception/spatial, recognition/bn_inception/temporal"
-    assert f"GPU hours of {rest} are extrapolated: counted operations at 30 TFLOP/s" in told
-    assert "no GPU was measured" not in told
+    assert f"GPU hours of {rest} are extrapolated: counted operations at 30 TFLOP/s" in message
+    assert "no GPU was measured" not in message
 
 
 @pytest.mark.parametrize("where", ["cpu,float32", "cuda,bfloat16"])
@@ -117,7 +117,7 @@ def test_seconds_of_another_device_or_precision_are_not_used(raw, where):
     raw["compute"] = {"device": "cuda"}
     write(raw, f"{VDSR},{where},7.5")
     assert hours(raw)[1] == pytest.approx(PASSES * throughput()["sr/vdsr"]["gflop"] / 8e3 / 3600)
-    assert f"throughput.csv is of {where.replace(',', ' in ')} and is not used" in report(raw)
+    assert f"throughput.csv is for {where.replace(',', ' in ')} and is not used" in report(raw)
     assert "no GPU was measured" in report(raw)
 
 
@@ -160,7 +160,7 @@ def test_a_network_of_ones_own_is_measured_and_counted(raw, tmp_path, monkeypatc
     monkeypatch.syspath_prepend(tmp_path)
     raw["superres"]["models"]["vdsr"] |= {"network": "own_sr:Own", "args": {"depth": 3}}
     assert hours(raw) == (0, 0)
-    assert "Not counted, for want of a figure: sr/own_sr:Own" in report(raw)
+    assert "Not counted, because no figure is known: sr/own_sr:Own" in report(raw)
     measure_operations(load(raw))
     assert "sr/own_sr:Own depth=3" in measured_file(raw).read_text()
     assert hours(raw)[0] > 0
@@ -203,7 +203,7 @@ def test_every_kind_of_network_is_built_with_its_input(operation, out):
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-def test_a_gpu_that_is_not_there_is_told(raw):
+def test_a_gpu_that_is_not_there_is_reported(raw):
     raw["compute"] = {"device": "cuda"}
     with pytest.raises(DeviceError, match="no CUDA device"):
         measure_operations(load(raw))

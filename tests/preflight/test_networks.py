@@ -1,4 +1,4 @@
-"""Before the first job: every network is built and tried, and the weights that are given are fitted to it."""
+"""Checks before the first job: every network is built and run, and given weights are fitted to it."""
 
 import copy
 import re
@@ -130,10 +130,13 @@ def test_what_is_fine_is_quiet(raw):
             {f"{MODEL}.network": "mine:Twice", f"{MODEL}.args": {}},
             r"vdsr\.network: .*gives \[\(1, 3, 16, 16\)\].*32",
         ),
-        ({f"{MODEL}.network": "mine:Even", f"{MODEL}.args": {}}, r"vdsr\.network: .*no SR network.*frames 2"),
+        (
+            {f"{MODEL}.network": "mine:Even", f"{MODEL}.args": {}},
+            r"vdsr\.network: .*not an SR network.*frames 2",
+        ),
         (
             {f"{MODEL}.network": "mine:Fails", f"{MODEL}.args": {}},
-            r"vdsr\.network: .*does not take.*KeyError",
+            r"vdsr\.network: .*does not accept.*KeyError",
         ),
         ({f"{CRITIC}.discriminator": "vgg129"}, r"adversarial\.discriminator: .*vgg129.*vgg128"),
         ({CRITIC: {"discriminator": "vdsr", "args": VDSR}}, r"adversarial\.discriminator: no 'vdsr' among"),
@@ -244,7 +247,7 @@ def test_another_network_is_no_start(raw):
     assert re.search(r"own\.init: vdsr is vdsr with .*but this is rrdb", problem)
 
 
-def test_all_problems_are_told_at_once(raw):
+def test_all_problems_are_reported_at_once(raw):
     found = inspect(
         raw,
         {

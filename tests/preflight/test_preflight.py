@@ -1,4 +1,4 @@
-"""Preflight: what is missing, what is there, and what a run takes."""
+"""Preflight: missing and existing data, and the cost of a run."""
 
 import os
 from collections import Counter
@@ -8,13 +8,13 @@ import pytest
 import yaml
 
 from pipeline.cli import main
-from pipeline.config import SRModel
+from pipeline.config import SRModel, needs
 from pipeline.config.load import load_config
 from pipeline.config.needs import find_needs
 from pipeline.data.manifest import DataError
 from pipeline.data.members import RAR_READERS
 from pipeline.experiment import Experiment
-from pipeline.preflight import cost, needs
+from pipeline.preflight import cost
 from pipeline.preflight.cost import Estimate, Work, sr_operation, stream_operations
 from pipeline.preflight.counts import Clips, count_clips, count_videos
 from pipeline.preflight.reading import Reads
@@ -23,7 +23,7 @@ from pipeline.preflight.report import PreflightError, check, preflight
 
 @pytest.fixture
 def raw(root: Path, tmp_path: Path) -> dict:
-    """The paper's configuration, with nothing of its data there."""
+    """The paper's configuration without any of its data."""
     raw = yaml.safe_load((root / "config/paper.yaml").read_text())
     return raw | {"data_root": str(tmp_path / "data"), "output": str(tmp_path / "results")}
 
@@ -67,7 +67,7 @@ def test_the_papers_configuration_is_valid_once_its_data_are_there(raw, tmp_path
     assert load_config(raw) == config
 
 
-def test_everything_that_is_missing_is_told_with_its_source(raw):
+def test_everything_that_is_missing_is_reported_with_its_source(raw):
     config = load(raw)
     problems = [need.problem for need in find_needs(config)]
     text = "\n".join(problems)
@@ -82,7 +82,7 @@ def test_everything_that_is_missing_is_told_with_its_source(raw):
     assert all(need.key in report for need in find_needs(config))
 
 
-def test_a_rar_without_a_reader_is_told_before_the_run(raw, tmp_path, monkeypatch):
+def test_a_rar_without_a_reader_is_reported_before_the_run(raw, tmp_path, monkeypatch):
     config = load(raw)
     monkeypatch.setenv("PATH", str(tmp_path))
     touch(tmp_path / "data" / "UCF101.rar")
@@ -100,7 +100,7 @@ def test_files_are_counted_against_the_lists_and_the_published_numbers(raw, smal
         "2 classes, 101 are published",
         "1 test clips, 2 are listed",
     ):
-        assert words in clips.told
+        assert words in clips.summary
 
 
 def append(path: Path, line: str) -> None:
@@ -132,12 +132,12 @@ def test_a_file_in_place_of_a_folder_stops_before_the_first_job(raw, small, part
         check(config)
 
 
-def test_a_line_twice_is_told(raw, small):
+def test_a_line_twice_is_reported(raw, small):
     append(small / "lists" / "trainlist01.txt", "Archery/v_Archery_g08_c01.avi 1\n")
     config = load(raw, ucf101={"root": str(small / "videos"), "splits": str(small / "lists")})
     clips = count_clips(config, "ucf101")
     assert (clips.clips("train"), clips.clips("test")) == (2, 1)
-    assert "1 lines of the lists repeat a clip" in clips.told
+    assert "1 lines of the lists repeat a clip" in clips.summary
 
 
 def test_links_and_names_of_all_kinds_are_counted(raw, small):
@@ -150,7 +150,7 @@ def test_links_and_names_of_all_kinds_are_counted(raw, small):
     config = load(raw | {"training_videos": {"root": str(small)}}, ucf101=found)
     clips = count_clips(config, "ucf101")
     assert (clips.clips("train"), clips.clips("test")) == (2, 1)
-    assert "6 video files" in clips.told
+    assert "6 video files" in clips.summary
     # The class folder and the folder that it is linked to hold the same two videos.
     assert count_videos(config).clips("train") == 4
 
@@ -164,11 +164,11 @@ def videos(raw, tmp_path) -> Path:
 
 
 def test_the_papers_videos_are_counted_against_its_list(raw, videos):
-    told = count_videos(load(raw)).told
-    assert told.startswith("2 of the paper's 134 videos; 600 frames by its list. BUT: ")
+    message = count_videos(load(raw)).summary
+    assert message.startswith("2 of the paper's 134 videos; 600 frames according to its list. BUT: ")
     missing = ["720p50_mobcal_ter.avi", "720p50_parkrun_ter.avi", "720p50_shields_ter.avi"]
     missing += ["720p5994_stockholm_ter.avi", "Bennet-Watt_CPSPIR003_original.avi"]
-    assert f"132 missing: {', '.join(missing)}, ...; 1 not of the list, and not used: mine.mp4" in told
+    assert f"132 missing: {', '.join(missing)}, ...; 1 not in the list, and not used: mine.mp4" in message
 
 
 def test_every_missing_video_is_named_on_demand(raw, videos, tmp_path, capsys):
@@ -181,7 +181,7 @@ def test_every_missing_video_is_named_on_demand(raw, videos, tmp_path, capsys):
         assert ("waterfall_cif.avi" in words) == bool(arguments)
 
 
-def test_what_the_manifest_has_is_held_against_the_list(raw, videos, tmp_path):
+def test_the_manifest_is_compared_with_the_list(raw, videos, tmp_path):
     """akiyo_cif is as listed, foreman_cif too short and cropped."""
     config = load(raw)
     manifest = config.output / "data" / "training_videos" / "manifest.csv"
@@ -190,13 +190,15 @@ def test_what_the_manifest_has_is_held_against_the_list(raw, videos, tmp_path):
         "id,path,class_name,label,split,frames,height,width,shard\n"
         "akiyo_cif,a.y4m,,0,train,300,288,352,0\nforeman_cif,f.avi,,0,train,290,240,352,0\n"
     )
-    told = count_videos(config).told
-    assert "2 videos, 590 frames in" in told
-    assert "2 not as listed: foreman_cif (290 frames; the list has 300), foreman_cif (352x240 pixels" in told
+    message = count_videos(config).summary
+    assert "2 videos, 590 frames in" in message
+    assert (
+        "2 not as listed: foreman_cif (290 frames; the list has 300), foreman_cif (352x240 pixels" in message
+    )
     raw["training_videos"]["max_frames"] = 290
     raw["training_videos"]["size"] = [320, 240]
-    assert "akiyo_cif (300 frames; the list has 290)" in count_videos(load(raw)).told
-    assert "foreman" not in count_videos(load(raw)).told
+    assert "akiyo_cif (300 frames; the list has 290)" in count_videos(load(raw)).summary
+    assert "foreman" not in count_videos(load(raw)).summary
 
 
 def test_a_folder_without_the_papers_videos_stops_before_the_first_job(raw, videos):
@@ -211,7 +213,7 @@ def test_a_folder_without_the_papers_videos_stops_before_the_first_job(raw, vide
 def test_the_papers_list_gives_frames_and_sizes_before_there_are_videos(raw):
     """82,705 frames of 110,649 pixels on average."""
     found = count_videos(load(raw))
-    assert found.told == "no videos yet; the paper has 134; 82,705 frames by its list"
+    assert found.summary == "no videos yet; the paper has 134; 82,705 frames according to its list"
     assert (found.clips("train"), found.frames("train")) == (134, 82_705)
     assert found.pixels == pytest.approx(110_649.4)
     raw["training_videos"] |= {"max_frames": 40, "size": [320, 240]}
@@ -223,7 +225,7 @@ def test_lists_alone_are_enough_to_count(raw, small):
     config = load(raw, ucf101={"root": str(small / "none"), "splits": str(small / "lists")})
     clips = count_clips(config, "ucf101")
     assert (clips.clips("train"), clips.clips("test")) == (2, 2)
-    assert "no videos yet" in clips.told
+    assert "no videos yet" in clips.summary
 
 
 def test_a_manifest_gives_the_frames(raw, small):
@@ -243,7 +245,7 @@ def test_official_lists_have_the_published_counts(raw, real_data):
     splits = {n: {"splits": str(real_data / "splits" / n), "root": "none"} for n in ("ucf101", "hmdb51")}
     config = load(raw, **splits)
     for name in splits:
-        assert "BUT" not in count_clips(config, name).told
+        assert "BUT" not in count_clips(config, name).summary
 
 
 def test_what_the_rows_need(raw):
@@ -297,7 +299,7 @@ def test_weights_of_one_data_set_leave_the_others_training(raw):
     config = load(raw)
     work = {w.rule: w for w in Estimate(config, *_counts(config)).work()}
     assert work["train_recognizer"].jobs == 5
-    # Nobody learns from HMDB51's training clips.
+    # Nothing is trained on HMDB51's training clips.
     assert work["prepare_clips"].jobs == 64 + 24 + 8
 
 
@@ -377,9 +379,9 @@ def test_a_demo_is_quiet(root):
 def test_the_command_reports_and_fails_where_something_is_missing(root, tmp_path, capsys):
     with pytest.raises(PreflightError, match="9 of the data"):
         preflight(root / "config/paper.yaml", tmp_path, tmp_path / "out")
-    told = capsys.readouterr().out
-    assert "together" in told
-    assert "no GPU was measured" in told
+    message = capsys.readouterr().out
+    assert "together" in message
+    assert "no GPU was measured" in message
     assert not (tmp_path / "out").exists()
 
 

@@ -1,4 +1,4 @@
-"""Quality measures against closed forms and other implementations."""
+"""Quality measures compared with closed forms and other implementations."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""A toy action data set in real stores: colour tells the classes apart, and so does vertical motion."""
+"""A toy action data set in real stores, whose classes differ in colour and in vertical motion."""
 
 from dataclasses import dataclass
 from pathlib import Path

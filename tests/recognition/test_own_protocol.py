@@ -1,4 +1,4 @@
-"""A protocol of one's own: the file that docs/protocols.md shows, and an entry of the configuration."""
+"""A user's own protocol: the example file in docs/protocols.md, and an entry in the configuration."""
 
 import json
 import os
@@ -31,7 +31,7 @@ ROWS = ("bicubic", "hr")
 
 @pytest.fixture
 def code(root: Path) -> str:
-    """The file that the documentation shows."""
+    """The example file in the documentation."""
     return re.search(r"```python\n(.*?)```", (root / "docs/protocols.md").read_text(), re.DOTALL)[1]
 
 
@@ -59,7 +59,7 @@ def experiment(raw: dict) -> Experiment:
 
 
 def asked(request):
-    """A request as a rule hands it on."""
+    """A request as a rule passes it."""
     return type(request).read(request.text())
 
 
@@ -167,13 +167,13 @@ def test_it_is_planned_trained_scored_and_tabulated(raw, toy, tmp_path):
         ({"weights": {"spatial": "w.pth"}}, r"mine: .*one_stream:OneStream has no stream spatial, only rgb"),
     ],
 )
-def test_mistakes_are_told_before_the_first_job(raw, entry, message):
+def test_mistakes_are_reported_before_the_first_job(raw, entry, message):
     raw["recognition"]["recognizers"]["mine"] |= entry
     with pytest.raises(ConfigError, match=message):
         load_config(raw, data_must_exist=False)
 
 
-def test_a_key_that_a_stream_reads_and_the_protocol_lacks_is_told(raw, code, tmp_path):
+def test_a_key_that_a_stream_reads_and_the_protocol_lacks_is_reported(raw, code, tmp_path):
     (tmp_path / "one_stream.py").write_text(code.replace("OneStream(Count, Protocol)", "OneStream(Protocol)"))
     with pytest.raises(
         ConfigError, match=r"mine: .*OneStream has no count_of_frames, which its stream rgb reads"

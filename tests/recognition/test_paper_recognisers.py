@@ -1,4 +1,4 @@
-"""config/paper.yaml holds the releases' schedules, worked out here from their scripts' own units."""
+"""config/paper.yaml has the schedules of the releases, computed here from the units of their scripts."""
 
 import pytest
 import yaml

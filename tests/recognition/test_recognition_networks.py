@@ -184,7 +184,7 @@ def test_joint_network_of_both_kinds_of_units(network, args):
 
 
 @pytest.mark.parametrize("pool", [False, True])
-def test_clips_of_a_batch_do_not_see_each_other(pool):
+def test_clips_of_a_batch_are_independent(pool):
     """Also where a frame has several places of the 7x7 window (the network of one clip: tests/golden)."""
     model = joint("resnet50", {"depths": [1, 2, 1, 1], "width": 4}, temporal_pool=pool)
     frames, flow = torch.randn(2, 7, 3, 224, 256), torch.randn(2, 7, 8, 224, 256)

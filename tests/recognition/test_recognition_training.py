@@ -589,7 +589,7 @@ def test_clips_of_a_piece_share_place_and_mirroring_but_not_sides(st_resnet, toy
         assert seen[0] == seen[1]
 
 
-def test_the_appearance_stream_shares_a_place_unless_told_otherwise(st_resnet, toy, tmp_path, monkeypatch):
+def test_the_appearance_stream_shares_a_place_by_default(st_resnet, toy, tmp_path, monkeypatch):
     asked = []
     original = Batches.sample
     monkeypatch.setattr(

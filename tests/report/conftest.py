@@ -1,4 +1,4 @@
-"""Score files made by hand."""
+"""Synthetic score files."""
 
 from pathlib import Path
 

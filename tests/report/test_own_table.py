@@ -1,4 +1,4 @@
-"""A table of one's own, as docs/tables.md shows it: one file, and an entry of the configuration."""
+"""A user's own table, as in docs/tables.md: one file, and an entry in the configuration."""
 
 import json
 import re
@@ -18,7 +18,7 @@ from pipeline.report.tabulate import tabulate
 
 @pytest.fixture
 def file(root: Path) -> str:
-    """The file that docs/tables.md shows."""
+    """The example file in docs/tables.md."""
     return re.search(r"```python\n(.*?)```", (root / "docs/tables.md").read_text(), re.S)[1]
 
 
@@ -70,7 +70,7 @@ def test_it_is_made_by_the_rule_of_all_tables(raw, write_scores, tmp_path):
         ({"table": "per_clas"}, "no 'per_clas' among ablation, mixtures, pairings, per_class"),
     ],
 )
-def test_mistakes_are_told_before_the_first_job(raw, entry, message):
+def test_mistakes_are_reported_before_the_first_job(raw, entry, message):
     raw["tables"]["counts"] |= entry
     with pytest.raises(ConfigError, match=message):
         load_config(raw)

@@ -1,4 +1,4 @@
-"""Paired tests and intervals: by hand, against closed forms and against plain resampling."""
+"""Paired tests and intervals compared with hand computations, closed forms and plain resampling."""
 
 import numpy as np
 import pandas as pd

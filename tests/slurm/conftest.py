@@ -1,4 +1,4 @@
-"""A SLURM cluster of the tests' own, and the profile as a user of that cluster would edit it."""
+"""A SLURM cluster for the tests, and the profile as edited by a user of that cluster."""
 
 from __future__ import annotations
 

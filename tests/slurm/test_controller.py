@@ -1,4 +1,4 @@
-"""SLURM's controller away for a while: the commands that wait for it, and a run that meets it twice."""
+"""SLURM's controller unavailable for a while: the waiting commands, and a run during two outages."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_a_query_gives_up_with_its_error(command, monkeypatch):
 
 
 def test_the_plugin_stays_with_squeue(command):
-    """Without an answer it would take MinJobAge for too short, and go over to sacct."""
+    """Without an answer it would consider MinJobAge too short and switch to sacct."""
     result, _ = command(["scontrol", "show", "config"], scontrol=[(1, "", AWAY.format("scontrol"))])
     age = dict(line.split("=") for line in result.stdout.split("\n") if "=" in line)["MinJobAge "]
     assert result.returncode == 0

@@ -50,10 +50,10 @@ def cancel(rule: str) -> str:
 
 
 def jobs_of(rule: str, columns: str) -> list[str]:
-    """What squeue tells of the jobs of a rule, in the order of their numbers."""
+    """States of the jobs of a rule according to squeue, in the order of their numbers."""
     lines = (line.split(maxsplit=2) for line in squeue(f"--format=%i %k {columns}"))
-    jobs = sorted((int(i), told) for i, comment, told in lines if comment.startswith(f"rule_{rule}"))
-    return [told for _, told in jobs]
+    jobs = sorted((int(i), state) for i, comment, state in lines if comment.startswith(f"rule_{rule}"))
+    return [state for _, state in jobs]
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Patches that trainings of this folder learn from."""
+"""Patches for the trainings of this folder."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""A loss for each thing that a loss may need."""
+"""Losses for the tests, one for each feature of the contract."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Networks and losses of one's own: files of a folder of one's own, and entries of the configuration."""
+"""A user's own networks and losses: files in the user's folder, and entries in the configuration."""
 
 import copy
 import json
@@ -219,7 +219,7 @@ def test_files_of_a_loss_lie_below_data_root_and_must_be_there(raw, own):
         ),
     ],
 )
-def test_mistakes_are_told_at_their_key(raw, losses, training, message):
+def test_mistakes_are_reported_at_their_key(raw, losses, training, message):
     with pytest.raises(ConfigError, match=message):
         load(with_losses(raw, losses, **training))
 
@@ -233,7 +233,7 @@ def test_mistakes_are_told_at_their_key(raw, losses, training, message):
         ("Steady", r"losses\.a: sees three frames; use another"),
     ],
 )
-def test_a_loss_that_would_fail_in_the_training_is_told_before_it(raw, name, message):
+def test_a_loss_that_would_fail_in_the_training_is_reported_before_it(raw, name, message):
     entry = {"loss": f"losses_of_mine:{name}"} | ({"target": "level.txt"} if name == "Steady" else {})
     inspection = Inspection(load(with_losses(raw, {"a": entry})))
     inspection._model("superres.models.mine", inspection.config.superres.models["mine"])

@@ -1,4 +1,4 @@
-"""What the defaults and config/paper.yaml train with: the paper's, and where it is silent its authors'."""
+"""Recipes of the defaults and config/paper.yaml: the paper's, or its authors' where it is silent."""
 
 import pytest
 import yaml

@@ -52,7 +52,7 @@ def train(patches, folder, model, name="m", seed=0, init=None, code="", compute=
 
 
 def stopped(patches, folder, model, monkeypatch, at=8, **options):
-    """Run a training that dies when it asks for the batch of step ``at`` (from 0)."""
+    """Run a training that dies when it requests the batch of step ``at`` (from 0)."""
     original = batches.training_batch
 
     def dying(patch_file, training, seed, step, part):

@@ -1,4 +1,4 @@
-"""The terms that a recipe adds up, against sums written out by hand."""
+"""The sum of a recipe's losses compared with sums written out by hand."""
 
 import pytest
 import torch

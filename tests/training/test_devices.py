@@ -1,4 +1,4 @@
-"""Devices that a training asks for, and the parts of a batch that they get."""
+"""Devices of a training, and the parts of a batch that they get."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Videos as people have them, made by the real ffmpeg."""
+"""Realistic videos, made by the real ffmpeg."""
 
 import subprocess
 

@@ -1,4 +1,4 @@
-"""Videos in and out through the real ffmpeg."""
+"""Decoding and encoding with the real ffmpeg."""
 
 import subprocess
 

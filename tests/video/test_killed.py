@@ -1,4 +1,4 @@
-"""What is wrong with the machine stops the stage; no clip is left out for it."""
+"""Failures of the machine stop the stage and leave no clip out."""
 
 import errno
 import os
@@ -89,9 +89,9 @@ def test_writing_says_so_too_and_leaves_nothing(tmp_path, moving, fake_ffmpeg, e
     line, message = ENDS[end]
     fake_ffmpeg(line)
     (tmp_path / "out").mkdir()
-    # A full disk is told as of any other file, with what is free.
-    error, told = (DiskFullError, "a.avi: ") if end == "disk full" else (FfmpegError, "encoding .*a.avi: .*")
-    with pytest.raises(error, match=told + message):
+    # A full disk is reported as for any other file, with the free space.
+    error, start = (DiskFullError, "a.avi: ") if end == "disk full" else (FfmpegError, "encoding .*a.avi: .*")
+    with pytest.raises(error, match=start + message):
         write_video(tmp_path / "out" / "a.avi", moving, 25)
     assert not list((tmp_path / "out").iterdir())
 

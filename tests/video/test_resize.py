@@ -1,4 +1,4 @@
-"""Bicubic resizing against exact arithmetic, closed forms and what OpenCV does."""
+"""Bicubic resizing compared with exact arithmetic, closed forms and OpenCV."""
 
 import hashlib
 import math

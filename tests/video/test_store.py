@@ -1,4 +1,4 @@
-"""Shard stores: what goes in comes out, and mistakes are named."""
+"""Shard stores: frames are read as written, and mistakes are reported."""
 
 import h5py
 import numpy as np

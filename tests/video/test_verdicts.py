@@ -1,4 +1,4 @@
-"""Which files are left out, and which complaints of ffmpeg mean nothing."""
+"""Which files are left out, and which complaints of ffmpeg are harmless."""
 
 from pathlib import Path
 

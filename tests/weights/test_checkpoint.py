@@ -112,10 +112,10 @@ def test_every_flipped_bit_is_told(written, tmp_path):
         changed = bytearray(content)
         changed[bit // 8] ^= 1 << bit % 8
         path.write_bytes(changed)
-        assert told(path), f"bit {bit} of {len(content)} bytes"
+        assert refused(path), f"bit {bit} of {len(content)} bytes"
 
 
-def told(path: Path) -> bool:
+def refused(path: Path) -> bool:
     """Whether a checkpoint is refused, by name and with what to do."""
     try:
         read_own(path)
@@ -128,9 +128,9 @@ def test_every_other_length_is_told(written, tmp_path):
     content, path = written.read_bytes(), tmp_path / "cut.safetensors"
     for length in {*range(10), *range(10, len(content), 37), len(content) - 1}:
         path.write_bytes(content[:length])
-        assert told(path), length
+        assert refused(path), length
     path.write_bytes(content + b"\0")
-    assert told(path)
+    assert refused(path)
 
 
 def test_a_checkpoint_is_verified_wherever_it_is_given(written):

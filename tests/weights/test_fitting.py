@@ -1,4 +1,4 @@
-"""What does not fit, what cannot be read, and what may differ."""
+"""Weights that do not fit or cannot be read, and differences that are allowed."""
 
 import pytest
 import torch

@@ -104,10 +104,10 @@ def test_a_part_of_flownet2(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["--network", "rcan"], "does not fit RCAN"),
-        (["--network", "nothing"], "no 'nothing' among bicubic"),
+        (["--network", "nothing"], "no 'nothing' among basicvsr"),
         (["--network", "vgg19", "--args", '{"depth": 3}'], "vgg19 takes no args"),
         (["--network", "resnet50"], "has no fc of resnet50"),
         (["--network", "vdsr", "--args", VDSR, "--dataset", "ucf101"], "split None: expected both"),
@@ -117,11 +117,11 @@ def test_a_part_of_flownet2(tmp_path):
         ),
     ],
 )
-def test_refusals(arguments, told, tmp_path, capsys):
+def test_refusals(arguments, message, tmp_path, capsys):
     torch.save(load_network("vdsr", {"depth": 3, "features": 4}).state_dict(), tmp_path / "v.pth")
     files = ["--source", str(tmp_path / "v.pth"), "--out", str(tmp_path / "o.safetensors")]
     assert main(["import-weights", *arguments, *files]) == 1
-    assert told in capsys.readouterr().err
+    assert message in capsys.readouterr().err
     assert not (tmp_path / "o.safetensors").exists()
 
 

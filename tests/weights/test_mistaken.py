@@ -1,4 +1,4 @@
-"""Files that were given for weights and are something else: said as what they are."""
+"""Files that are given as weights but are something else: the error says what they are."""
 
 import io
 import pickle

@@ -1,4 +1,4 @@
-"""The restricted unpickler: whole modules are read, hostile files do nothing and are refused."""
+"""The restricted unpickler: whole modules are read, malicious files are refused without effect."""
 
 import io
 import os

@@ -173,16 +173,16 @@ def test_another_h5_is_refused(tmp_path):
         load_published(load_network("vsr_duf", ARGS), tmp_path / "frames.h5")
 
 
-def test_the_epsilon_of_basicsr_is_a_key_and_said(tmp_path, capsys):
+def test_the_epsilon_of_basicsr_is_a_key_and_reported(tmp_path, capsys):
     """No checkpoint holds it: BasicSR trains its port with 1e-5, the published weights have 1e-3."""
     path, out = tmp_path / "duf.pth", tmp_path / "out.safetensors"
     torch.save({"params": port(variables(learned=False), official=False, edvr=False)}, path)
-    for args, told in ((ARGS, "0.001"), (ARGS | {"epsilon": 1e-5}, "1e-05")):
+    for args, epsilon in ((ARGS, "0.001"), (ARGS | {"epsilon": 1e-5}, "1e-05")):
         network = load_network("vsr_duf", args)
         norms = [module for module in network.modules() if isinstance(module, torch.nn.BatchNorm3d)]
-        assert {norm.eps for norm in norms} == {float(told)}
+        assert {norm.eps for norm in norms} == {float(epsilon)}
         load_published(network, path)
-        assert f"BN epsilon {told} taken" in capsys.readouterr().err
+        assert f"BN epsilon {epsilon} taken" in capsys.readouterr().err
         files = ["--source", str(path), "--out", str(out)]
         assert main(["import-weights", "--network", "vsr_duf", "--args", json.dumps(args), *files]) == 0
-        assert f"BN epsilon {told} taken" in capsys.readouterr().out
+        assert f"BN epsilon {epsilon} taken" in capsys.readouterr().out

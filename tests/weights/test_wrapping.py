@@ -1,4 +1,4 @@
-"""Checkpoints as trainers leave them: what is taken, what is left out by name, and what is asked for."""
+"""Checkpoints of training programs: what is used, what is left out by name, and what must be chosen."""
 
 import pytest
 import torch
@@ -83,9 +83,9 @@ def test_what_is_wrapped_is_found_and_the_rest_named(content, left_out, zipped, 
     network = load_network("vdsr", ARGS)
     load_published(network, path)
     check(network)
-    told = capsys.readouterr().err
-    assert all(name in told for name in left_out)
-    assert left_out or not told
+    message = capsys.readouterr().err
+    assert all(name in message for name in left_out)
+    assert left_out or not message
 
 
 @pytest.mark.parametrize(
@@ -116,8 +116,8 @@ def test_which_of_several_is_asked_for(content, choices, tmp_path, capsys):
         assert made["metadata"]["source"]["part"] == part
     capsys.readouterr()
     assert main([*arguments, "--part", "nothing"]) == 1
-    told = capsys.readouterr().err
-    assert all(choice in told for choice in choices)
+    message = capsys.readouterr().err
+    assert all(choice in message for choice in choices)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Weight files as other frameworks write them, byte by byte where their libraries are not at hand."""
+"""Writes weight files like other frameworks, byte by byte if their libraries are not available."""
 
 from __future__ import annotations
 

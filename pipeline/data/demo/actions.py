@@ -1,9 +1,9 @@
 """The demo's action classes and their clips.
 
-Of the eight classes of a set, 1-2 and 3-4 share the motion and differ in the look's fine pattern,
-5-6 and 7-8 share the look and differ in the motion of a fine pattern inside an outline that stands still:
-one stream alone has to guess in half of the classes (a pattern also leaves faint traces in the flow, so the
-temporal stream may guess a little better).
+Of the eight classes of a set, 1-2 and 3-4 share their motion and differ in the fine pattern of the object.
+5-6 and 7-8 look the same and differ in the motion of a fine pattern inside a static outline. So one stream
+alone must guess in half of the classes (a pattern also leaves faint traces in the flow, so the temporal
+stream may guess a little better).
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def _set(looks: dict[str, Look], rows: list[tuple[str, str, motions.Motion]]) ->
 
 
 SURFACE = {"period": (9.0, 11.0), "radius": 13.0, "contrast": (0.35, 0.6)}
-"""Looks whose motion shows in a fine pattern of moderate contrast alone: it fades when down-sampled."""
+"""Looks whose motion is only visible in a fine pattern of moderate contrast, which down-sampling weakens."""
 
 UCF_ACTIONS = _set(
     {
@@ -94,10 +94,10 @@ def render_action(
     frames: int,
     rng: np.random.Generator,
 ) -> list[np.ndarray]:
-    """A clip of one action, with all that means nothing drawn at random.
+    """Render a clip of one action; everything that does not define the class is random.
 
-    At random are: background, its contrast and the camera's pan; the object's place, size, colours,
-    tilt and pattern phase; a distractor of a real texture, still or drifting; brightness.
+    Random are: the background, its contrast and the camera's pan; the object's place, size, colours, tilt
+    and pattern phase; a distractor with a real texture, still or drifting; brightness.
 
     Returns:
         Frames (height, width, 3), uint8, RGB.
@@ -108,7 +108,7 @@ def render_action(
     start = [rng.uniform(0.35, 0.65) * picture.shape[1], rng.uniform(0.2, 0.8) * picture.shape[0]]
     pan = rng.uniform(-0.5, 0.5, 2)
     size, tilt = rng.uniform(0.85, 1.2), rng.uniform(-0.25, 0.25)
-    # Poses and scale may carry the object 25 pixels from its place: keep most of it in the frame.
+    # Poses and scale may move the object by 25 pixels: keep most of it in the frame.
     place = [rng.uniform(0.3, 0.7) * width, rng.uniform(0.33, 0.67) * height]
     dress = draw_dress(action.look, rng)
     still = draw_sprite(action.look, dress)
@@ -121,7 +121,7 @@ def render_action(
         canvas = new_canvas(picture, height, width, start[0] + pan[0] * t, start[1] + pan[1] * t)
         paint(canvas, distractor, beside[0] + drift[0] * t, beside[1] + drift[1] * t)
         sprite = still if pose.surface is RESTING else draw_sprite(action.look, dress, pose.surface)
-        # The object stands in the scene, so it moves with the background when the camera pans.
+        # The object is part of the scene, so it moves with the background when the camera pans.
         x, y = place[0] + pose.x - pan[0] * t, place[1] + pose.y - pan[1] * t
         paint(canvas, sprite, x, y, tilt + pose.angle, size)
         clip.append(develop(canvas, gain[t]))

@@ -1,4 +1,4 @@
-"""The stage that writes the demo's data sets in the published layouts, so that the real readers read them."""
+"""The stage that writes the demo's data sets in the published layouts, for the same readers as real data."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ VIDEO_SIZE = (160, 120)
 FPS = {"cdvl": 25, "ucf101": 25, "hmdb51": 30}
 
 TEST_GROUPS, GROUPS = 7, 25
-"""UCF101's split 1: groups 1 to 7 are for test, 8 to 25 for training."""
+"""UCF101's split 1: groups 1 to 7 are for testing, 8 to 25 for training."""
 
 DECORATIONS = ("Best_of", "(Clip)", "What_a_day!", "[HQ]_take", "Me&you", "#1_video", "part;two", "at@home")
-"""Beginnings of file names, as odd as some of HMDB51's."""
+"""Beginnings of file names, with unusual characters like some of HMDB51's."""
 
 
 def generate_demo(request: GenerateDemo, folder: Path) -> None:
-    """Write one of the demo's data sets, whole or not at all; the same seed gives the same videos.
+    """Write one of the demo's data sets atomically; the same seed gives the same videos.
 
     Args:
         request: kind, sizes and numbers of clips, seed. Kind "cdvl": natural-like videos in the folder
             itself; "ucf101", "hmdb51": class folders in folder/videos and split lists in folder/splits, as
             the published sets have them.
-        folder: target; it must not hold anything yet.
+        folder: target; it must be empty or absent.
 
     Raises:
         pipeline.data.manifest.DataError: scikit-image's pictures are missing, or the folder holds files.
@@ -64,7 +64,7 @@ def _generate_clips(kind: Kind, demo: config.Demo, seed: int, folder: Path) -> N
     names = []
     for action, split, number in clips:
         rng = np.random.default_rng(seed_for(seed, "demo", kind, action.name, split, str(number)))
-        # UCF101's clips are all of one size; HMDB51's are of one height and many widths.
+        # UCF101's clips all have one size; HMDB51's have one height and many widths.
         width = (
             demo.height * 4 // 3 if kind == "ucf101" else int(rng.integers(44, 57)) * demo.height // 72 * 2
         )

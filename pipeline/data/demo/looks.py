@@ -1,7 +1,7 @@
-"""What the demo's objects look like: an outline, and a fine pattern of two colours inside.
+"""Appearance of the demo's objects: an outline, and a fine pattern of two colours inside.
 
-Patterns of one pair cover about the same area, so that only their detail, of periods near the
-resolution limit of the x4 down-sampled frames (8 pixels), tells them apart.
+The patterns of one pair cover about the same area, so they can only be distinguished by their detail, whose
+period is near the resolution limit of frames down-sampled by 4 (8 pixels).
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ OUTLINES: dict[str, Callable[[Grid, Grid], np.ndarray]] = {
 
 @dataclass(frozen=True)
 class Look:
-    """An outline with a pattern; ``speckles`` is a pattern too, drawn anew for each object.
+    """An outline with a pattern; the pattern ``speckles`` is drawn for each object.
 
     Attributes:
         outline: a name of OUTLINES.
@@ -138,7 +138,7 @@ class Dress:
 def draw_dress(look: Look, rng: np.random.Generator) -> Dress:
     """Random colours of either order, random period and phase."""
     first, second = random_colours(rng, rng.uniform(*look.contrast))
-    # Smooth noise that joins at its edges: cut at its median it gives speckles of the pattern's period.
+    # Smooth periodic noise; thresholded at its median it gives speckles of the pattern's period.
     noise = np.tile(rng.standard_normal((64, 64)).astype(np.float32), (3, 3))
     noise = cv2.GaussianBlur(noise, (0, 0), 1.6)[64:128, 64:128]
     return Dress(

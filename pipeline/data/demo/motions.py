@@ -1,6 +1,6 @@
-"""How the demo's objects move: pose as a function of the frame's number.
+"""Motions of the demo's objects: pose as a function of the frame number.
 
-Every motion is recognisable from a handful of flow fields, whichever way it is mirrored.
+Every motion can be recognised from a few flow fields, also when it is mirrored.
 """
 
 from __future__ import annotations
@@ -59,22 +59,22 @@ def nod(rng: np.random.Generator, frames: int) -> list[Pose]:
 
 
 def roll(rng: np.random.Generator, frames: int) -> list[Pose]:
-    """The surface runs up or down inside an outline that stands still."""
+    """The surface moves up or down inside a static outline."""
     return [Pose(surface=Surface(y=way)) for way in _run(rng, frames, (0.8, 1.5))]
 
 
 def revolve(rng: np.random.Generator, frames: int) -> list[Pose]:
-    """The surface runs sideways inside an outline that stands still."""
+    """The surface moves sideways inside a static outline."""
     return [Pose(surface=Surface(x=way)) for way in _run(rng, frames, (0.8, 1.5))]
 
 
 def drift(rng: np.random.Generator, frames: int) -> list[Pose]:
-    """The surface runs slowly on a slant inside an outline that stands still."""
+    """The surface moves slowly and obliquely inside a static outline."""
     return _aslant(rng, frames, (0.3, 0.5))
 
 
 def rush(rng: np.random.Generator, frames: int) -> list[Pose]:
-    """The surface runs fast on a slant inside an outline that stands still."""
+    """The surface moves fast and obliquely inside a static outline."""
     return _aslant(rng, frames, (0.9, 1.4))
 
 

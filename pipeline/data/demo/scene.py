@@ -1,7 +1,7 @@
-"""Painting the demo's frames: a moving view of a picture, and sprites that are turned and scaled.
+"""Renders the demo's frames: a moving view of a picture, and rotated and scaled sprites.
 
-Scenes are painted on a canvas three times as fine as the frame and averaged down, as a camera's
-pixels do, so that motion by parts of a pixel changes pixels as it does in real videos.
+Scenes are painted on a canvas with three times the resolution of the frame and then averaged, like light on a
+camera's pixels, so that sub-pixel motion changes pixels as in real videos.
 """
 
 from __future__ import annotations
@@ -103,6 +103,6 @@ def _inverse(
 ) -> np.ndarray:
     """Matrix from canvas samples to source samples: (x, y) in frame pixels shows the source point."""
     turn = source_fine / scale * np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
-    # Sample i of the canvas lies at frame position (i + 0.5) / FINE, and likewise in the source.
+    # Sample i of the canvas is at frame position (i + 0.5) / FINE, and likewise in the source.
     shift = np.array([source_x - 0.5, source_y - 0.5]) + turn @ (0.5 / FINE - np.array([x, y]))
     return np.column_stack([turn / FINE, shift])

@@ -1,7 +1,7 @@
-"""Real pictures for the demo's backgrounds and surfaces, out of scikit-image's wheel.
+"""Real pictures for the demo's backgrounds and surfaces, from scikit-image's wheel.
 
-Each picture is cut into three strips that never mix: one for the SR training videos, one for the
-action sets' training clips, one for their test clips. So no network meets a test background before.
+Each picture is cut into three disjoint strips: one for the SR training videos, one for the action sets'
+training clips, one for their test clips. So no network is trained on a test background.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ PICTURES = {
     "rocket.jpg": 1.0,
     "text.png": 1.0,
 }
-"""Pictures in the wheel (no download) and the size they are brought to, so that all hold fine detail."""
+"""Pictures in the wheel (no download) and their scale factors, so that all have fine detail."""
 
 Purpose = Literal["videos", "train", "test"]
 STRIPS: dict[Purpose, tuple[float, float]] = {"videos": (0.0, 0.5), "train": (0.5, 0.75), "test": (0.75, 1.0)}
-"""Part of each picture's longer side that a purpose draws from."""
+"""Part of each picture's longer side that belongs to a purpose."""
 
 SMALLEST = 40
 """Shortest side in pixels of a strip that is used."""

@@ -1,7 +1,7 @@
-"""The demo's natural-like videos, from which the SR networks learn: they stand in for CDVL's.
+"""The demo's natural-like videos, on which the SR networks are trained instead of CDVL's.
 
-A camera moves smoothly over a real picture; in front of it, things of real textures and small
-patterned things of any outline and pattern move, and hide each other.
+A camera moves smoothly over a real picture. In front of it, objects with real textures and small objects
+with arbitrary outlines and patterns move and occlude each other.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def render_video(
         )
         for number in order:
             thing = things[number]
-            # Things that leave at one side come back at the other.
+            # Objects that leave at one side re-enter at the other.
             x = (thing.x.at(t) + 20) % (width + 40) - 20
             y = (thing.y.at(t) + 20) % (height + 40) - 20
             paint(canvas, thing.sprite(t), x, y, thing.angle.at(t), np.exp(thing.size.at(t)))

@@ -1,4 +1,4 @@
-"""Layouts of action data sets: a file each, which reads the lists and knows what is published.
+"""Layouts of action data sets, one file each, with the reader of the lists and the published counts.
 
-A class of anyone's own serves as well: ``layout: package.module:Class`` (docs/data.md).
+For your own class write ``layout: package.module:Class`` (docs/data.md).
 """

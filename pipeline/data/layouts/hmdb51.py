@@ -1,4 +1,4 @@
-"""HMDB51's published layout: class folders and one split list a class."""
+"""HMDB51's published layout: class folders and one split list per class."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class HMDB51(Dataset):
     }
 
     def read_lists(self, splits: Path) -> Lists:
-        """What the lists {class}_test_split{N}.txt name; raises DataError."""
+        """Read the lists {class}_test_split{N}.txt; raises DataError."""
         number = self.split
         paths = find_lists(splits, rf"(.+)_test_split0*{number}\.txt", f"*_test_split{number}.txt")
         known = sorted(paths)

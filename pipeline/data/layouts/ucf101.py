@@ -26,7 +26,7 @@ class UCF101(Dataset):
     }
 
     def read_lists(self, splits: Path) -> Lists:
-        """What classInd.txt, trainlist0N.txt and testlist0N.txt name; raises DataError."""
+        """Read classInd.txt, trainlist0N.txt and testlist0N.txt; raises DataError."""
         number = self.split
         expected = ["classInd.txt", f"trainlist{number:02d}.txt", f"testlist{number:02d}.txt"]
         pattern = rf"(classInd(?=\.)|(?:train|test)list(?=0*{number}\.))\d*\.txt"
@@ -57,7 +57,7 @@ def _read_list(path: Path, split: Split, numbers: dict[str, int]) -> Iterator[En
         if line.number is not None:
             labelled.append((line, class_name))
         yield Entry(class_name, split, name, line.place)
-    # The folder says the class; labels only confirm it, and many lists count them from 0.
+    # The folder determines the class. Labels only confirm it, and many lists count them from 0.
     shifts = {line.number - numbers[class_name] for line, class_name in labelled}
     from_zero = min(numbers.values(), default=1) == 1 and shifts == {-1}
     for line, class_name in labelled:

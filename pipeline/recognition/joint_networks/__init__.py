@@ -1,1 +1,1 @@
-"""The networks that join two backbones, one file each."""
+"""Networks that join two backbones, one file each."""

@@ -6,16 +6,16 @@ Settled as in the authors' released network surgery:
   (motion); the next unit of the appearance network then computes
   ``relu(x_a) + F(x_a + relu(x_m))``: motion enters its residual branch, never its shortcut, and x_a enters
   the branch without its ReLU.
-- Temporal convolutions: in both networks, both 1x1 convolutions of each stage's second unit ("b") see three
-  frames (3x1x1, zeros beyond the ends), started from the 1x1 kernel / 3 at each of them. So on a still clip
-  all frames but those near the ends start with the frame-wise network's response.
-- Stage 2: max-pooling over time, 5 frames wide, stride 2, after conv5 of both networks; time is otherwise
-  kept. Each time step that is left has scores of its own; at test they are averaged.
+- Temporal convolutions: in both networks, both 1x1 convolutions of each stage's second unit ("b") cover three
+  frames (3x1x1, zeros beyond the ends), initialised with the 1x1 kernel / 3 at each of them. So on a still
+  clip all frames except those near the ends start with the frame-wise network's response.
+- Stage 2: max-pooling over time, 5 frames wide, stride 2, after conv5 of both networks; otherwise time is
+  kept. Each remaining time step has its own scores; at test they are averaged.
 - Both networks keep their classifiers: each is trained with its own softmax at every time step, and at test
   the scores are averaged.
 
-Small networks whose stages have a single unit get both there: the sum goes through the activation to
-whatever follows, and the temporal convolutions are those of that unit that do not stride.
+In small networks whose stages have a single unit, that unit has both: the sum goes through the activation to
+the next layer, and its convolutions without stride become temporal.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from pipeline.recognition.backbone import Backbone, JointNetwork, Unit
 
 
 class TemporalPointwise(nn.Module):
-    """A 3x1x1 convolution over (clips x frames, C, H, W), started from a 1x1 convolution.
+    """A 3x1x1 convolution over (clips x frames, C, H, W), initialised from a 1x1 convolution.
 
     ``frames`` is set by the network before each pass.
     """
@@ -49,10 +49,10 @@ class TemporalPointwise(nn.Module):
 
 
 class STResNet(JointNetwork):
-    """Two backbones with ``stages`` of residual units; takes over and changes their modules.
+    """Two backbones with ``stages`` of residual units, whose modules it uses and modifies.
 
-    ``temporal_pool``: the max-pooling over time of stage 2. Raises ValueError for a backbone without
-    residual units.
+    ``temporal_pool``: use stage 2's max-pooling over time. Raises ValueError for a backbone without residual
+    units.
     """
 
     def __init__(self, appearance: Backbone, motion: Backbone, temporal_pool: bool):
@@ -95,7 +95,7 @@ class STResNet(JointNetwork):
         """Scores of both classifiers at every time step, each (B, steps, classes), before softmax.
 
         frames: (B, T, 3, H, W); flow: (B, T, 2 x stack, H, W), the fields around each frame; normalised.
-        There are T steps, or what pooling over time leaves of them: (T - 5) // 2 + 1.
+        There are T steps, or (T - 5) // 2 + 1 after pooling over time.
         """
         clips, count = frames.shape[:2]
         for module in self.modules():

@@ -1,4 +1,4 @@
-"""The recognisers' networks, one file each; a new one needs no other change."""
+"""Backbones of the recognisers, one file each; a new one needs no other change."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from pipeline.recognition.backbone import Backbone, JointNetwork
 
 
 class NetworkError(PipelineError):
-    """A network that does not exist, is no backbone or does not take the given arguments."""
+    """A network does not exist, is not a backbone, or does not accept the given arguments."""
 
 
 class ArgumentsError(NetworkError):
-    """Arguments that a network's constructor does not take."""
+    """A network's constructor does not accept the given arguments."""
 
 
 def load_backbone(
@@ -41,9 +41,9 @@ def load_backbone(
 
 
 def load_joint(network: str, appearance: Backbone, motion: Backbone, **args: Any) -> nn.Module:
-    """The network ``package.module:Class`` that joins two backbones, which it takes over and changes.
+    """The network ``package.module:Class`` that joins two backbones and may modify them.
 
-    Raises NetworkError if there is none, and as the network itself does.
+    Raises NetworkError if there is none, and the errors of the network itself.
     """
     return _find(JointNetwork, network)(appearance, motion, **args)
 

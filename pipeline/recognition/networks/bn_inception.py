@@ -11,8 +11,8 @@ Details settled (TSN's Caffe model; names of its torch port, yjxiong/tensorflow-
 - 7x7 average pooling, dropout, linear layer. Input: BGR in 0 to 255 minus (104, 117, 123); flow minus 128.
 - Names: Caffe's with _ for / ("inception_3a_double_3x3_2_bn"), `last_linear` for fc-action.
 
-Differs: `width` and `blocks` make smaller ones. Sides must halve evenly down to 3c and 4e (multiples of 32);
-Caffe fails there too, because its padded convolutions and unpadded pooling disagree.
+Differs: `width` and `blocks` make it smaller. Sides must halve evenly down to 3c and 4e (multiples of 32);
+otherwise Caffe fails too, because its padded convolutions and unpadded pooling disagree.
 """
 
 from __future__ import annotations

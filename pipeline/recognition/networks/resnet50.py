@@ -11,12 +11,12 @@ Details settled:
   MatConvNet's imagenet-resnet-50-dag): stride in a unit's first 1x1 convolution; first max-pooling rounds
   sizes up without padding, which MatConvNet writes as padding (0, 1, 0, 1); input is RGB minus the mean of
   Caffe's mean image, not divided; flow minus 128.
-- Caffe's conv1 has a bias in this model alone; BN follows, so it is folded into `bn1.running_mean` (minus the
-  bias) when weights are imported. MatConvNet's BN keeps mean and deviation, sqrt(variance + 1e-5).
+- Only in this model Caffe's conv1 has a bias; BN follows, so it is folded into `bn1.running_mean` (minus the
+  bias) when weights are imported. MatConvNet's BN stores mean and deviation, sqrt(variance + 1e-5).
 - The head pools windows of 7x7 and averages the scores over their positions, as ST-ResNet's test on whole
   frames does; for a 224x224 input that is torchvision's global average.
 
-Differs: `depths` and `width` make smaller ones.
+Differs: `depths` and `width` make it smaller.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from torch import nn
 from pipeline.recognition.backbone import IMAGENET, Backbone, Normalisation, Unit, initialise
 
 CAFFE_RGB = Normalisation("rgb", (123.151630838, 115.902882574, 103.062623801), (1.0, 1.0, 1.0), 1.0)
-"""Means over Caffe's ResNet_mean.binaryproto, as MatConvNet's import of that model has them."""
+"""Means over Caffe's ResNet_mean.binaryproto, as in MatConvNet's import of that model."""
 
 
 class Bottleneck(Unit):

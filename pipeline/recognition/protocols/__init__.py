@@ -1,1 +1,1 @@
-"""The recognisers' protocols, one file each: keys, streams, what is read of a clip, loss, scores, fusion."""
+"""Protocols of recognisers, one file each: keys, streams, frames and fields read, loss, scores, fusion."""

@@ -26,8 +26,8 @@ class SamePlace(Section):
 
     same_place: bool = Field(
         True,
-        description="crops of the clips of a micro_batch share their place and their mirroring, as in the "
-        "release; false: drawn for each clip",
+        description="whether the crops of a micro_batch share their place and mirroring, as in the release; "
+        "false: drawn for each clip",
     )
 
 
@@ -64,7 +64,7 @@ class JointStage1(DatasetTraining, JointSteps):
 
 
 class JointStage2(JointStage1):
-    """Second stage: goes on from the first with max-pooling over time after conv5."""
+    """Second stage: continues from the first with max-pooling over time after conv5."""
 
     frames: PositiveInt = Field(11, description="frames per clip")
     strides: Pair = Field([1, 15], description="least and most frames between them, drawn for each clip")
@@ -89,12 +89,12 @@ class JointTraining(Section):
         return JointStages(stage1=self.stage1.for_dataset(dataset), stage2=stage2)
 
     def sections(self, key: str) -> dict[str, DatasetTraining]:
-        """The stages that there are, in order."""
+        """The stages in order."""
         return {f"{key}.stage{n}": stage for n, stage in enumerate((self.stage1, self.stage2), 1) if stage}
 
 
 class FlowStack(Section):
-    """What the motion stream sees at a place."""
+    """Input of the motion stream at a place."""
 
     flow_stack: PositiveInt = Field(10, description="flow fields around each frame")
 
@@ -106,31 +106,31 @@ class ScoredFrames(Section):
 
 
 class TemporalPool(Section):
-    """What the joint network is at test."""
+    """Form of the joint network at test."""
 
     temporal_pool: bool = Field(
-        True, description="the scored joint network pools over time: it was trained in two stages"
+        True, description="whether the joint network pools over time at test: it was trained in two stages"
     )
 
 
 class Appearance(StreamPart):
-    """Sees single frames."""
+    """Reads single frames."""
 
     reads_frames: ClassVar[bool] = True
 
 
 class Motion(StreamPart, FlowStack):
-    """Sees the flow around frames."""
+    """Reads the flow around frames."""
 
     reads_flow: ClassVar[bool] = True
 
     def fields_at(self, place: int, fields: int) -> list[int]:
-        """As many fields before a frame as after it."""
+        """Equally many fields before and after a frame."""
         return sampling.st_fields(place, fields, self.flow_stack)
 
 
 class Joint(Motion, TemporalPool):
-    """Sees frames and the flow around them, in two backbones that motion injection joins."""
+    """Reads frames and the flow around them, in two backbones joined by motion injection."""
 
     reads_frames: ClassVar[bool] = True
     joint: ClassVar[str] = "st_resnet"
@@ -141,10 +141,10 @@ class Joint(Motion, TemporalPool):
 
 
 class Plan(PlannedStream, FlowStack, ScoredFrames):
-    """Frames at test: evenly over those that have their flow around them."""
+    """Frames at test: evenly spread over those with a full flow stack around them."""
 
     def places(self, frames: int) -> list[int]:
-        """The same for all streams."""
+        """Equal for all streams."""
         return sampling.st_test_frames(frames, self.flow_stack, self.test_frames)
 
 
@@ -163,14 +163,14 @@ class JointPlan(Motion, Plan):
 
 
 class Scoring(Plan, ScoredStream):
-    """Means over frames, each whole and mirrored."""
+    """Means over frames, each as it is and mirrored."""
 
     def boxes(self, height: int, width: int) -> list[Box]:
         """The whole frame and its mirror image."""
         return full_boxes(height, width)
 
     def views(self, width: int, height: int, crop: int) -> float:
-        """Both of all frames."""
+        """Both views of all frames."""
         return 2 * self.test_frames * width * height / crop**2
 
     def prepare(self, backbone: Backbone) -> None:
@@ -187,7 +187,7 @@ class MotionScoring(Motion, Scoring):
 
 
 class JointScoring(Joint, Scoring):
-    """Scores of both: all frames in one pass; the mean over time and over both classifiers."""
+    """Scores of frames and flow: all frames in one pass; the mean over time and over both classifiers."""
 
     together: ClassVar[bool] = True
 
@@ -205,7 +205,7 @@ class Training(TrainedStream):
         return 1
 
     def prepare(self, backbone: Backbone) -> None:
-        """A new classifier, whatever the backbone's own start."""
+        """A new classifier, whatever the backbone's initialisation."""
         start_classifier(backbone)
 
 
@@ -219,11 +219,11 @@ class AppearanceStreamTraining(Appearance, Training):
         return [int(rng.integers(frames))]
 
     def shared_place(self, stage: StreamTraining, rng: np.random.Generator) -> Place | None:
-        """One for a piece of a batch, as in the release."""
+        """One place per micro_batch, as in the release."""
         return st_place(rng) if stage.same_place else None
 
     def box(self, height: int, width: int, rng: np.random.Generator, place: Place | None) -> Box:
-        """Sides that vary, away from the centre."""
+        """Random sides, away from the centre."""
         return st_box(height, width, self.crop, rng, place)
 
 
@@ -231,12 +231,12 @@ class MotionStreamTraining(Motion, Training):
     """Training on flow."""
 
     def draw(self, frames: int, stage: StreamTraining, rng: np.random.Generator) -> list[int]:
-        """A frame that has its flow around it."""
+        """A frame with a full flow stack around it."""
         first, last = sampling.st_range(frames, self.flow_stack)
         return [int(rng.integers(first, last + 1))]
 
     def box(self, height: int, width: int, rng: np.random.Generator, place: Place | None) -> Box:
-        """One of four sides, at a corner or the centre."""
+        """Four possible sides, at a corner or the centre."""
         return st_flow_box(height, width, self.crop, rng)
 
 
@@ -249,19 +249,19 @@ class JointStreamTraining(Joint, Training):
 
     @property
     def stages(self) -> list[JointSteps]:
-        """The stages that there are, in order."""
+        """The stages in order."""
         return [stage for stage in (self.training.stage1, self.training.stage2) if stage]
 
     def draw(self, frames: int, stage: JointSteps, rng: np.random.Generator) -> list[int]:
-        """Frames of one stride."""
+        """Frames with one random stride."""
         return sampling.st_train_frames(frames, self.flow_stack, stage.frames, stage.strides, rng)
 
     def count(self, stage: JointSteps) -> int:
-        """As many as the stage says."""
+        """The stage's number of frames."""
         return stage.frames
 
     def box(self, height: int, width: int, rng: np.random.Generator, place: Place | None) -> Box:
-        """Of frames and flow alike; sides that vary, away from the centre."""
+        """The same for frames and flow; random sides, away from the centre."""
         return st_box(height, width, self.crop, rng, place)
 
     def enter(self, network: nn.Module, number: int, stage: StreamTraining) -> None:
@@ -273,10 +273,9 @@ class JointStreamTraining(Joint, Training):
             backbone.dropout = nn.Dropout(stage.dropout)
 
     def loss(self, network: nn.Module, tensors: list[Tensor], labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Both classifiers have a softmax at every time step.
+        """The sum of both classifiers' softmax losses at every time step.
 
-        Their losses are summed over steps and divided by the clips alone (authors' Loss.m and
-        cnn_train_dag.m).
+        It is divided by the number of clips only (authors' Loss.m and cnn_train_dag.m).
         """
         from torch.nn import functional as F
 
@@ -290,7 +289,7 @@ class JointStreamTraining(Joint, Training):
 
 
 class STResNet(TemporalPool, ScoredFrames, FlowStack, Protocol):
-    """Spatio-temporal residual network (Feichtenhofer et al. 2016): a joint network fuses."""
+    """Spatio-temporal residual network (Feichtenhofer et al. 2016), whose joint network fuses the streams."""
 
     streams: ClassVar[dict[str, StreamParts]] = {
         "spatial": StreamParts(AppearancePlan, AppearanceScoring, AppearanceStreamTraining),

@@ -17,13 +17,13 @@ from pipeline.recognition.streams import PlannedStream, ScoredStream, StreamPart
 
 
 class FlowStack(Section):
-    """What the temporal stream sees at a place."""
+    """Input of the temporal stream at a place."""
 
     flow_stack: PositiveInt = Field(5, description="consecutive flow fields per snippet")
 
 
 class FirstFrame(Section):
-    """Where the spatial stream begins."""
+    """First frame of the spatial stream."""
 
     first_frame: Literal[1, 2] = Field(
         2, description="first RGB frame that is read; TSN's extraction never writes a clip's first frame"
@@ -43,26 +43,26 @@ class Snippets(Section):
 
 
 class Crops(Section):
-    """Parts of the frame at test."""
+    """Crops at test."""
 
     test_crops: Literal[1, 2, 5, 10] = Field(
-        10, description="1 centre, 2 with its mirror image, 5 with corners, 10 with all mirrored"
+        10, description="1: centre, 2: with its mirror image, 5: with corners, 10: with all mirrored"
     )
 
 
 class Spatial(StreamPart, FirstFrame):
-    """Sees single frames."""
+    """Reads single frames."""
 
     reads_frames: ClassVar[bool] = True
 
 
 class Temporal(StreamPart, FlowStack):
-    """Sees stacks of flow fields; a place is the first of them."""
+    """Reads stacks of flow fields; a place is the first of them."""
 
     reads_flow: ClassVar[bool] = True
 
     def fields_at(self, place: int, fields: int) -> list[int]:
-        """The fields from there on."""
+        """The fields from the place on."""
         return sampling.tsn_stack(place, fields, self.flow_stack)
 
 
@@ -104,10 +104,10 @@ class TemporalScoring(TemporalPlan, Scoring):
 
 
 class Training(TrainedStream, TrainSnippets):
-    """A snippet of each segment, all with one crop; one softmax of their mean."""
+    """One snippet per segment, all with the same crop; one softmax of their mean."""
 
     def count(self, stage: StreamTraining) -> int:
-        """A snippet a segment."""
+        """One snippet per segment."""
         return self.train_snippets
 
     def box(self, height: int, width: int, rng: np.random.Generator, place: Place | None) -> Box:
@@ -119,7 +119,7 @@ class SpatialTraining(Spatial, Training):
     """Training on frames."""
 
     def draw(self, frames: int, stage: StreamTraining, rng: np.random.Generator) -> list[int]:
-        """A frame of each segment."""
+        """One frame per segment."""
         first, length = sampling.tsn_frames(frames, self.first_frame)
         return [first + start for start in sampling.tsn_train_starts(length, 1, self.train_snippets, rng)]
 
@@ -128,7 +128,7 @@ class TemporalTraining(Temporal, Training):
     """Training on flow."""
 
     def draw(self, frames: int, stage: StreamTraining, rng: np.random.Generator) -> list[int]:
-        """A stack of each segment."""
+        """One stack per segment."""
         fields = sampling.count_fields(frames)
         return sampling.tsn_train_starts(fields, self.flow_stack, self.train_snippets, rng)
 

@@ -1,4 +1,4 @@
-"""The tables beside Table 4: a file each, which holds its keys, what it reads and how it is made.
+"""The tables beside Table 4, one file each: their keys, what they read and how they are made.
 
-A class of anyone's own serves as well: ``tables: {mine: {table: package.module:Class}}`` (docs/tables.md).
+For your own class write ``tables: {mine: {table: package.module:Class}}`` (docs/tables.md).
 """

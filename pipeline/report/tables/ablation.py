@@ -1,4 +1,4 @@
-"""Tables 2 and 3: what each loss adds to the accuracy of one stream."""
+"""Tables 2 and 3: the effect of each loss on the accuracy of one stream."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ class Ablation(Table):
     rows: list[ModelRow] = Field(min_length=1, description="rows in order")
 
     def models(self) -> tuple[Stream, list[ModelRow]]:
-        """All rows show models."""
+        """The models of all rows."""
         return self.stream, self.rows
 
     def scored_rows(self, rows: Rows) -> dict[str, Method]:
-        """Rows of Table 4 where one shows the model, else the models themselves."""
+        """For each model the row of Table 4 that shows it, else the model itself."""
         return rows.of_models([row.model for row in self.rows])
 
     def columns(self, experiment: Experiment) -> tuple[list[str], list[str]]:
@@ -51,19 +51,19 @@ class Ablation(Table):
         return datasets, [name for name in recognizers if self.stream in experiment.rows.streams(name)]
 
     def problems(self, key: str, config: Config) -> Iterator[str]:
-        """A stream or models that there are not, and rows that have a model's name but show another."""
+        """An unknown stream or model, and rows that have a model's name but show another model."""
         recognizers = config.recognition.recognizers
         if not any(self.stream in recognizers[name].streams for name in self.recognizers or recognizers):
             yield f"{key}.stream: no recogniser of the table has a stream {self.stream}; leave the table out"
         models, methods = config.superres.models, config.methods
         for row in self.rows:
             if row.model not in models:
-                yield f"{key}.rows: {row.model!r} is no model; known: {', '.join(models)}"
+                yield f"{key}.rows: {row.model!r} is not a model; known: {', '.join(models)}"
             elif row.model in methods and methods[row.model].model != row.model:
                 yield f"methods.{row.model}: named like a model of {key}, but another; rename it"
 
     def make(self, data: TableData) -> Made:
-        """A line for each row of each column (sections 3.1.2 and 3.2.2); see docs/tables.md."""
+        """One line per row of each column (sections 3.1.2 and 3.2.2); see docs/tables.md."""
         rows, names, confidence = data.rows, data.names, data.settings.confidence
         scored = {row.model: name for name, row in rows.methods.items()}
         paper = published_ablation(data.request.name)

@@ -35,10 +35,10 @@ class Mixtures(Table):
     ratios: list[Annotated[float, Field(ge=0, le=1)]] = Field(
         [0.0, 0.25, 0.5, 0.75, 1.0],
         min_length=1,
-        description="shares of LR among the training clips; 0 is Table 4's recogniser",
+        description="ratios of LR among the training clips; 0 is Table 4's recogniser",
     )
     rows: list[Name] = Field(
-        ["hr", "bicubic", "sosr_tosr"], min_length=1, description="rows of methods that are tested on"
+        ["hr", "bicubic", "sosr_tosr"], min_length=1, description="tested rows of methods"
     )
 
     @field_validator("ratios")
@@ -49,7 +49,7 @@ class Mixtures(Table):
         return ratios
 
     def mixed_ratios(self) -> list[float]:
-        """All but 0, which is Table 4's recogniser."""
+        """All ratios except 0, which is Table 4's recogniser."""
         return [ratio for ratio in self.ratios if ratio]
 
     def scored_rows(self, rows: Rows) -> dict[str, Method]:
@@ -57,7 +57,7 @@ class Mixtures(Table):
         return rows.with_parts(self.rows)
 
     def reads(self, experiment: Experiment) -> list[str]:
-        """Scores by all mixtures. Table 4's recogniser has scored the streams of pairings by their rows."""
+        """Scores of all mixtures; for Table 4's recogniser, pairings use the scores of their two rows."""
         datasets, recognizers = self.columns(experiment)
         files = []
         for recognizer in recognizers:
@@ -67,13 +67,13 @@ class Mixtures(Table):
         return files
 
     def problems(self, key: str, config: Config) -> Iterator[str]:
-        """A missing baseline, whose frames are mixed in, and streams without a recipe."""
+        """A missing baseline, which provides the LR frames, and streams without a training."""
         yield from unknown_rows(key, self.rows, config)
         baseline = config.methods.get(config.report.baseline)
         if baseline is None or baseline.model in (None, "hr"):
             known = [name for name, row in config.methods.items() if row.model not in (None, "hr")]
             found = config.report.baseline
-            yield f"report.baseline: {found!r} is no row with an SR model; known: {', '.join(known)}"
+            yield f"report.baseline: {found!r} is not a row with an SR model; known: {', '.join(known)}"
         recognizers = config.recognition.recognizers
         for name in self.recognizers or recognizers:
             for stream in recognizers[name].streams:
@@ -81,7 +81,7 @@ class Mixtures(Table):
                     yield f"recognition.recognizers.{name}.{stream}: missing, but {key} trains it"
 
     def make(self, data: TableData) -> Made:
-        """A line for each ratio, row and stream of each column (section 4.3); see docs/tables.md."""
+        """One line per ratio, row and stream of each column (section 4.3); see docs/tables.md."""
         rows, names = data.rows, data.names
         for recognizer in names.recognizers:
             for ratio in self.mixed_ratios():
@@ -100,11 +100,11 @@ class Mixtures(Table):
         return Made(title, whole, _lines(whole, f"{data.request.name}.png"))
 
     def draw(self, table: pd.DataFrame, path: Path) -> None:
-        """Accuracy against the share of LR, a panel for each stream of each column."""
-        # Here, because planning a run needs none of it.
+        """Accuracy against the ratio of LR, one panel per stream of each column."""
+        # Imported here, because planning a run does not need it.
         import matplotlib
 
-        # No screen on a cluster's node; and a label is text, whatever signs it has.
+        # Cluster nodes have no display; labels are plain text, whatever characters they contain.
         with matplotlib.rc_context({"backend": "Agg", "text.parse_math": False}):
             _draw(table, path)
 
@@ -124,7 +124,7 @@ def _lines(whole: pd.DataFrame, figure: str) -> list[str]:
 
 
 def _draw(whole: pd.DataFrame, path: Path) -> None:
-    """A row of panels for each data set and recogniser: one panel a stream, with Wilson's intervals."""
+    """A row of panels per data set and recogniser: one panel per stream, with Wilson intervals."""
     import matplotlib.pyplot as plt
 
     groups = list(whole.groupby(["dataset", "recognizer"], sort=False))

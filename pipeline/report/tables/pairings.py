@@ -1,4 +1,4 @@
-"""Every spatial row with every temporal row (the paper's supplement)."""
+"""All pairs of a spatial and a temporal row (the paper's supplement)."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ COLUMNS = ["dataset", "recognizer", "spatial", "temporal", *(field.name for fiel
 
 
 class Pairings(Table):
-    """All pairs of a spatial with a temporal row, as in the paper's supplement.
+    """All pairs of a spatial and a temporal row, as in the paper's supplement.
 
-    TSN fuses scores, so every pair of rows is had from the scores that there are. A joint network sees both
-    streams at once and scores each pair anew: those of ``joint``, and each row with itself.
+    TSN fuses scores, so every pair is computed from the scores of its rows. A joint network reads both
+    streams at once, so each pair is scored separately: pairs of rows in ``joint``, and each row with itself.
     """
 
     Settings: ClassVar = Intervals
@@ -47,12 +47,12 @@ class Pairings(Table):
     )
 
     def joint_pairs(self, methods: dict[str, Method]) -> list[tuple[str, str]]:
-        """Every two of the rows of ``joint``, in both orders."""
+        """All pairs of two rows in ``joint``, in both orders."""
         singles = [name for name, row in methods.items() if row.model]
         return list(permutations(singles if self.joint is None else self.joint, 2))
 
     def scored_rows(self, rows: Rows) -> dict[str, Method]:
-        """All rows, and the pairs that no row shows."""
+        """All rows, and pairs that are not rows."""
         return rows.methods | rows.pairs
 
     def columns(self, experiment: Experiment) -> tuple[list[str], list[str]]:
@@ -66,14 +66,14 @@ class Pairings(Table):
         return files.scores(experiment.rows.methods, *found) + files.pair_scores(*found)
 
     def problems(self, key: str, config: Config) -> Iterator[str]:
-        """Rows of ``joint`` that are none, or pairings themselves."""
+        """Rows of ``joint`` that do not exist or are pairings themselves."""
         single = [name for name, row in config.methods.items() if row.model]
         for row in self.joint or ():
             if row not in single:
-                yield f"{key}.joint: {row!r} is no row with a model; known: {', '.join(single)}"
+                yield f"{key}.joint: {row!r} is not a row with a model; known: {', '.join(single)}"
 
     def make(self, data: TableData) -> Made:
-        """A line for each pair of each column, and a grid for reading; see docs/tables.md."""
+        """One line per pair of each column, and a grid as Markdown; see docs/tables.md."""
         rows, names = data.rows, data.names
         lines = []
         for dataset, recognizer in columns(data.request):

@@ -1,4 +1,4 @@
-"""Table 1: accuracy of each class, and which classes SR helps or harms most."""
+"""Table 1: accuracy of each class, and the classes that SR improves or worsens most."""
 
 from __future__ import annotations
 
@@ -27,26 +27,28 @@ else:
 
 
 class PerClass(Table):
-    """Table 1: accuracy of each class, and which classes SR helps or harms most."""
+    """Table 1: accuracy of each class, and the classes that SR improves or worsens most."""
 
     class Settings(Request):
-        """What else the table reads."""
+        """Further keys that the table reads."""
 
-        baseline: str = Field(description="row that others are compared with")
+        baseline: str = Field(description="row to which others are compared")
 
     rows: list[Name] = Field(["hr", "bicubic", "vdsr"], min_length=1, description="rows of methods")
-    shown: PositiveInt = Field(5, description="classes helped or harmed most that the Markdown names")
+    shown: PositiveInt = Field(
+        5, description="number of most improved and most worsened classes in the Markdown"
+    )
 
     def scored_rows(self, rows: Rows) -> dict[str, Method]:
         """The rows, and for pairings the rows of their streams."""
         return rows.with_parts(self.rows)
 
     def problems(self, key: str, config: Config) -> Iterator[str]:
-        """Rows that are none of ``methods``."""
+        """Rows that are not in ``methods``."""
         return unknown_rows(key, self.rows, config)
 
     def make(self, data: TableData) -> Made:
-        """A line for each class of each stream of each column (section 3.1.1); see docs/tables.md."""
+        """One line per class of each stream of each column (section 3.1.1); see docs/tables.md."""
         rows, names, baseline = data.rows, data.names, data.settings.baseline
         parts = []
         for dataset, recognizer, stream in each_column(data.request):
@@ -64,17 +66,17 @@ class PerClass(Table):
 
 
 def class_accuracy(scores: StreamScores) -> pd.DataFrame:
-    """Number of clips and share of them that are recognised, in percent, by name of the class."""
+    """Number of clips and accuracy in percent, by name of the class."""
     classes = [clip.split("/")[0] for clip in scores.clips]
     groups = pd.Series(100.0 * scores.correct).groupby(classes)
     return pd.DataFrame({"clips": groups.size(), "accuracy": groups.mean()})
 
 
 def case(hr: float, baseline: float, sr: float) -> str:
-    """The case of the paper's Table 1 that three accuracies of a class show, or nothing.
+    """The case of the paper's Table 1 for three accuracies of a class; empty if none applies.
 
-    a: SR restores what down-sampling lost (HR > SR > baseline); b: SR harms (baseline > HR > SR);
-    c: SR is better than HR itself (SR > HR > baseline).
+    a: SR restores what down-sampling lost (HR > SR > baseline); b: SR is harmful (baseline > HR > SR);
+    c: SR is better than HR (SR > HR > baseline).
     """
     orders = {"a": (hr, sr, baseline), "b": (baseline, hr, sr), "c": (sr, hr, baseline)}
     return next((name for name, (x, y, z) in orders.items() if x > y > z), "")
@@ -83,7 +85,7 @@ def case(hr: float, baseline: float, sr: float) -> str:
 def _classes(
     found: Mapping[str, pd.DataFrame], methods: Mapping[str, Method], names: Names, baseline: str
 ) -> pd.DataFrame:
-    """One line a class: clips, accuracy of each row, difference from the baseline, the paper's case."""
+    """One line per class: clips, accuracy of each row, difference from the baseline, the paper's case."""
     first = next(iter(found.values()))
     part = pd.DataFrame({"class": first.index, "clips": first["clips"].to_numpy()})
     accuracy = {row: table["accuracy"].to_numpy() for row, table in found.items()}
@@ -113,7 +115,7 @@ def _lines(whole: pd.DataFrame, sr: list[str], baseline: str | None, shown: int)
         for (dataset, recognizer, stream), part in whole.groupby(
             ["dataset", "recognizer", "stream"], sort=False
         ):
-            # Stable, so that classes with equal differences stand in alphabetical order.
+            # Stable, so that classes with equal differences are in alphabetical order.
             ordered = part.iloc[np.argsort(-part[differences].to_numpy(), kind="stable")]
             helped = ordered[ordered[differences] > 0].head(shown)
             harmed = ordered[ordered[differences] < 0].tail(shown)

@@ -27,24 +27,24 @@ else:
 
 MEASURES = ["psnr", "ssim", "flow_epe", "profile_error"]
 COLUMNS = ["dataset", "model", "clip", "frames", "fields", *MEASURES]
-"""Of the files of ``measure_quality``."""
+"""Columns of the files of ``measure_quality``."""
 
 
 class QualityTable(Table):
     """Quality of every SR method's frames, flow and temporal profiles (the paper's supplement).
 
-    Made for the data sets that section ``quality`` measures.
+    It covers the data sets in section ``quality``.
     """
 
     class Settings(Request, Measure):
-        """What else the table reads: what was measured."""
+        """Further keys that the table reads: the settings of the measurement."""
 
     def scored_rows(self, rows: Rows) -> dict[str, Method]:
         """Rows with an SR model."""
         return rows.measured
 
     def columns(self, experiment: Experiment) -> tuple[list[str], list[str]]:
-        """The data sets that are measured; no recogniser."""
+        """The measured data sets; no recogniser."""
         measured = experiment.rows.datasets_of(experiment.config.quality)
         return [name for name in experiment.rows.datasets_of(self) if name in measured], []
 
@@ -53,9 +53,9 @@ class QualityTable(Table):
         return experiment.files.quality(self.columns(experiment)[0])
 
     def make(self, data: TableData) -> Made:
-        """A line for each data set and method, a mean over clips: each clip counts the same.
+        """One line per data set and method: the mean over clips, which count equally.
 
-        Raises ScoresError for a row that was not measured, DamagedError for a file that is not as written.
+        Raises ScoresError for a row that was not measured, DamagedError for a damaged file.
         """
         names = data.names
         clips = pd.concat(map(_read, data.files))
@@ -75,7 +75,7 @@ class QualityTable(Table):
 
 
 def _read(path: Path) -> pd.DataFrame:
-    """The clips of one file, a line each."""
+    """The clips of one file, one line each."""
     table = pd.DataFrame(read_rows(path, COLUMNS), columns=COLUMNS)
     try:
         return table.astype({"frames": int, "fields": int} | dict.fromkeys(MEASURES, float))

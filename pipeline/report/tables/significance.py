@@ -1,4 +1,4 @@
-"""Which differences between rows of Table 4 are beyond noise."""
+"""Significance of the differences between rows of Table 4."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ else:
 
 
 class Significance(Table):
-    """Tests of every difference between two rows of Table 4, column by column."""
+    """Tests of all differences between two rows of Table 4, column by column."""
 
     class Settings(Intervals):
-        """What else the table reads."""
+        """Further keys that the table reads."""
 
         resamples: int = Field(description="bootstrap resamples of clips for each difference")
-        seed: int = Field(description="of the resamples")
+        seed: int = Field(description="seed of the resamples")
 
     def make(self, data: TableData) -> Made:
-        """A line for each column and two of its rows; see docs/tables.md."""
+        """One line per column and pair of its rows; see docs/tables.md."""
         rows, names, settings = data.rows, data.names, data.settings
         tables = []
         for dataset, recognizer, stream in each_column(data.request):

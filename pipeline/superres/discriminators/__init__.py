@@ -1,6 +1,6 @@
-"""Discriminators of the adversarial loss, one file each; ``package.module:Class`` serves as well.
+"""Discriminators of the adversarial loss, one file each; ``package.module:Class`` is also possible.
 
-What they have in common is in ``superres/discriminator.py``. Nothing here loads torch.
+Their base class is in ``superres/discriminator.py``. This module does not load torch.
 """
 
 from __future__ import annotations

@@ -7,8 +7,8 @@ Details settled:
 - Names of the release (BasicSR): `conv0_0`, `conv0_1`, `bn0_1`, ... `linear1`, `linear2`.
 - Only `conv0_0` has a bias and no batch normalisation; BN epsilon 1e-5; leaky ReLU with slope 0.2.
 
-Differs: any patch of at least 32 pixels is taken; `linear1` has as many inputs as the patch's `size`
-leaves (128 pixels leave 4x4). The release asks for 128.
+Differs: patches may have any side of at least 32 pixels; the number of inputs of `linear1` depends on the
+patch's `size` (128 pixels leave 4x4). The release requires 128.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What SR networks are trained on: a file each, which holds a loss's keys, its formulas and what it needs.
+"""Losses of SR networks, one file each: keys, formulas and requirements of a loss.
 
-A class of anyone's own serves as well: ``losses: {mine: {loss: package.module:Class}}``. The contract is
-``pipeline.config.superres.Loss``. Nothing is imported here, so that an edit of one loss leaves the trainings
-without it as they are (docs/decisions/0001-params-and-fingerprints.md).
+For your own class write ``losses: {mine: {loss: package.module:Class}}``. The contract is
+``pipeline.config.superres.Loss``. Nothing is imported here, so that an edit of one loss does not rerun
+trainings without it (docs/decisions/0001-params-and-fingerprints.md).
 """

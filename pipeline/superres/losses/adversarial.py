@@ -37,7 +37,7 @@ class Adversarial(Loss):
     )
 
     def problems(self, key: str, training: SRTraining, config: Config) -> Iterator[str]:
-        """A discriminator of another size than the patches."""
+        """A discriminator whose size differs from the patches'."""
         size, side = self.args.get("size"), training.crop or config.patches.size
         if size not in (None, side):
             yield (
@@ -51,13 +51,13 @@ class Adversarial(Loss):
         return [*super().modules(), name if ":" in name else f"pipeline.superres.discriminators.{name}"]
 
     def networks(self, feature_network: FeatureNetwork) -> list[LossNetwork]:
-        """The generator's step: HR forward, SR forward and back; the discriminator's: both and back."""
+        """Generator: HR forward, SR forward and backward; discriminator: both forward and backward."""
         return [LossNetwork("discriminator", self.discriminator, self.args, forward=1, trained=3)]
 
     def build(self, setting: Setting) -> Critic:
-        """The discriminator in training; relativistic means are those of a device's part of the batch.
+        """The discriminator in training; relativistic means are computed over a device's part of the batch.
 
-        Raises PluginError or NetworkError for one that cannot be built.
+        Raises PluginError or NetworkError if it cannot be built.
         """
         from pipeline.superres.discriminator import Critic
 
@@ -70,7 +70,7 @@ class Adversarial(Loss):
         from pipeline.training.torch_settings import autocast
 
         relativistic = self.kind == "relativistic"
-        # The generator's step needs the gradient through the discriminator, not of its weights.
+        # The generator needs the gradient through the discriminator, but not of its weights.
         built.discriminator.requires_grad_(False)
         with autocast(built.compute):
             fake = built.discriminator(sr.flatten(0, 1)).float()
@@ -82,7 +82,7 @@ class Adversarial(Loss):
         )
 
     def train(self, sr: Tensor, batch: Batch, built: Critic) -> dict[str, Tensor]:
-        """One step of the discriminator; its loss."""
+        """One step of the discriminator; returns its loss."""
         built.discriminator.requires_grad_(True)
         real, fake = built.pair(batch.hr.flatten(0, 1), sr.flatten(0, 1))
         if self.kind == "relativistic":

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Frozen(NamedTuple):
-    """The network whose features are compared, and how it is computed."""
+    """The network whose features are compared, and its device and precision."""
 
     network: nn.Module
     compute: Compute
@@ -34,12 +34,12 @@ class Feature(Loss):
     kind: Literal["l1", "mse"] = Field("l1", description="distance (SRGAN: mse)")
 
     def networks(self, feature_network: FeatureNetwork) -> list[LossNetwork]:
-        """HR forward, SR forward and back; random filters take no time to speak of."""
+        """HR forward, SR forward and backward; the time of random filters is negligible."""
         name = feature_network.network
         return [LossNetwork("features", name, {}, forward=1, trained=1)] * (name == "vgg19")
 
     def build(self, setting: Setting) -> Frozen:
-        """The frozen network. Raises WeightsError for one without weights."""
+        """The frozen network. Raises WeightsError if it has no weights."""
         from pipeline.superres.features import load_features
         from pipeline.superres.memory_format import image_layout
 

@@ -1,4 +1,4 @@
-"""SPMC's motion loss: what its motion network is trained on, alone and together with the rest."""
+"""SPMC's motion loss, with which its motion network is trained, alone or together with the rest."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Looked(NamedTuple):
-    """The SR network whose motion is looked at, and how it is computed."""
+    """The SR network whose motion is evaluated, and its device and precision."""
 
     network: SRNetwork
     compute: Compute
@@ -34,7 +34,7 @@ class Motion(Loss):
     )
 
     def network_problem(self, network: SRNetwork) -> str | None:
-        """Only a network with ``flows`` has a motion."""
+        """Only networks with ``flows`` estimate motion."""
         if network.estimates_motion:
             return None
         return f"{type(network).__name__} estimates no motion; use network spmc, or leave the loss out"
@@ -44,7 +44,7 @@ class Motion(Loss):
         return Looked(setting.network, setting.compute)
 
     def compute(self, sr: Tensor, batch: Batch, built: Looked) -> Tensor:
-        """The loss of the motion in ``batch.lr``, a sum over a pair as the pixel loss; ``sr`` is not read."""
+        """The loss of the motion in ``batch.lr``, summed over a pair like the pixel loss; ignores ``sr``."""
         from pipeline.superres.luma import luma
         from pipeline.training.torch_settings import autocast
 
@@ -56,7 +56,7 @@ class Motion(Loss):
 
 
 def motion_loss(frames: Tensor, flows: Tensor, smoothness: float = 0.01) -> Tensor:
-    """L_ME = sum_i |I_i - W(I_0, F_i)|_1 + smoothness * |grad F_i|_1 over the frames but the centre I_0.
+    """L_ME = sum_i |I_i - W(I_0, F_i)|_1 + smoothness * |grad F_i|_1 over all frames except the centre I_0.
 
     W is the backward bilinear warp: F_i leads from the pixels of frame i to those of the centre. Each norm
     is a mean over pixels (and, for the flow's differences along x and along y, over its two components).

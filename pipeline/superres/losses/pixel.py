@@ -1,4 +1,4 @@
-"""Pixel distances, weighted by the flow of the HR frame where asked (section 3.1.2)."""
+"""Pixel losses, optionally weighted by the flow of the HR frame (section 3.1.2)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FlowWeight = Literal["none", "magnitude", "squared_magnitude"]
 
 
 class Pixel(Loss):
-    """A pixel loss, weighted by the flow of the HR frame where asked (section 3.1.2, L_wmse)."""
+    """A pixel loss, optionally weighted by the flow of the HR frame (section 3.1.2, L_wmse)."""
 
     kind: Distance = Field("mse", description="penalty of a difference")
     weight: PositiveFloat = Field(1.0, description="factor of the loss")
@@ -30,7 +30,7 @@ class Pixel(Loss):
     )
 
     def compute(self, sr: Tensor, batch: Batch, built: None = None) -> Tensor:
-        """The sum over a pair, as in ToSR's equation; the flow weighs both frames."""
+        """The sum over a pair, as in ToSR's equation; the flow weights both frames."""
         weight = None
         if self.flow_weight != "none":
             weight = flow_weight(batch.flow, self.flow_weight, self.normalise)
@@ -47,8 +47,8 @@ def flow_weight(flow: Tensor, kind: FlowWeight, normalise: Literal["none", "mean
         flow: (B, 2, H, W) in pixels, u first.
         kind: "none": 1; "magnitude": sqrt(u^2 + v^2); "squared_magnitude": u^2 + v^2 (the authors' code
             multiplies both images by the magnitude before an L2 loss).
-        normalise: "mean" divides the weights of a patch by their mean; a patch without motion then
-            weighs 1 everywhere.
+        normalise: "mean" divides the weights of a patch by their mean; a patch without motion then has
+            weight 1 everywhere.
 
     Returns:
         (B, 1, H, W).

@@ -1,4 +1,4 @@
-"""ToSR's warp loss: what the siamese pair adds to its pixel losses (section 3.2.2)."""
+"""ToSR's warp loss, which is added to the pixel losses of the siamese pair (section 3.2.2)."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ class Warp(Loss):
     """ToSR's temporal terms a*d(SR_t, W(SR_t+1)) + b*d(HR_t, W(SR_t+1)) (section 3.2.2)."""
 
     pairs = True
-    turned = False  # as the authors
+    turned = False  # as in the authors' code
 
     sr: NonNegativeFloat = Field(1.0, description="a: warped SR_t+1 against SR_t")
     hr: NonNegativeFloat = Field(1.0, description="b: warped SR_t+1 against HR_t")
     outside: Outside = Field(
-        "zeros", description="the warp outside of the frame: 0 (authors' code) or its nearest pixel"
+        "zeros", description="value of the warp outside the frame: 0 (authors' code) or the nearest pixel"
     )
 
     def problems(self, key: str, training: SRTraining, config: Config) -> Iterator[str]:
-        """A recipe that has nothing else."""
+        """A recipe without any other loss."""
         if list(training.terms.values()) == [self]:
             recipe = key.rpartition(".")[0]
             yield f"{recipe}: nothing to minimise but warp errors; give another loss too, such as pixel"
 
     def build(self, setting: Setting) -> Pixel:
-        """The penalty: that of the recipe's pixel loss, or Huber's where there is none.
+        """The penalty: that of the recipe's pixel loss, or Huber's if there is none.
 
         The authors' code uses Huber in all four terms.
         """
@@ -78,7 +78,7 @@ def warp_loss(
         b: weight of the term against HR_t.
         kind: penalty d.
         delta: Huber's threshold.
-        outside: what the warp gives outside of the frame (``pipeline.flow.warp``).
+        outside: value of the warp outside the frame (``pipeline.flow.warp``).
 
     Source: the paper, section 3.2.2; docs/facts.md, section 4 (authors' code: Huber 0.01, weights 1, zeros).
     """

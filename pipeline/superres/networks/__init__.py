@@ -1,6 +1,6 @@
-"""SR networks, one file each; a class of anyone's own serves as well: ``package.module:Class``.
+"""SR networks, one file each; for your own class write ``package.module:Class``.
 
-What they have in common is in ``superres/network.py``. Nothing here loads torch: planning reads the names.
+Their base classes are in ``superres/network.py``. This module does not load torch, because planning uses it.
 """
 
 from __future__ import annotations

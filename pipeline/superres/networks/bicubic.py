@@ -1,8 +1,8 @@
 """Bicubic enlargement with MATLAB's kernel, the paper's baseline row.
 
 Keys' kernel with a = -0.5 and mirrored edges (docs/facts.md, section 1), as two matrix products. No
-parameters. Results are neither rounded nor clipped, unlike MATLAB's on 8-bit images; the caller rounds
-once. VDSR and SPMC use ``enlarge`` too.
+parameters. Results are neither rounded nor clipped, unlike MATLAB's for 8-bit images; the caller rounds once.
+VDSR and SPMC use ``enlarge`` too.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pipeline.video.resize import bicubic_matrix
 @lru_cache(maxsize=64)
 def _matrix(n: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     """Weights (4n, n) of one axis."""
-    # Made in inference mode, the kept tensor would be of no use to a later training.
+    # A tensor cached in inference mode could not be used by a later training.
     with torch.inference_mode(False):
         return torch.tensor(bicubic_matrix(n, SCALE * n), dtype=dtype, device=device)
 

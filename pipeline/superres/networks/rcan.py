@@ -12,8 +12,8 @@ Details settled:
 - A block is conv, ReLU, conv, attention, plus its input; no residual scale; no activation when
   enlarging; zero padding.
 
-Differs: the mean shifts are buffers, not parameters: they load and save, but never train. (The
-release means to freeze them, but sets the flag on the module, where it has no effect.)
+Differs: the mean shifts are buffers, not parameters: they are loaded and saved, but never trained. (The
+release intends to freeze them, but sets the flag on the module, where it has no effect.)
 """
 
 from __future__ import annotations
@@ -100,8 +100,8 @@ class RCAN(ImageNetwork):
         groups: residual groups.
         blocks: attention blocks of a group.
         features: filters of a convolution.
-        reduction: how many times fewer channels the attention squeezes to.
-        rgb_range: the network's own value of white.
+        reduction: factor by which the attention reduces the number of channels.
+        rgb_range: the network's value of white.
         mean_shift: whether DIV2K's mean colour is subtracted before and added after.
     """
 

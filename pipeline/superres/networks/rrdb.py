@@ -7,7 +7,7 @@ followed by a convolution, two convolutions. No normalisation.
 Details settled:
 - Layout and names of the current release (BasicSR): `conv_first`, `body.N.rdbM.convK`, `conv_body`,
   `conv_up1`, `conv_up2`, `conv_hr`, `conv_last`; `weights/families/esrgan.py` converts the two older ones.
-- Leaky ReLU with slope 0.2 after each convolution but the fifth of a dense block, `conv_body`,
+- Leaky ReLU with slope 0.2 after each convolution except the fifth of a dense block, `conv_body`,
   `conv_first` and `conv_last`; both residual scales are 0.2; zero padding.
 - Dense blocks start from He's initialisation times 0.1, as in the release. 16,697,987 parameters.
 """

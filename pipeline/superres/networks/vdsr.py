@@ -4,16 +4,16 @@
 input. Chroma is bicubic.
 
 Details settled:
-- No biases and zero padding, as in the PyTorch release that most work uses (twtygqyy/pytorch-vdsr),
-  whose layout (`input`, `residual_layer.N.conv`, `output`) the parameters have; the paper's own
-  MatConvNet model has biases. 664,704 parameters.
+- No biases and zero padding, as in the most used PyTorch release (twtygqyy/pytorch-vdsr), whose layout
+  (`input`, `residual_layer.N.conv`, `output`) the parameters have; the paper's MatConvNet model has biases.
+  664,704 parameters.
 - Luma is studio range [16/255, 235/255] without clipping; nothing is subtracted from it.
 - Enlargement is MATLAB's bicubic of the LR frame, in float: so the release's weights give its reported
   31.45 dB on Set5 (31.36 with the enlarged RGB rounded to 8 bits, 31.03 with the enlarged luma rounded).
 
-Differs: training starts from bicubic, because the last convolution starts near zero, where the release
-draws it with a deviation of 0.47 and needs its large rate and clipped gradients; the others are drawn by
-their inputs (the release: by their outputs, which is the same but for the first).
+Differs: training starts from bicubic, because the last convolution starts near zero. The release draws it
+with a standard deviation of 0.47 and needs its large rate and clipped gradients. The others are initialised
+by fan-in (the release: by fan-out, which differs only for the first).
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class VDSR(ImageNetwork):
         nn.init.normal_(self.output.weight, std=1e-3)
 
     def residual(self, y: Tensor) -> Tensor:
-        """What is added to bicubic luma (B, 1, H, W)."""
+        """The residual that is added to bicubic luma (B, 1, H, W)."""
         x = torch.relu_(self.input(y))
         return in_float32(self.output, self.residual_layer(x))
 

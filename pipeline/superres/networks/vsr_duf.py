@@ -50,7 +50,7 @@ class DebiasedBatchNorm3d(nn.BatchNorm3d):
     """
 
     steps: int | None = None
-    """``num_batches_tracked``, kept here as well, because reading it from a GPU waits for the GPU."""
+    """Copy of ``num_batches_tracked`` on the CPU, because reading it from a GPU would synchronise."""
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, t, h, w) to the same."""
@@ -84,7 +84,7 @@ class DenseUnit(nn.Sequential):
 
 
 class DenseBlock(nn.Module):
-    """Dense units that keep time."""
+    """Dense units that preserve the number of frames."""
 
     def __init__(self, inputs: int, growth: int, units: int, norm: dict[str, float]) -> None:
         super().__init__()
@@ -100,7 +100,7 @@ class DenseBlock(nn.Module):
 
 
 class TemporalReduce(nn.Module):
-    """Three dense units, each of which takes a frame off both ends."""
+    """Three dense units, each of which removes a frame at both ends."""
 
     def __init__(self, inputs: int, growth: int, norm: dict[str, float]) -> None:
         super().__init__()
@@ -139,7 +139,7 @@ class DynamicFilter(nn.Module):
             taps = F.unfold(frame, TAPS, padding=TAPS // 2)
         taps = taps.view(b, 3, TAPS * TAPS, h * w)
         filters = filters.reshape(b, TAPS * TAPS, SUBPIXELS, h * w)
-        # One fused multiply-add a tap keeps pixels innermost: no transposed copy of the filters.
+        # One fused multiply-add per tap keeps pixels innermost and avoids a transposed copy of the filters.
         out = taps[:, :, 0, None] * filters[:, None, 0]
         for tap in range(1, TAPS * TAPS):
             out = torch.addcmul(out, taps[:, :, tap, None], filters[:, None, tap])
@@ -151,14 +151,14 @@ class VSRDUF(VideoNetwork):
 
     Args:
         depth: 16, 28 or 52 layers, as published.
-        units: dense units that keep time; None: those of ``depth``.
-        growth: channels that a unit adds; None: that of ``depth``.
+        units: dense units that preserve the number of frames; None: as for ``depth``.
+        growth: channels that a unit adds; None: as for ``depth``.
         features: channels of the first convolution.
         head: channels after the dense blocks; the filter branch has twice as many.
-        momentum: 1 - decay of BN's running statistics; short trainings want about 0.1.
-        epsilon: BN's; 1e-3 for the published weights, 1e-5 for those that BasicSR trained from scratch.
+        momentum: 1 - decay of BN's running statistics; short trainings need about 0.1.
+        epsilon: of BN; 1e-3 for the published weights, 1e-5 for those that BasicSR trained from scratch.
         learned_expansion: see ``DynamicFilter``.
-        start: how training starts, "he" or "bilinear".
+        start: initialisation, "he" or "bilinear".
     """
 
     frames = 7
