@@ -89,7 +89,8 @@ class ClipNetwork(VideoNetwork):
     """Base of networks that see a whole clip: ``sequence`` is given (B, T, 3, h, w), of any length.
 
     A clip longer than ``segment`` frames is cut into segments, with ``overlap`` frames around each that are
-    computed with it and dropped; a training sees ``frames`` frames around the one that it compares.
+    computed with it and dropped (what that changes: docs/benchmarks.md). A training sees ``frames`` frames
+    around the one that it compares.
     """
 
     frames = 7

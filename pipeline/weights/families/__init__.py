@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
-from pipeline.weights.families import duf, esrgan, matconvnet, plain, rcan, srgan, tsn
+from pipeline.weights.families import basicvsr, duf, esrgan, matconvnet, plain, rcan, srgan, tsn
 from pipeline.weights.formats import Source
 
 Family = Callable[[Source, nn.Module], dict[str, Tensor] | None]
@@ -25,6 +25,7 @@ FAMILIES: dict[str, Family] = {
     "SRGAN, trunk": srgan.trunk,
     "VSR-DUF, TensorFlow": duf.tensorflow,
     "VSR-DUF, EDVR's port": duf.edvr,
+    "BasicVSR, mmediting": basicvsr.mmediting,
     "TSN, torch": tsn.port,
     "TSN, Caffe": tsn.caffe,
     "MatConvNet": matconvnet.dagnn,
