@@ -28,6 +28,7 @@ check: setup
 	ruff format --check .
 	snakefmt --check Snakefile rules
 	snakemake --lint
+	mypy
 
 docs: setup
 	python -m tools.config_docs

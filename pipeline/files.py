@@ -106,6 +106,7 @@ def disk_full(
     target: Path, cause: OSError, written: int | None = None, size: int | None = None
 ) -> DiskFullError:
     """The error of a ``target`` that finds no space after ``written`` bytes of ``size``, as far as known."""
+    assert cause.errno is not None  # as of what ``no_space`` finds
     needed = "more" if written is None else f"more than {_readable(written)}"
     free = free_space(target) + (written or 0)
     return DiskFullError(

@@ -55,7 +55,7 @@ class Dataset(Section):
         typical: frames and width in pixels that are assumed of a clip before any is decoded.
     """
 
-    HOME: ClassVar = "pipeline.data.layouts"
+    HOME: ClassVar[str] = "pipeline.data.layouts"
     counts: ClassVar[Counts | None] = None
     sources: ClassVar[dict[str, str]] = {}
     typical: ClassVar[tuple[int, int]] = (150, 320)

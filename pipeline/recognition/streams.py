@@ -123,7 +123,8 @@ class ScoredStream(PlannedStream, BuiltStream):
 
     def scores(self, network: nn.Module, tensors: list[Tensor]) -> Tensor:
         """(B, classes) scores before softmax of normalised inputs, one tensor for each backbone."""
-        return network(*tensors)
+        scores: Tensor = network(*tensors)
+        return scores
 
     def views(self, width: int, height: int, crop: int) -> float:
         """Views of a test clip that each backbone sees, in units of its square input; for the estimate."""
@@ -192,7 +193,8 @@ class AnyStream(NamedTuple):
 
     def metadata(self) -> tuple[Any, ...]:
         """What the field is annotated with."""
-        return WrapValidator(self._check), SerializeAsAny(), self
+        any_class = SerializeAsAny()  # type: ignore[type-arg]  # metadata here, no type
+        return WrapValidator(self._check), any_class, self
 
     def sections(self) -> Iterator[tuple[str, type[StreamPart]]]:
         """The parts of our own protocols, with where each is used, for ``--help``."""

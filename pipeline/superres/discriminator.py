@@ -24,7 +24,7 @@ class Discriminator(nn.Module):
         size: side in pixels of the patches that it sees; the constructor sets it.
     """
 
-    HOME: ClassVar = "pipeline.superres.discriminators"
+    HOME: ClassVar[str] = "pipeline.superres.discriminators"
 
     size: int
 
