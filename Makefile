@@ -3,7 +3,7 @@
 # make test          runs all tests
 # make coverage      runs all tests and prints which lines of pipeline/ the unit tests run
 # make portability   runs the numeric tests with the code for other processors
-# make check         checks style and the workflow
+# make check         checks style, types and the workflow
 # make docs          writes the generated files: pages of docs/, config/schema.json, envs/
 # All of them begin with `make setup`.
 PYTHON ?= $(shell python3.11 -c "" 2>/dev/null && echo python3.11 || echo python3)
@@ -46,6 +46,7 @@ check: setup
 	ruff format --check .
 	snakefmt --check Snakefile rules
 	snakemake --lint
+	mypy
 
 docs: setup
 	python -m tools.config_docs

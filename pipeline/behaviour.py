@@ -83,12 +83,12 @@ class _WithoutWords(ast.NodeTransformer):
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
         """Drop validators, and fields declared with pydantic's Field."""
         node.body = [item for item in node.body if not _is_declaration(item)]
-        node = self.generic_visit(node)
+        self.generic_visit(node)
         node.body = node.body or [ast.Pass()]
         return node
 
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
-        node = self.generic_visit(node)
+    def visit_FunctionDef(self, node: Function) -> ast.AST:
+        self.generic_visit(node)
         node.body = node.body or [ast.Pass()]
         return node
 
@@ -159,6 +159,7 @@ def _is_unused_import(node: ast.stmt, package: str, used: set[str]) -> bool:
     if (
         not isinstance(node, ast.ImportFrom)
         or node.level
+        or node.module is None
         or node.module.split(".")[0] in (package, "__future__")
     ):
         return False

@@ -129,10 +129,9 @@ def _compiler() -> dict[str, Any]:
         command = find_compiler()
     except CompilerError as error:
         return {"problem": str(error)}
-    empty = {"input": "", "capture_output": True, "text": True, "check": False}
     for tuning in tunings():
         tried = [*command, *tuning, "-x", "c++", "-fsyntax-only", "-"]
-        if subprocess.run(tried, **empty).returncode == 0:
+        if subprocess.run(tried, input="", capture_output=True, text=True, check=False).returncode == 0:
             break
     flags = " ".join([*COMPILE, *tuning])
     return {"version": _first_lines([*command, "--version"], 1), "flags": flags}

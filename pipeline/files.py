@@ -106,6 +106,7 @@ def disk_full(
     target: Path, cause: OSError, written: int | None = None, size: int | None = None
 ) -> DiskFullError:
     """The error for a ``target`` without space after ``written`` of ``size`` bytes, where these are known."""
+    assert cause.errno is not None  # as of what ``no_space`` finds
     needed = "more" if written is None else f"more than {_readable(written)}"
     free = free_space(target) + (written or 0)
     return DiskFullError(

@@ -119,7 +119,9 @@ def _base(name: str, taken: Name) -> str:
     """The module that a from-import names; relative imports are resolved."""
     base = taken.module
     if taken.level:
-        is_package = _source(name).name == "__init__.py"
+        source = _source(name)
+        assert source is not None  # what it imports was read there
+        is_package = source.name == "__init__.py"
         parents = name.split(".")[: len(name.split(".")) - taken.level + is_package]
         base = ".".join([*parents, base] if base else parents)
     return base

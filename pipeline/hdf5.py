@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -141,7 +142,7 @@ class _Disk:
         """Write all of ``data``."""
         rest = memoryview(data).cast("B")
         while rest and self.error is None:
-            rest = rest[self._try(lambda left=rest: self._file.write(left), 0) :]
+            rest = rest[self._try(partial(self._file.write, rest), 0) :]
         return len(data)
 
     def readinto(self, buffer: Any) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from torch import nn
 
@@ -27,7 +27,7 @@ from pipeline.weights.formats import Source, read_source
 from pipeline.weights.provenance import describe_file, recorded_split, trained_on
 from pipeline.weights.published import notes, recognise
 
-PLAIN: dict[str, Callable[[], nn.Module]] = FLOW_NETWORKS | {"vgg19": VGG19}
+PLAIN: dict[str, Callable[[], nn.Module]] = {**FLOW_NETWORKS, "vgg19": VGG19}
 """Networks without arguments, for flow.flownet2.weights and superres.feature_network.weights."""
 IGNORED = {"vgg19": ("classifier.",)}
 JOINT = "st_resnet"
@@ -111,7 +111,7 @@ def _recognizer(name: str, args: dict[str, Any], source: Source, part: str | Non
 
     probe = build(2, 3)
     state = recognise(source, probe, part).state
-    backbone, prefix = (probe.motion, "motion.") if joint else (probe, "")
+    backbone, prefix = cast(Backbone, probe.motion if joint else probe), "motion." if joint else ""
     shapes = []
     for layer in (backbone.classifier, backbone.first_conv):
         value = state.get(f"{prefix}{layer}.weight")

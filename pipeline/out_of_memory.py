@@ -23,7 +23,7 @@ BOUNDS = {
     "train-mixed-recognizer": "micro_batch of the {part[stream]} stream of the recogniser",
 }
 # Other signals (Ctrl-C, scancel, time-out) are intended.
-SIGNALS = {
+SIGNALS: dict[int, str] = {
     signal.SIGKILL: "killed, as the kernel does when memory runs out",
     signal.SIGSEGV: "ended by a segmentation fault, as happens when memory or the disk runs out",
     signal.SIGABRT: "aborted, as happens when memory runs out",

@@ -12,19 +12,36 @@ import inspect
 import json
 import pkgutil
 from collections.abc import Iterator
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
 
-from pydantic import BaseModel, SerializeAsAny, ValidationInfo, WrapValidator
+from pydantic import SerializeAsAny, ValidationInfo, WrapValidator
 
 from pipeline.errors import PipelineError
 
-T = TypeVar("T")
+
+class KindBase(Protocol):
+    """The base class of a kind; ``HOME`` is the package of its files."""
+
+    HOME: ClassVar[str]
+
+
+class KindSection(KindBase, Protocol):
+    """One that is a section of the configuration."""
+
+    @classmethod
+    def model_validate(cls, obj: Any, /) -> Any: ...
+
+    @classmethod
+    def model_validate_json(cls, json_data: Any, /) -> Any: ...
+
+
+T = TypeVar("T", bound=KindBase)
 
 
 class Kind(NamedTuple):
     """The possible sections of a field: all classes of a kind, chosen by a key of the section."""
 
-    base: type
+    base: type[KindBase]
     key: str
 
     def sections(self) -> Iterator[tuple[str, type]]:
@@ -69,7 +86,7 @@ def find(base: type[T], name: str) -> type[T]:
     return found
 
 
-def names(base: type) -> list[str]:
+def names(base: type[KindBase]) -> list[str]:
     """Names of the built-in classes of a kind."""
     return files(base.HOME)
 
@@ -81,13 +98,13 @@ def files(home: str) -> list[str]:
     return sorted(info.name for info in pkgutil.iter_modules(folders) if info.name[0] != "_")
 
 
-def module_of(base: type, name: str) -> str:
+def module_of(base: type[KindBase], name: str) -> str:
     """The module, or ``package.module:Class``, that a name refers to; nothing is imported."""
     return name if ":" in name else f"{base.HOME}.{name}"
 
 
-def named(base: type[BaseModel], key: str) -> tuple[Any, ...]:
-    """Metadata of a field whose value is a section; its ``key`` names the section's class.
+def named(base: type[KindSection], key: str) -> tuple[Any, ...]:
+    """Metadata of a field whose value is a section of the class that its ``key`` names.
 
     Example: ``Layout = Annotated[LayoutBase, *named(LayoutBase, "layout")]``
     """
@@ -101,7 +118,8 @@ def named(base: type[BaseModel], key: str) -> tuple[Any, ...]:
             return section.model_validate_json(json.dumps(value))
         return section.model_validate(value)
 
-    return WrapValidator(check), SerializeAsAny(), Kind(base, key)
+    any_class = SerializeAsAny()  # type: ignore[type-arg]  # metadata here, no type
+    return WrapValidator(check), any_class, Kind(base, key)
 
 
 def _only_class(module: Any, base: type) -> Any:

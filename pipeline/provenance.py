@@ -48,7 +48,7 @@ def begin_run(
         ProvenanceError: the record of earlier runs is damaged.
     """
     now = datetime.now(UTC)
-    run = {
+    run: dict[str, Any] = {
         "id": f"{now:%Y%m%dT%H%M%S.%f}-{os.getpid()}",
         "started": now.isoformat(timespec="seconds"),
         "ended": None,

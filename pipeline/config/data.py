@@ -55,7 +55,7 @@ class Dataset(Section):
         typical: assumed number of frames and width in pixels of a clip, before any is decoded.
     """
 
-    HOME: ClassVar = "pipeline.data.layouts"
+    HOME: ClassVar[str] = "pipeline.data.layouts"
     counts: ClassVar[Counts | None] = None
     sources: ClassVar[dict[str, str]] = {}
     typical: ClassVar[tuple[int, int]] = (150, 320)

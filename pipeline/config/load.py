@@ -13,6 +13,7 @@ from pipeline.config import SCALE, Config, SRTraining
 from pipeline.config.messages import error_line
 from pipeline.config.needs import find_needs
 from pipeline.config.paths import resolve_paths
+from pipeline.config.stream_training import DatasetTraining, StreamTraining
 from pipeline.config.tables import table_problems
 from pipeline.config.text import without_empty
 from pipeline.errors import PipelineError
@@ -171,12 +172,12 @@ def _device_checks(config: Config) -> Iterator[str]:
     }
     micro: dict[str, int] = {}
     for name, recognizer in config.recognition.recognizers.items():
-        parts = {}
+        parts: dict[str, DatasetTraining] = {}
         for stream in recognizer.streams:
             if training := recognizer.training_of(stream):
                 parts |= training.sections(f"recognition.recognizers.{name}.{stream}")
         for key, section in parts.items():
-            sections = {key: section}
+            sections: dict[str, StreamTraining] = {key: section}
             for dataset in section.per_dataset:
                 sections[f"{key}.per_dataset.{dataset}"] = section.for_dataset(dataset)
             sizes |= {key: section.batch_size for key, section in sections.items()}

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeVar
 
 from pydantic import Field, model_validator
 
 from pipeline.config.report import Column, ColumnPart
-from pipeline.config.section import Name, Pair, PositiveInt, Section
+from pipeline.config.section import Name, Pair, PositiveInt, Section, Stream
 from pipeline.config.stream_training import DatasetTraining
 from pipeline.errors import PipelineError
 from pipeline.plugins import named
 
 if TYPE_CHECKING:
-    from pipeline.recognition.streams import PlannedStream, ScoredStream, StreamParts, TrainedStream
+    from pipeline.recognition.streams import (
+        PlannedStream,
+        ScoredStream,
+        StreamPart,
+        StreamParts,
+        TrainedStream,
+    )
+
+P = TypeVar("P", bound="StreamPart")
 
 
 class StreamError(PipelineError, ValueError):
@@ -54,7 +62,7 @@ class Protocol(StartKeys, InputKeys, BackboneKeys):
             (pipeline.recognition.streams); streams from which others start come first.
     """
 
-    HOME: ClassVar = "pipeline.recognition.protocols"
+    HOME: ClassVar[str] = "pipeline.recognition.protocols"
     streams: ClassVar[dict[str, StreamParts]] = {}
 
     protocol: str = Field(description="protocol: a file in recognition/protocols, or package.module:Class")
@@ -88,7 +96,8 @@ class Protocol(StartKeys, InputKeys, BackboneKeys):
 
     def training_of(self, stream: str) -> DatasetTraining | None:
         """The section of a stream's training; None for a stream with published weights."""
-        return getattr(self, stream)
+        training: DatasetTraining | None = getattr(self, stream)
+        return training
 
     def planned(self, stream: str) -> PlannedStream:
         """The part of a stream that plans frames. Raises StreamError."""
@@ -122,7 +131,7 @@ class Protocol(StartKeys, InputKeys, BackboneKeys):
     def part(self, stream: str, weight: float = 1.0) -> ColumnPart:
         """A stream's part of a column. Pairings take frames from the spatial row, flow from the temporal."""
         scored = self._parts(stream).scored
-        row = "temporal" if scored.reads_flow else "spatial"
+        row: Stream | None = "temporal" if scored.reads_flow else "spatial"
         row = None if scored.reads_frames and scored.reads_flow else row
         return ColumnPart(stream=stream, weight=weight, row=row)
 
@@ -131,7 +140,7 @@ class Protocol(StartKeys, InputKeys, BackboneKeys):
             raise StreamError(f"{self.protocol} has no stream {stream}, only {', '.join(self.streams)}")
         return self.streams[stream]
 
-    def _of(self, part: type[Any], stream: str, **values: Any) -> Any:
+    def _of(self, part: type[P], stream: str, **values: Any) -> P:
         values["stream"] = stream
         return part(
             **{name: values[name] if name in values else getattr(self, name) for name in part.model_fields}

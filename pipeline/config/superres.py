@@ -54,7 +54,7 @@ class Loss(Section):
         features: whether it reads ``superres.feature_network``, which is then part of ``Setting``.
     """
 
-    HOME: ClassVar = "pipeline.superres.losses"
+    HOME: ClassVar[str] = "pipeline.superres.losses"
     pairs: ClassVar[bool] = False
     turned: ClassVar[bool] = True
     features: ClassVar[bool] = False
@@ -105,7 +105,7 @@ def _in_order(value: Any) -> Any:
     """Sorted entries with the losses that their names imply, and the pixel loss unless it was removed."""
     if not isinstance(value, dict):
         return value
-    entries = {"pixel": {}} | value
+    entries: dict[Any, Any] = {"pixel": {}} | value
     return {
         name: {"loss": name} | entries[name] if isinstance(entries[name], dict) else entries[name]
         for name in sorted(entries, key=lambda n: (ORDER.index(n) if n in ORDER else len(ORDER), str(n)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
@@ -62,7 +62,7 @@ class Table(Columns):
         figure: whether it also has a picture (``draw``).
     """
 
-    HOME: ClassVar = "pipeline.report.tables"
+    HOME: ClassVar[str] = "pipeline.report.tables"
     Settings: ClassVar[type[Request]] = NoSettings
     figure: ClassVar[bool] = False
 
@@ -117,7 +117,7 @@ def _with_kinds(value: Any) -> Any:
     """Entries with the kinds that their names imply, and the entries of every configuration."""
     if not isinstance(value, dict | None):
         return value
-    entries = {name: {} for name in ALWAYS} | (value or {})
+    entries: dict[Any, Any] = {name: {} for name in ALWAYS} | (value or {})
     return {
         name: {"table": KINDS[name]} | entry
         if isinstance(entry, dict) and name in KINDS and "table" not in entry
@@ -131,7 +131,10 @@ Tables = Annotated[dict[Name, Annotated[Table, *named(Table, "table")] | None], 
 
 def table_problems(config: Config) -> Iterator[str]:
     """One line per undefined name in ``tables``, or in what they read."""
-    known = {"datasets": config.datasets, "recognizers": config.recognition.recognizers}
+    known: dict[str, Mapping[str, Any]] = {
+        "datasets": config.datasets,
+        "recognizers": config.recognition.recognizers,
+    }
     tables = {f"tables.{name}": table for name, table in config.tables.items()}
     for key, table in {**tables, "quality": config.quality}.items():
         wrong = False

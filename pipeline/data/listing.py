@@ -50,9 +50,12 @@ def list_clips(
     dataset = request.dataset
     listing = dataset.find_clips(root, splits)
     labels = {name: label for label, name in enumerate(listing.classes)}
-    clips, skipped, noted = [], list(listing.left_out), []
+    clips: list[Clip] = []
+    skipped = list(listing.left_out)
+    noted: list[tuple[str, str]] = []
     for candidate in listing.candidates:
         entry = candidate.entry
+        assert entry.split is not None  # others are left out
         measured = _measure(candidate.path, None, entry.id, noted)
         if isinstance(measured, str):
             skipped.append((entry.id, measured))
@@ -103,7 +106,8 @@ def list_videos(
         pipeline.video.process.FfmpegError: ffmpeg was killed or could not work; no clip is left out for it.
     """
     found, skipped = folder.find_videos(root, request.listed)
-    clips, noted = [], []
+    clips: list[Clip] = []
+    noted: list[tuple[str, str]] = []
     for name, path in found:
         measured = _measure(path, request.max_frames, name, noted)
         if isinstance(measured, str):
@@ -127,7 +131,8 @@ def _measure(
     path: Path, max_frames: int | None, name: str, noted: list[tuple[str, str]]
 ) -> tuple[int, int, int] | str:
     """Frames, height and width of a video, or why it cannot be used; ``noted`` gets ffmpeg's complaints."""
-    count, shape, said = 0, (0, 0, 0), []
+    count, shape = 0, (0, 0, 0)
+    said: list[str] = []
     try:
         for frame in read_frames(path, max_frames, said):
             count, shape = count + 1, frame.shape

@@ -72,7 +72,9 @@ def read_list(path: Path, labelled: bool | None = None) -> list[Line]:
     for row, text in _read_rows(path):
         certain = _ENDED.fullmatch(text) or _QUOTED.fullmatch(text)
         if certain or not _COMMENT.fullmatch(text):
-            rows.append((row, text, certain, certain or _PLAIN.fullmatch(text)))
+            found = certain or _PLAIN.fullmatch(text)
+            assert found is not None  # it matches every line
+            rows.append((row, text, certain, found))
     if labelled is None:
         labelled = all(found[2] for _, _, _, found in rows)
     lines = []

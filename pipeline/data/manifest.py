@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pipeline.csv_rows import read_rows, write_rows
 from pipeline.errors import DamagedError, PipelineError
@@ -63,10 +63,12 @@ def read_manifest(path: Path | str) -> list[Clip]:
     clips = []
     for row in read_rows(path, COLUMNS, earlier=COLUMNS[:-1]):
         try:
-            numbers = {key: int(row[key]) for key in ("label", "frames", "height", "width", "shard")}
+            numbers: dict[str, Any] = {
+                key: int(row[key]) for key in ("label", "frames", "height", "width", "shard")
+            }
         except ValueError as error:
             raise DamagedError(path, error) from error
-        clips.append(Clip(**(row | numbers)))
+        clips.append(Clip(**{**row, **numbers}))
     return clips
 
 

@@ -91,19 +91,22 @@ def match_files(root: Path, lists: Lists, unlisted: str) -> Listing:
 def _find_files(root: Path, lists: Lists) -> tuple[list[_File], list[tuple[str, str]]]:
     """Video files of the chosen classes, and folders that cannot be read."""
     found = walk(root)
-    entries = [(relative, path, None) for relative, path in found.files if is_video(path.name)]
+    entries: list[tuple[str, Path, str | None]] = [
+        (relative, path, None) for relative, path in found.files if is_video(path.name)
+    ]
     entries += [(relative, root / relative, why) for relative, why in found.left_out if is_video(relative)]
     entries.sort(key=lambda entry: entry[0].split("/"))
     find_class = class_finder(lists.known)
-    placed: dict[str | None, list[_File]] = {}
+    placed: dict[str, list[_File]] = {}
+    stray: list[_File] = []
     for relative, path, problem in entries:
         *folders, _ = relative.split("/")
         number = next((number for number, name in enumerate(folders) if find_class(name)), None)
         above = None if number is None else "/".join(folders[:number])
-        class_name = "" if number is None else find_class(folders[number])
+        class_name = "" if number is None else find_class(folders[number]) or ""
         problem = problem or (None if is_utf8(str(path)) else NOT_UTF8)
-        placed.setdefault(above, []).append(_File(relative, path, class_name, problem))
-    stray = placed.pop(None, [])
+        beside = stray if above is None else placed.setdefault(above, [])
+        beside.append(_File(relative, path, class_name, problem))
     places = [""] if "" in placed else without_links(root, placed)
     placed = {above: placed[above] for above in places}
     _check_places(root, placed)

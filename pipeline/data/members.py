@@ -9,7 +9,7 @@ import subprocess
 import tarfile
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -71,7 +71,7 @@ def unpacked_size(archive: Path) -> int:
         return sum(info.file_size or 0 for info in opened.infolist())
 
 
-def read_members(archive: Path) -> Iterator[Member]:
+def read_members(archive: Path) -> Generator[Member, None, None]:
     """Members in the order of the archive. Raises ArchiveError, and the libraries' own errors.
 
     A rar is read by rarfile with unrar, unar or 7-Zip, which know the whole format; else by bsdtar.
@@ -140,10 +140,16 @@ def _name(info: Any) -> str:
 def _tar_members(archive: tarfile.TarFile) -> Iterator[Member]:
     for info in archive:
         kind: Kind = "folder" if info.isdir() else "file" if info.isreg() else "other"
-        yield Member(info.name, kind, partial(archive.extractfile, info))
+        yield Member(info.name, kind, partial(_content, archive, info))
     # The sums of gzip and xz stand behind the tar's own end; reading on to them is checking them.
     while archive.fileobj.read(1 << 20):
         pass
+
+
+def _content(archive: tarfile.TarFile, info: tarfile.TarInfo) -> IO[bytes]:
+    content = archive.extractfile(info)
+    assert content is not None  # it is asked for files alone
+    return content
 
 
 def _bsdtar_members(path: Path) -> Iterator[Member]:
@@ -154,14 +160,16 @@ def _bsdtar_members(path: Path) -> Iterator[Member]:
     command = ["bsdtar", "-cf", "-", "--format=pax", f"@{path.resolve()}"]
     with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors)
+        output = process.stdout
+        assert output is not None  # a pipe
         try:
-            with tarfile.open(fileobj=process.stdout, mode="r|") as opened:
+            with tarfile.open(fileobj=output, mode="r|") as opened:
                 yield from _tar_members(opened)
             # What follows the end of the tar is padding.
-            while process.stdout.read(1 << 16):
+            while output.read(1 << 16):
                 pass
         finally:
-            process.stdout.close()
+            output.close()
             status = process.wait()
         if status:
             errors.seek(0)

@@ -59,8 +59,9 @@ def prepare_videos(request: PrepareVideos, manifest: Path, hr: Path, lr: Path) -
     """
 
     def resize(frame: np.ndarray, clip: Clip) -> np.ndarray:
-        target = fit(*frame.shape[:2], request.size)
-        return _crop(frame if target == frame.shape[:2] else imresize(frame, *target), clip)
+        height, width = frame.shape[:2]
+        target = fit(height, width, request.size)
+        return _crop(frame if target == (height, width) else imresize(frame, *target), clip)
 
     _prepare(select(read_manifest(manifest), "train", request.shard), resize, request.max_frames, hr, lr)
 

@@ -46,4 +46,5 @@ def fit_area(height: int, width: int, size: list[int]) -> tuple[int, int]:
     scale = math.sqrt(size[0] * size[1] / (height * width))
     if scale >= 1:
         return height, width
-    return tuple(max(1, round(side * scale / SCALE)) * SCALE for side in (height, width))
+    lines, columns = (max(1, round(side * scale / SCALE)) * SCALE for side in (height, width))
+    return lines, columns

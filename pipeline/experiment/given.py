@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
+from pipeline.config import TrainingVideos
 from pipeline.content import Contents
 from pipeline.data.inventory import clips_inventory, files_inventory, videos_inventory
 from pipeline.experiment.files import Files, Given
@@ -33,13 +34,14 @@ class GivenContent:
 
         Raises DataError and ContentError like the listing.
         """
-        data, config = self.files.data(name), self.files.config
+        data = self.files.data(name)
         given = {"videos": data.root, "splits": getattr(data, "splits", None)}
         roots = [root for part, root in given.items() if root and not self.files.made_folder(name, part)]
         if self.planning and not all(root.is_dir() for root in roots):
             return "missing"
-        if name not in config.datasets:
-            return videos_inventory(data.root, self.contents, data.listed) if roots else ""
+        if isinstance(data, TrainingVideos):
+            return videos_inventory(roots[0], self.contents, data.listed) if roots else ""
         if len(roots) == 2:
-            return clips_inventory(data, data.root, data.splits, self.contents)
+            videos, splits = roots
+            return clips_inventory(data, videos, splits, self.contents)
         return " ".join(files_inventory(root, self.contents) for root in roots)

@@ -27,6 +27,7 @@ from pipeline.request import part
 from pipeline.superres.request import ShowProgress, SuperResolve, TrainSR
 
 if TYPE_CHECKING:
+    from pipeline.data.manifest import Split
     from pipeline.experiment import Experiment
 
 
@@ -38,9 +39,10 @@ class Requests:
 
     def generate_demo(self, name: str) -> GenerateDemo:
         """A data set of the demo, or its training videos."""
-        datasets = self.config.datasets
+        datasets, demo = self.config.datasets, self.config.demo
+        assert demo is not None  # without it no data set needs the rule
         kind = datasets[name].layout if name in datasets else "cdvl"
-        return GenerateDemo.of(self.config.demo, self.config, kind=kind)
+        return GenerateDemo.of(demo, self.config, kind=kind)
 
     def list_clips(self, dataset: str) -> ListClips:
         """Manifest of a data set."""
@@ -50,7 +52,7 @@ class Requests:
         """Manifest of the training videos."""
         return ListVideos.of(self.config.training_videos)
 
-    def prepare_clips(self, dataset: str, split: str, shard: str) -> PrepareClips:
+    def prepare_clips(self, dataset: str, split: Split, shard: str) -> PrepareClips:
         """Frames of a shard of clips, HR and LR."""
         return PrepareClips(split=split, shard=int(shard))
 
@@ -58,7 +60,7 @@ class Requests:
         """Frames of a shard of training videos, HR and LR."""
         return PrepareVideos.of(self.config.training_videos, shard=int(shard))
 
-    def extract_flow(self, dataset: str, source: str, split: str, shard: str) -> ExtractFlow:
+    def extract_flow(self, dataset: str, source: str, split: Split, shard: str) -> ExtractFlow:
         """Flow of a shard of clips."""
         return ExtractFlow.of(self.config.flow, self.config.recognition, split=split, shard=int(shard))
 
@@ -101,7 +103,7 @@ class Requests:
         assert training is not None
         return ShowProgress.of(training)
 
-    def super_resolve(self, dataset: str, model: str, split: str, shard: str) -> SuperResolve:
+    def super_resolve(self, dataset: str, model: str, split: Split, shard: str) -> SuperResolve:
         """Super-resolution of a shard; the same for all data sets."""
         superres, compute = self.config.superres, self.config.compute
         spec = superres.models[model]

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from pipeline.config import Columns, Config, Method, Recognizer, Table
+from pipeline.config.quality import Quality
 from pipeline.config.tables import mixture_name
 
 TWO_STREAMS = ("spatial", "temporal")
@@ -69,7 +70,7 @@ class Rows:
             if (spatial, temporal) not in shown
         }
 
-    def datasets_of(self, table: Columns) -> list[str]:
+    def datasets_of(self, table: Columns | Quality) -> list[str]:
         """Data sets of a table, in the order of the configuration."""
         return [n for n in self.config.datasets if table.datasets is None or n in table.datasets]
 

@@ -104,7 +104,7 @@ class FlowNet2(FlowNet2CSS):
         return self.flownetfusion(torch.cat((first, small, large, *norms, small_error, large_error), 1))
 
 
-class Single:
+class Single(nn.Module):
     """Makes a part of FlowNet2 a separate network with the same interface: a pair to flow in pixels."""
 
     rgb_max, align_corners = 255.0, False
@@ -202,6 +202,9 @@ def load_engine(request: ExtractTrainingFlow, weights: Path | None) -> Iterator[
             "patches.spatial_flow is flownet2, but flow.flownet2.weights is not set; give the published "
             "checkpoint (FlowNet2_checkpoint.pth.tar), or set patches.spatial_flow to tvl1"
         )
+    # A request for this engine has both.
+    assert request.compute is not None
+    assert request.flownet2 is not None
     with torch_settings(config.Inference(**dict(request.compute), precision="float32")) as device:
         model = load_flownet2(weights, request.flownet2.network).to(device)
         yield Engine(lambda frame: frame, lambda first, second: flownet2_flow(model, first, second))

@@ -91,4 +91,6 @@ def load_engine(request: ExtractTrainingFlow, weights: Path | None) -> Iterator[
     def grey(frame: np.ndarray) -> np.ndarray:
         return cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
 
-    yield Engine(grey, lambda first, second: tvl1(first, second, request.tvl1))
+    schedule = request.tvl1
+    assert schedule is not None  # a request for this engine has one
+    yield Engine(grey, lambda first, second: tvl1(first, second, schedule))

@@ -155,7 +155,7 @@ class _Video:
         for y, x in positions.tolist():
             place = (slice(y, y + size), slice(x, x + size))
             patch, fields = images[..., *place, :], flow[place]
-            if pairs and pairs.warp_check and not warp_helps(*patch, fields, request.border):
+            if pairs and pairs.warp_check and not warp_helps(patch[0], patch[1], fields, request.border):
                 counts["dropped_by_warp"] += 1
                 continue
             sample = {"hr": patch, "flow": fields, "video": clip.id, "frame": frame, "x": x, "y": y}

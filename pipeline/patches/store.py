@@ -48,7 +48,7 @@ class PatchWriter:
     def _create_datasets(self, file: h5py.File) -> None:
         kind, size, neighbours, small = self.kind, self.size, self.neighbours, self.size // SCALE
         pair, around = ((2,), (2, neighbours)) if kind == "tosr" else ((), ())
-        shapes = {
+        shapes: dict[str, tuple[type[np.generic], tuple[int, ...]]] = {
             "hr": (np.uint8, (*pair, size, size, 3)),
             "lr": (np.uint8, (*around, small, small, 3)),
             "flow": (np.float16, (size, size, 2)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pipeline.config import Config, SRModel
+from pipeline.config import Config, Dataset, SRModel, TrainingVideos
 from pipeline.config.superres import LossNetwork
 from pipeline.experiment import Experiment
 from pipeline.preflight.counts import Clips, count_clips, count_videos
@@ -137,6 +137,7 @@ class Estimate:
 
     def _add_training(self, work: Work, model: SRModel) -> None:
         training = model.training
+        assert training is not None  # as of all ``trained_models``
         side = training.crop or self.config.patches.size
         images = training.iterations * training.batch_size * (2 if training.pairs else 1)
         if operation := sr_operation(model):
@@ -157,9 +158,10 @@ class Estimate:
                 for row in config.methods:
                     if streams := rows.scored_streams(name, row):
                         scoring.jobs += config.datasets[dataset].shards.test
-                        for stream in map(spec.scored, streams):
-                            views = stream.views(*config.recognition.frame_size, spec.crop)
-                            for operation in stream_operations(stream, spec.crop):
+                        for scored in map(spec.scored, streams):
+                            width, height = config.recognition.frame_size
+                            views = scored.views(width, height, spec.crop)
+                            for operation in stream_operations(scored, spec.crop):
                                 self._add(scoring, operation, views * self.clips[dataset].clips("test"))
         return [training, scoring, Work("aggregate", 1)]
 
@@ -218,7 +220,7 @@ class Estimate:
 
     def _archive_bytes(self) -> float:
         """Size of unpacked archives: videos and lists hardly compress."""
-        data = [*self.config.datasets.values(), self.config.training_videos]
+        data: list[Dataset | TrainingVideos] = [*self.config.datasets.values(), self.config.training_videos]
         paths = [p for d in data for p in (d.root, getattr(d, "splits", None)) if p is not None]
         return sum(path.stat().st_size for path in paths if path.is_file())
 

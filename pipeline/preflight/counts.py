@@ -81,7 +81,10 @@ def _found_clips(config: Config, name: str, dataset: Dataset) -> tuple[dict[Spli
         if published is None:
             return {"train": 0, "test": 0}, "no lists yet, and nothing is published of this layout"
         share = len(dataset.classes) / published.classes if dataset.classes else 1
-        clips = {"train": round(share * published.train), "test": round(share * published.test)}
+        clips: dict[Split, int] = {
+            "train": round(share * published.train),
+            "test": round(share * published.test),
+        }
         return clips, f"no lists yet; as published {_splits(clips)}"
     lists = dataset.read_lists(splits)
     classes = lists.classes

@@ -75,10 +75,11 @@ def build(operation: Operation) -> tuple[nn.Module, tuple[int, ...]]:
     """
     (width, height), args = operation.size, dict(operation.args)
     shape: tuple[int, ...] = (3, height, width)
+    network: nn.Module
     match operation.kind:
         case "sr":
-            network = load_network(operation.network, args)
-            shape = (network.frames, 3, height // SCALE, width // SCALE)
+            network = generator = load_network(operation.network, args)
+            shape = (generator.frames, 3, height // SCALE, width // SCALE)
         case "discriminator":
             network = load_discriminator(operation.network, args)
         case "features":

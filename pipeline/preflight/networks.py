@@ -12,9 +12,10 @@ import io
 import json
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from unittest import mock
 
 import torch
@@ -40,6 +41,8 @@ from pipeline.superres.networks import load_network
 from pipeline.training.torch_settings import check_devices
 from pipeline.weights.checkpoint import load_weights
 from pipeline.weights.location import resolve
+
+N = TypeVar("N", bound=nn.Module)
 
 SIDE = 8
 """Side of the LR frame on which SR networks are tried: that of the smallest patches."""
@@ -93,7 +96,7 @@ class Inspection:
             return
         out = (1, 3, SCALE * SIDE, SCALE * SIDE)
         self._pass(f"{key}.network", model.network, model.args, network, [(1, frames, 3, SIDE, SIDE)], [out])
-        init = self.config.superres.models.get(model.init)
+        init = self.config.superres.models.get(model.init) if model.init else None
         if model.weights:
             self._weights(f"{key}.weights", model.weights, lambda path: load_trained(network, model, path))
         if init and init.weights:
@@ -101,7 +104,7 @@ class Inspection:
         if init and init.training:
             self._start(f"{key}.init", model, network, init)
         if training:
-            self._training(f"{key}.training", model, network)
+            self._training(f"{key}.training", model, training, network)
 
     def _start(self, key: str, model: SRModel, network: SRNetwork, init: SRModel) -> None:
         """Whether a training can start from what ``init`` trains (``load_start``)."""
@@ -116,8 +119,7 @@ class Inspection:
                 f"{model.args}; make network and args of both equal"
             )
 
-    def _training(self, key: str, model: SRModel, network: SRNetwork) -> None:
-        training = model.training
+    def _training(self, key: str, model: SRModel, training: SRTraining, network: SRNetwork) -> None:
         kind, most = training.patches, self.config.patches.neighbours
         names = [name for name, _ in network.named_parameters()]
         if not names:
@@ -159,7 +161,7 @@ class Inspection:
         for own in loss.networks(self.config.superres.feature_network):
             if own.kind != "discriminator":
                 continue
-            network = self._build(key, lambda o=own: load_discriminator(o.name, o.args), "discriminator")
+            network = self._build(key, partial(load_discriminator, own.name, own.args), "discriminator")
             if network is not None:
                 at, images = f"{key}.discriminator", [(1, 3, side, side)]
                 self._pass(at, own.name, own.args, network, images, [(1, 1)])
@@ -167,7 +169,7 @@ class Inspection:
     def _recognizer(self, key: str, spec: Recognizer) -> None:
         for stream in spec.streams:
             scored = spec.scored(stream)
-            network = self._build(key, lambda part=scored: recognition.build_model(part, 2, 0.0))
+            network = self._build(key, partial(recognition.build_model, scored, 2, 0.0))
             if network is None:
                 return
             for backbone in recognition.backbones_of(network):
@@ -211,7 +213,7 @@ class Inspection:
                 "flow.flownet2.weights", flow.weights, lambda p: load_weights(network, p, flow.network)
             )
 
-    def _build(self, key: str, make: Callable[[], nn.Module], named: str = "network") -> nn.Module | None:
+    def _build(self, key: str, make: Callable[[], N], named: str = "network") -> N | None:
         """Build a network with all weights zero; if that fails, note the problem and return None."""
         try:
             with undrawn():
@@ -239,8 +241,8 @@ class Inspection:
         name: str,
         args: dict[str, Any],
         network: nn.Module,
-        inputs: list[tuple[int, ...]],
-        outputs: list[tuple[int, ...]],
+        inputs: Sequence[tuple[int, ...]],
+        outputs: Sequence[tuple[int, ...]],
     ) -> bool:
         """Whether a forward pass maps the inputs to the outputs' shapes; equal networks run once."""
         same = (name, str(args), str(inputs))

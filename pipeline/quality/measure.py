@@ -71,9 +71,14 @@ def measure_quality(
                     f"{clip.id} is {clip.width}x{clip.height}: without quality.border ({request.border}) "
                     f"less than SSIM's window of {WINDOW} pixels is left; lower quality.border"
                 )
-            line = {"dataset": request.dataset, "model": request.model, "clip": clip.id}
+            line: dict[str, str | float] = {
+                "dataset": request.dataset,
+                "model": request.model,
+                "clip": clip.id,
+            }
             line |= _frame_quality(clip, read[clip.id], sr_frames, hr_frames, request)
-            lines.append(line | _flow_quality(clip, read[clip.id], sr_flow, reference, request.bound))
+            line.update(_flow_quality(clip, read[clip.id], sr_flow, reference, request.bound))
+            lines.append(line)
     write_rows(out, COLUMNS, ([line[column] for column in COLUMNS] for line in lines))
 
 
@@ -92,8 +97,12 @@ def _frame_quality(
         if previous is not None and previous[0] == number - 1 and number - 1 in fields:
             profiles.append(profile_error(previous[1], error))
         previous = (number, error)
-    means = {"frames": len(psnrs), "psnr": np.mean(psnrs), "ssim": np.mean(ssims)}
-    return means | {"profile_error": np.mean(profiles) if profiles else np.nan}
+    return {
+        "frames": len(psnrs),
+        "psnr": float(np.mean(psnrs)),
+        "ssim": float(np.mean(ssims)),
+        "profile_error": float(np.mean(profiles)) if profiles else np.nan,
+    }
 
 
 def _flow_quality(
@@ -105,4 +114,4 @@ def _flow_quality(
         endpoint_error(*(dequantise(store.read(clip.id, [field])[0], bound) for store in (ours, reference)))
         for field in fields
     ]
-    return {"fields": len(errors), "flow_epe": np.mean(errors) if errors else np.nan}
+    return {"fields": len(errors), "flow_epe": float(np.mean(errors)) if errors else np.nan}

@@ -12,7 +12,7 @@ from pipeline.data.manifest import Clip
 from pipeline.files import seed_for
 from pipeline.recognition import inputs
 from pipeline.recognition.crops import Place
-from pipeline.recognition.reading import ClipReader
+from pipeline.recognition.reading import Reader
 from pipeline.recognition.streams import TrainedStream
 from pipeline.training.prefetch import on_device
 
@@ -32,7 +32,7 @@ class Batches:
         stream: TrainedStream,
         stage: StreamTraining,
         clips: Sequence[Clip],
-        reader: ClipReader,
+        reader: Reader,
         seed: int,
         names: Sequence[str],
         part: slice = slice(None),
@@ -92,7 +92,8 @@ class Batches:
             if not numbers:
                 continue
             raw = self.reader.fields(clip, numbers) if flow else self.reader.frames(clip, numbers)
-            box = box or self.stream.box(*raw.shape[1:3], rng, place)
+            height, width = raw.shape[1:3]
+            box = box or self.stream.box(height, width, rng, place)
             cropped = inputs.cut_resized(raw, box, self.stream.crop, flow)
             arrays.append(inputs.stack_fields(cropped, self.stream.stack) if flow else cropped)
         return arrays

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from torch import nn
 
 from pipeline.errors import PipelineError
-from pipeline.recognition.backbone import Backbone
+from pipeline.recognition.backbone import Backbone, JointNetwork
 from pipeline.recognition.networks import load_backbone, load_joint
 from pipeline.recognition.streams import BuiltStream
 from pipeline.weights.checkpoint import published, read_own, write_checkpoint
@@ -42,7 +42,7 @@ def build_model(part: BuiltStream, classes: int, dropout: float) -> nn.Module:
 
 def backbones_of(network: nn.Module) -> list[Backbone]:
     """The backbones of a stream's network, in the order of its input."""
-    return [network] if isinstance(network, Backbone) else list(network.backbones)
+    return [network] if isinstance(network, Backbone) else list(cast(JointNetwork, network).backbones)
 
 
 def save_model(path: Path, network: nn.Module, part: BuiltStream, metadata: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -21,6 +21,18 @@ PRELOAD_BYTES = 1_500_000_000
 
 class ReadingError(PipelineError):
     """The stores lack clips or fields that a recogniser reads."""
+
+
+class Reader(Protocol):
+    """What a training reads clips by."""
+
+    def frames(self, clip: Clip, numbers: Sequence[int]) -> np.ndarray:
+        """RGB frames (n, height, width, 3) uint8."""
+        ...
+
+    def fields(self, clip: Clip, numbers: Sequence[int]) -> np.ndarray:
+        """Quantised flow fields (n, height, width, 2) uint8."""
+        ...
 
 
 class ClipReader:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -23,6 +24,9 @@ from pipeline.recognition.request import ScoreClips
 from pipeline.recognition.streams import ScoredStream
 from pipeline.training.torch_settings import autocast, torch_settings
 from pipeline.weights.provenance import check_split
+
+T = TypeVar("T")
+View = tuple[int, float, list[np.ndarray]]
 
 BATCH_VALUES = 4_000_000
 """Input values scored at once, which bounds memory (26 crops of 224x224 RGB, 325 of 64x64)."""
@@ -70,15 +74,17 @@ def score_clips(
     with torch_settings(compute) as device, ClipReader(clips, frames, flow, request.frame_size) as reader:
         for stream, path in zip(request.streams, weights, strict=True):
             network = load_model(path, stream, classes).eval()
-            network = network.to(device, memory_format=torch.channels_last)
+            # torch's stubs leave the argument out.
+            network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
             score = _score_together if stream.together else _score_apart
             with torch.inference_mode(), autocast(compute):
                 content[stream.stream] = score(stream, network, clips, classes, reader, device)
     labels = np.array([clip.label for clip in clips], np.int64)
     ids = np.array([clip.id for clip in clips], np.str_)
     names = {"dataset": request.dataset, "recognizer": request.recognizer, "method": request.method}
+    arrays: dict[str, Any] = {"clips": ids, "labels": labels, **names, **content}
     buffer = io.BytesIO()
-    np.savez(buffer, clips=ids, labels=labels, **names, **content)
+    np.savez(buffer, **arrays)
     write_whole(out, buffer.getbuffer())
 
 
@@ -99,10 +105,8 @@ def _normalised(stream: ScoredStream, network: nn.Module, raw: list[Tensor]) -> 
     ]
 
 
-def _views(
-    stream: ScoredStream, clips: list[Clip], reader: ClipReader
-) -> Iterator[tuple[int, float, list[np.ndarray]]]:
-    """Clip number, weight in the clip's average and raw inputs (h, w, c) of every view of every clip.
+def _views(stream: ScoredStream, clips: list[Clip], reader: ClipReader) -> Iterator[View]:
+    """Clip number, share of the clip's average and raw inputs (h, w, c) of every view of every clip.
 
     Short clips repeat places; each is scored once, with its number of occurrences as the weight.
     """
@@ -133,12 +137,12 @@ def _score_apart(
         numbers, shares, views = zip(*batch, strict=True)
         raw = [torch.from_numpy(np.stack(part)).to(device) for part in zip(*views, strict=True)]
         out = stream.scores(network, _normalised(stream, network, raw))
-        out = out.float().cpu().numpy()
-        np.add.at(scores, list(numbers), np.array(shares)[:, None] * out)
+        values = out.float().cpu().numpy()
+        np.add.at(scores, list(numbers), np.array(shares)[:, None] * values)
     return scores.astype(np.float32)
 
 
-def _batches(views: Iterator[tuple[int, float, list[np.ndarray]]]) -> Iterator[tuple]:
+def _batches(views: Iterator[View]) -> Iterator[list[View]]:
     """Views in groups of at most BATCH_VALUES input values; all views of a stream have the same size."""
     first = next(views, None)
     if first is None:
@@ -147,7 +151,7 @@ def _batches(views: Iterator[tuple[int, float, list[np.ndarray]]]) -> Iterator[t
     yield from _grouped(chain([first], views), size)
 
 
-def _grouped(items: Iterable, size: int) -> Iterator[list]:
+def _grouped(items: Iterable[T], size: int) -> Iterator[list[T]]:
     """Lists of ``size`` items; the last may be shorter."""
     iterator = iter(items)
     while group := list(islice(iterator, size)):

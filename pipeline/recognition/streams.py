@@ -124,7 +124,8 @@ class ScoredStream(PlannedStream, BuiltStream):
 
     def scores(self, network: nn.Module, tensors: list[Tensor]) -> Tensor:
         """(B, classes) scores before softmax from normalised inputs, one tensor per backbone."""
-        return network(*tensors)
+        scores: Tensor = network(*tensors)
+        return scores
 
     def views(self, width: int, height: int, crop: int) -> float:
         """Views of a test clip per backbone, in units of its square input; for preflight's estimate."""
@@ -196,7 +197,8 @@ class AnyStream(NamedTuple):
 
     def metadata(self) -> tuple[Any, ...]:
         """Metadata for the field's annotation."""
-        return WrapValidator(self._check), SerializeAsAny(), self
+        any_class = SerializeAsAny()  # type: ignore[type-arg]  # metadata here, no type
+        return WrapValidator(self._check), any_class, self
 
     def sections(self) -> Iterator[tuple[str, type[StreamPart]]]:
         """The parts of the built-in protocols, each with its condition, for ``--help``."""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.wrappers import _FabricModule
 from torch import Tensor, nn
 
 from pipeline.config.compute import Compute
@@ -24,7 +25,7 @@ from pipeline.recognition.optimisation import (
     set_norm_momentum,
     train_mode,
 )
-from pipeline.recognition.reading import ClipReader
+from pipeline.recognition.reading import ClipReader, Reader
 from pipeline.recognition.request import TrainRecognizer
 from pipeline.recognition.streams import TrainedStream
 from pipeline.recognition.weights import load_initial
@@ -38,7 +39,7 @@ from pipeline.weights.provenance import trained_on
 CHECKPOINT_SECONDS = 120.0
 """Time between two states of an unfinished training."""
 
-OpenReader = Callable[[Sequence[Clip]], AbstractContextManager[ClipReader]]
+OpenReader = Callable[[Sequence[Clip]], AbstractContextManager[Reader]]
 
 
 def train_recognizer(
@@ -118,7 +119,8 @@ def _train_stream(fabric: Fabric, run: _Run) -> None:
     with torch_settings(request.compute) as device:
         torch.manual_seed(seed_for(request.seed, *names, "weights"))
         network = _start(part, classes, run.init)
-        network = network.to(device, memory_format=torch.channels_last)
+        # torch's stubs leave the argument out.
+        network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         state = TrainingState(run.out, key, iterations, seconds=CHECKPOINT_SECONDS)
         name = f"train_recognizer {request.dataset} {part.protocol} {part.stream}"
         section, first = f"the recogniser's section {part.stream}", fabric.is_global_zero
@@ -200,7 +202,7 @@ class _Step(nn.Module):
 
 def _step(
     fabric: Fabric,
-    forward: nn.Module,
+    forward: _FabricModule,
     descent: Descent,
     pieces: Iterator[Batch],
     count: int,

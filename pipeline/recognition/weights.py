@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import cast
+
+from torch import nn
+
 from pipeline.recognition.backbone import Backbone, cross_modality
 from pipeline.weights.checkpoint import published
 from pipeline.weights.location import resolve
@@ -18,7 +22,7 @@ def load_initial(network: Backbone, weights: str) -> None:
     found = reader.recognise(reader.read_source(path), network, optional=network.classifier)
     state = {key: value for key, value in found.state.items() if not key.startswith(f"{network.classifier}.")}
     key = f"{network.first_conv}.weight"
-    channels = network.get_submodule(network.first_conv).weight.shape[1]
+    channels = cast(nn.Conv2d, network.get_submodule(network.first_conv)).weight.shape[1]
     if key in state and state[key].shape[1] != channels:
         state = cross_modality(state, key, channels)
     reader.fit(network, state, path, optional=network.classifier)

@@ -132,7 +132,7 @@ def _lines(table: pd.DataFrame, names: Names, hr: str | None, request: Aggregate
         f"{100 * request.confidence:g} % Wilson interval over clips; mean per-class accuracy in "
         "brackets. The row of a pairing takes its spatial scores from the first and its temporal scores "
         "from the second method.",
-        *_legend(names.methods.get(request.baseline), names.methods.get(hr), request),
+        *_legend(names.methods.get(request.baseline), names.methods[hr] if hr else None, request),
     ]
     for (dataset, recognizer), cells in table.groupby(["dataset", "recognizer"], sort=False):
         clips = cells["clips"].iloc[0]
@@ -141,7 +141,7 @@ def _lines(table: pd.DataFrame, names: Names, hr: str | None, request: Aggregate
             f"## {names.datasets[dataset]}, {names.recognizers[recognizer]} ({clips} test clips)",
             "",
         ]
-        rows = {names.methods[m]: {} for m in names.methods}
+        rows: dict[str, dict[str, str]] = {names.methods[m]: {} for m in names.methods}
         for cell in cells.itertuples():
             row = rows[names.methods[cell.method]]
             half = (cell.high - cell.low) / 2

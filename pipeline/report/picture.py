@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -12,8 +13,8 @@ matplotlib.use("Agg")  # cluster nodes have no display
 import matplotlib.pyplot as plt
 import numpy as np
 
-from pipeline.data.manifest import read_manifest, select
-from pipeline.data.plan import read_plan
+from pipeline.data.manifest import Clip, read_manifest, select
+from pipeline.data.plan import ClipPlan, read_plan
 from pipeline.files import atomic_path
 from pipeline.flow.quantise import dequantise
 from pipeline.report.request import DrawComparison
@@ -22,7 +23,7 @@ from pipeline.video.store import ShardReader
 
 
 # Labels are plain text, whatever characters they contain.
-@plt.rc_context({"text.parse_math": False})
+@plt.rc_context({"text.parse_math": False})  # type: ignore[operator]  # matplotlib types it as no decorator
 def draw_comparison(
     request: DrawComparison,
     manifest: Path,
@@ -73,9 +74,11 @@ def _show(axis: plt.Axes, image: np.ndarray) -> None:
     axis.set_yticks([])
 
 
-def _most_motion(clips, read, store: ShardReader, bound: float) -> list[tuple]:
+def _most_motion(
+    clips: list[Clip], read: Mapping[str, ClipPlan], store: ShardReader, bound: float
+) -> list[tuple[Clip, int, float]]:
     """Clip, field and largest motion in pixels, for the clip with the most motion of three classes."""
-    best = {}
+    best: dict[str, tuple[float, Clip, int, float]] = {}
     for clip in clips:
         number = read[clip.id].fields[len(read[clip.id].fields) // 2]
         motion = np.hypot(*np.moveaxis(dequantise(store.read(clip.id, [number])[0], bound), -1, 0))

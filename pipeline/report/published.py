@@ -23,9 +23,9 @@ HR         | 54.58 62.16 69.28 | 56.01 59.41 68.1  | 86.02 87.63 93.49 | 88.01 8
 """
 
 
-def published_accuracy() -> dict[tuple[str, str, str, str], float]:
+def published_accuracy() -> dict[tuple[str, str | None, str, str], float]:
     """Accuracy in percent by (method label, data set, protocol, stream), if the paper gives one."""
-    table = {}
+    table: dict[tuple[str, str | None, str, str], float] = {}
     for line in _ROWS.strip().splitlines():
         method, *cells = (part.strip() for part in line.split("|"))
         for (dataset, protocol), cell in zip(_COLUMNS, cells, strict=True):
@@ -46,7 +46,7 @@ _ABLATIONS = {
 }
 
 
-def published_ablation(table: str) -> dict[tuple[str, str, str], float]:
+def published_ablation(table: str) -> dict[tuple[str, str | None, str], float]:
     """Accuracy in percent of Table 2 or 3 by (label of the row, data set, protocol): TSN on HMDB51.
 
     Empty for another table.

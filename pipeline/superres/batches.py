@@ -76,7 +76,7 @@ class PatchFile:
         sides = slice(0, 2 if self.siamese else 1)
         around = slice(first, first + frames)
         # The part of each sample that is read: of pairs only the needed sides and central frames.
-        self.parts = {"hr": (), "lr": (), "flow": ()}
+        self.parts: dict[str, tuple[slice, ...]] = {"hr": (), "lr": (), "flow": ()}
         if kind == "tosr":
             self.parts |= {"hr": (sides,), "lr": (sides, around), "padded": (sides, around)}
         self.length = len(group["hr"])

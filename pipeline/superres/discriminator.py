@@ -25,7 +25,7 @@ class Discriminator(nn.Module):
         size: side in pixels of its input patches; set by the constructor.
     """
 
-    HOME: ClassVar = "pipeline.superres.discriminators"
+    HOME: ClassVar[str] = "pipeline.superres.discriminators"
 
     size: int
 
@@ -73,7 +73,8 @@ class Critic:
         discriminator = load_discriminator(loss.discriminator, loss.args)
         self.discriminator = image_layout(discriminator.to(self.compute.device))
         parameters = self.discriminator.parameters()
-        adam = torch.optim.Adam(parameters, loss.lr, tuple(training.betas), fused=True)
+        beta1, beta2 = training.betas
+        adam = torch.optim.Adam(parameters, loss.lr, (beta1, beta2), fused=True)
         self.descent = Descent(self.discriminator, adam, training.milestones, training.gamma, None)
         self.pair = self.fabric.setup_module(_Pair(self.discriminator, self.compute), move_to_device=False)
 

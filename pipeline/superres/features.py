@@ -11,7 +11,19 @@ from pipeline.video.colour import IMAGENET_DEVIATION, IMAGENET_MEAN
 from pipeline.weights import WeightsError
 from pipeline.weights.checkpoint import load_weights
 
-VGG19_FILTERS = (64, 64, "pool", 128, 128, "pool", *[256] * 4, "pool", *[512] * 4, "pool", *[512] * 4)
+VGG19_FILTERS: tuple[int | str, ...] = (
+    64,
+    64,
+    "pool",
+    128,
+    128,
+    "pool",
+    *[256] * 4,
+    "pool",
+    *[512] * 4,
+    "pool",
+    *[512] * 4,
+)
 """VGG19's convolutions up to conv5_4 and the poolings between them."""
 
 
@@ -22,6 +34,8 @@ class FeatureNetwork(nn.Module):
     """
 
     features: nn.Sequential
+    mean: Tensor
+    deviation: Tensor
 
     def __init__(self) -> None:
         super().__init__()
@@ -60,7 +74,7 @@ class VGG19(FeatureNetwork):
         layers: list[nn.Module] = []
         inputs = 3
         for filters in VGG19_FILTERS:
-            if filters == "pool":
+            if isinstance(filters, str):
                 layers.append(nn.MaxPool2d(2))
             else:
                 layers += [nn.Conv2d(inputs, filters, 3, padding=1), nn.ReLU(inplace=True)]

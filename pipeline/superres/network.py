@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.errors import PipelineError
-from pipeline.plugins import find
+from pipeline.plugins import KindBase, find
 
-T = TypeVar("T", bound=nn.Module)
+T = TypeVar("T", bound=KindBase)
 
 
 class NetworkError(PipelineError, ValueError):
@@ -37,7 +37,7 @@ class SRNetwork(nn.Module):
         estimates_motion: whether it has ``flows``, for the loss ``motion``.
     """
 
-    HOME: ClassVar = "pipeline.superres.networks"
+    HOME: ClassVar[str] = "pipeline.superres.networks"
 
     frames: int
     temporal_padding: Literal["zero", "replicate"] = "replicate"
@@ -138,4 +138,6 @@ def in_float32(layer: nn.Module, features: Tensor) -> Tensor:
     For layers that output pixel values, flow or filter weights: bfloat16's 8 bits do not resolve grey levels.
     """
     with torch.autocast(features.device.type, enabled=False):
-        return layer(features.float() if features.dtype in (torch.bfloat16, torch.float16) else features)
+        low = features.dtype in (torch.bfloat16, torch.float16)
+        out: Tensor = layer(features.float() if low else features)
+        return out

@@ -102,7 +102,8 @@ def _train(fabric: Fabric, run: _Run) -> None:
         train, held_out = PatchFile(run.patches, "train", *read), PatchFile(run.patches, "validation", *read)
         objective = Objective(Setting(training, request.feature_network, compute, network, fabric))
         forward = fabric.setup_module(_Step(network, objective, compute), move_to_device=False)
-        adam = torch.optim.Adam(network.parameters(), training.lr, tuple(training.betas), fused=True)
+        beta1, beta2 = training.betas
+        adam = torch.optim.Adam(network.parameters(), training.lr, (beta1, beta2), fused=True)
         descent = Descent(network, adam, training.milestones, training.gamma, training.clip_gradient)
         parts: dict[str, Part] = {"network": network, "descent": descent, "objective": objective}
         key = run_key(request, run.code, _files(run), train.attributes)

@@ -47,7 +47,9 @@ def validate(network: nn.Module, patches: PatchFile, batch_size: int, compute: C
         return None
     was_training = network.training
     network.eval()
-    ours, bicubics, rows = [], [], []
+    ours: list[float] = []
+    bicubics: list[float] = []
+    rows: list[torch.Tensor] = []
     # Not inference_mode: networks cache tensors (matrices of bicubic) that are needed with gradients later.
     with torch.no_grad():
         for batch in validation_batches(patches, batch_size, LIMIT):

@@ -51,7 +51,8 @@ def launch(compute: Compute, train: Callable[..., None], *arguments: object) -> 
     )
     try:
         if compute.devices > 1:
-            fabric.launch(_in_process, train, *arguments)
+            # Fabric types a function without arguments of its own.
+            fabric.launch(_in_process, train, *arguments)  # type: ignore[arg-type]
         else:
             fabric.launch(train, *arguments)
     except TerminatedError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from typing import Any
 
 import torch
 
@@ -41,8 +42,11 @@ def torch_settings(compute: Inference) -> Iterator[torch.device]:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     threads = torch.get_num_threads()
     mode = torch.get_deterministic_debug_mode()
-    fill = torch.utils.deterministic.fill_uninitialized_memory
-    products = (torch.backends.cudnn.conv, torch.backends.cuda.matmul)
+    # Any: their settings are made at run time.
+    memory: Any = torch.utils.deterministic
+    cudnn: Any = torch.backends.cudnn
+    fill = memory.fill_uninitialized_memory
+    products = (cudnn.conv, torch.backends.cuda.matmul)
     precisions = [kind.fp32_precision for kind in products]
     try:
         for kind in products:
@@ -51,16 +55,16 @@ def torch_settings(compute: Inference) -> Iterator[torch.device]:
         # torch.use_deterministic_algorithms does the same, but loads torch's compiler first: a second a job.
         torch.set_deterministic_debug_mode("warn")
         # Nothing here reads memory before writing it; filling it costs time on every allocation.
-        torch.utils.deterministic.fill_uninitialized_memory = False
+        memory.fill_uninitialized_memory = False
         yield torch.device(compute.device)
     finally:
         torch.set_num_threads(threads)
         torch.set_deterministic_debug_mode(mode)
-        torch.utils.deterministic.fill_uninitialized_memory = fill
+        memory.fill_uninitialized_memory = fill
         for kind, precision in zip(products, precisions, strict=True):
             kind.fp32_precision = precision
 
 
-def autocast(compute: Inference) -> AbstractContextManager:
+def autocast(compute: Inference) -> AbstractContextManager[object]:
     """The forward pass in bfloat16 where ``compute.precision`` asks for it; weights stay float32."""
     return torch.autocast(compute.device, torch.bfloat16, enabled=compute.precision == "bfloat16")

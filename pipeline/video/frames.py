@@ -5,12 +5,13 @@ Decoded frames are transferred as PPM images, which contain their size, so the f
 
 from __future__ import annotations
 
+import io
 import itertools
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import ffmpeg
 import numpy as np
@@ -85,7 +86,9 @@ def read_frames(
         return
 
 
-def _decode(path: Path, number: int, max_frames: int | None, messages: Messages) -> Iterator[np.ndarray]:
+def _decode(
+    path: Path, number: int, max_frames: int | None, messages: Messages
+) -> Generator[np.ndarray, None, None]:
     """Frames of one of a file's video streams, at least one; ``messages`` gets ffmpeg's messages."""
     # With "file:", names with colons are not read as a protocol.
     source = ffmpeg.input(f"file:{path}", threads=1, protocol_whitelist="file", format_whitelist=CONTAINERS)
@@ -106,7 +109,7 @@ def _decode(path: Path, number: int, max_frames: int | None, messages: Messages)
     pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE}
     count, torn = 0, False
     with Ffmpeg(command, f"decoding {path}", messages, **pipes) as decoder:
-        pipe = decoder.process.stdout
+        pipe = cast(io.BufferedReader, decoder.process.stdout)
         while (size := _read_header(pipe)) is not None:
             width, height = size
             frame = np.empty((height, width, 3), np.uint8)
@@ -203,6 +206,8 @@ def write_video(path: Path | str, frames: Iterable[np.ndarray], fps: float, **op
         command = stream.global_args("-y", *QUIET, *ONE_THREAD).compile(cmd=find_ffmpeg())
         messages, pipes = Messages(), {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL}
         with Ffmpeg(command, f"encoding {path}", messages, **pipes) as encoder:
+            target = encoder.process.stdin
+            assert target is not None  # a pipe
             try:
                 for frame in _chain(first, remaining):
                     if frame.shape != (height, width, 3) or frame.dtype != np.uint8:
@@ -211,9 +216,9 @@ def write_video(path: Path | str, frames: Iterable[np.ndarray], fps: float, **op
                             f"expected {(height, width, 3)} uint8",
                             count,
                         )
-                    encoder.process.stdin.write(np.ascontiguousarray(frame).data)
+                    target.write(np.ascontiguousarray(frame).data)
                     count += 1
-                encoder.process.stdin.close()
+                target.close()
             except BrokenPipeError:
                 pass  # ffmpeg has ended; its status says why
             code = encoder.wait()

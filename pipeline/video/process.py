@@ -96,6 +96,7 @@ class Ffmpeg:
                 _close_quietly(pipe)
         self.process.wait()
         self._reader.join()
+        assert self.process.stderr is not None  # a pipe, which the reader read
         self.process.stderr.close()
 
     def wait(self) -> int:

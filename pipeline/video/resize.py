@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
+from numpy.typing import DTypeLike
 
 EXACT = ((np.float32, 24), (np.float64, 53))
 """Types whose sums of integers are exact below 2**bits, fastest first."""
@@ -22,7 +23,7 @@ LARGEST_SUM = 2**54
 class _Kernel(NamedTuple):
     """Output i is the sum over k of weights[k, i] * input[index[k, i]], divided by total[i]; all int64."""
 
-    index: np.ndarray  # (taps, n_out)
+    index: np.ndarray  # type: ignore[assignment]  # (taps, n_out); hides tuple.index, which nobody calls
     weights: np.ndarray  # (taps, n_out)
     total: np.ndarray  # (n_out,), positive
 
@@ -159,7 +160,7 @@ def _exact_matrix(n_in: int, n_out: int) -> np.ndarray | None:
     return None
 
 
-def _sum_taps(planes: np.ndarray, index: np.ndarray, weights: np.ndarray, dtype: np.dtype) -> np.ndarray:
+def _sum_taps(planes: np.ndarray, index: np.ndarray, weights: np.ndarray, dtype: DTypeLike) -> np.ndarray:
     """Weighted sums (c, n_out, w) of rows, multiplied and added one by one in the order of the taps."""
     sums = np.zeros((len(planes), index.shape[1], planes.shape[2]), planes.dtype)
     for rows, weight in zip(index, weights, strict=True):

@@ -110,7 +110,8 @@ def read_pickle(path: Path) -> Any:
     """
     try:
         # From such a file torch itself would load a program, whatever reads pickles.
-        if zipfile.is_zipfile(path) and torch._C.PyTorchFileReader(str(path)).has_record("constants.pkl"):
+        reader: Any = torch._C.PyTorchFileReader  # its stub lacks the method
+        if zipfile.is_zipfile(path) and reader(str(path)).has_record("constants.pkl"):
             raise pickle.UnpicklingError("a TorchScript program")
         with warnings.catch_warnings(action="ignore"):  # that the sources of classes are not at hand
             # Python 2's text is bytes: latin1 reads any, and keys are ASCII.

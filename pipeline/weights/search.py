@@ -97,7 +97,8 @@ class Search:
                 continue
             doubles = dict(view.doubles)
             for key, pair in getattr(made, "doubles", {}).items():
-                doubles[key] = tuple(view.origins[each] for each in pair)
+                one, other = pair
+                doubles[key] = (view.origins[one], view.origins[other])
             tried.append(self._judge(Recognised(name, place, made, list(beside), doubles)))
             if tried[-1].fits and not tried[-1].doubles:
                 break

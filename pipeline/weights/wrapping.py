@@ -79,7 +79,11 @@ def views(state: Mapping[str, Tensor], averaged: bool = False) -> Iterator[Renam
     """
     deepest = max(len(_wrappers(key, averaged)) for key in state)
     for depth in range(deepest + 1):
-        yield renamed(state, lambda key, n=depth: key.split(".", len(_wrappers(key, averaged)[:n]))[-1])
+
+        def below(key: str, depth: int = depth) -> str:
+            return key.split(".", len(_wrappers(key, averaged)[:depth]))[-1]
+
+        yield renamed(state, below)
 
 
 def parts(state: Mapping[str, Tensor], averaged: bool = False) -> Iterator[tuple[Renamed, list[str]]]:
@@ -89,7 +93,11 @@ def parts(state: Mapping[str, Tensor], averaged: bool = False) -> Iterator[tuple
         prefix = ".".join(chain) + "."
         inside = {key: value for key, value in state.items() if key.startswith(prefix)}
         beside = [key for key in state if key not in inside]
-        yield renamed(inside, lambda key, prefix=prefix: key.removeprefix(prefix)), beside
+
+        def below(key: str, prefix: str = prefix) -> str:
+            return key.removeprefix(prefix)
+
+        yield renamed(inside, below), beside
 
 
 def extras(keys: list[str]) -> list[str]:

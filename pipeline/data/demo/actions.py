@@ -9,6 +9,7 @@ stream may guess a little better).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -38,7 +39,7 @@ def _set(looks: dict[str, Look], rows: list[tuple[str, str, motions.Motion]]) ->
     return [Action(name, looks[look], motion) for name, look, motion in rows]
 
 
-SURFACE = {"period": (9.0, 11.0), "radius": 13.0, "contrast": (0.35, 0.6)}
+SURFACE = partial(Look, period=(9.0, 11.0), radius=13.0, contrast=(0.35, 0.6))
 """Looks whose motion is only visible in a fine pattern of moderate contrast, which down-sampling weakens."""
 
 UCF_ACTIONS = _set(
@@ -47,8 +48,8 @@ UCF_ACTIONS = _set(
         "griddle": Look("paddle", "stripes"),
         "dotted": Look("disc", "dots"),
         "ringed": Look("disc", "rings"),
-        "globe": Look("disc", "checks", **SURFACE),
-        "flower": Look("flower", "checks", **SURFACE),
+        "globe": SURFACE("disc", "checks"),
+        "flower": SURFACE("flower", "checks"),
     },
     [
         ("RacketSwing", "racket", motions.swing),
@@ -69,8 +70,8 @@ HMDB_ACTIONS = _set(
         "chevron": Look("flag", "zigzag"),
         "spoked": Look("disc", "spokes"),
         "meshed": Look("disc", "lattice"),
-        "barrel": Look("barrel", "checks", **SURFACE),
-        "bell": Look("triangle", "checks", **SURFACE),
+        "barrel": SURFACE("barrel", "checks"),
+        "bell": SURFACE("triangle", "checks"),
     },
     [
         ("slide_checked_flag", "checked", motions.slide),

@@ -55,13 +55,14 @@ def generate_demo(request: GenerateDemo, folder: Path) -> None:
 
 def _generate_clips(kind: Kind, demo: config.Demo, seed: int, folder: Path) -> None:
     actions = UCF_ACTIONS if kind == "ucf101" else HMDB_ACTIONS
+    counts: dict[Split, int] = {"train": demo.train_clips, "test": demo.test_clips}
     clips = [
         (action, split, number)
         for action in actions
-        for split, count in (("train", demo.train_clips), ("test", demo.test_clips))
+        for split, count in counts.items()
         for number in range(count)
     ]
-    names = []
+    names: list[tuple[str, Split, str]] = []
     for action, split, number in clips:
         rng = np.random.default_rng(seed_for(seed, "demo", kind, action.name, split, str(number)))
         # UCF101's clips all have one size; HMDB51's have one height and many widths.

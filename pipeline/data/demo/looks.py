@@ -140,12 +140,12 @@ def draw_dress(look: Look, rng: np.random.Generator) -> Dress:
     first, second = random_colours(rng, rng.uniform(*look.contrast))
     # Smooth periodic noise; thresholded at its median it gives speckles of the pattern's period.
     noise = np.tile(rng.standard_normal((64, 64)).astype(np.float32), (3, 3))
-    noise = cv2.GaussianBlur(noise, (0, 0), 1.6)[64:128, 64:128]
+    smooth = cv2.GaussianBlur(noise, (0, 0), 1.6)[64:128, 64:128]
     return Dress(
         (first, second),
         float(rng.uniform(*look.period)),
         rng.uniform(0, 1, 2).astype(np.float32),
-        noise > np.median(noise),
+        smooth > np.median(smooth),
     )
 
 

@@ -48,18 +48,18 @@ class UCF101(Dataset):
 def _read_list(path: Path, split: Split, numbers: dict[str, int]) -> Iterator[Entry]:
     """Entries of lines "Class/v_Class_g08_c01.avi 1"; test lists carry no label."""
     find_class = class_finder(numbers)
-    labelled: list[tuple[Line, str]] = []
+    labelled: list[tuple[Line, int, str]] = []
     for line in read_list(path):
         *folders, name = line.path.split("/")
         class_name = next(filter(None, map(find_class, reversed(folders))), None)
         if class_name is None:
             raise line.refused('"Class/name.avi" with a class of classInd.txt')
         if line.number is not None:
-            labelled.append((line, class_name))
+            labelled.append((line, line.number, class_name))
         yield Entry(class_name, split, name, line.place)
     # The folder determines the class. Labels only confirm it, and many lists count them from 0.
-    shifts = {line.number - numbers[class_name] for line, class_name in labelled}
+    shifts = {number - numbers[class_name] for _, number, class_name in labelled}
     from_zero = min(numbers.values(), default=1) == 1 and shifts == {-1}
-    for line, class_name in labelled:
-        if line.number != numbers[class_name] and not from_zero:
+    for line, number, class_name in labelled:
+        if number != numbers[class_name] and not from_zero:
             raise line.refused(f"label {numbers[class_name]}, which classInd.txt gives {class_name}")

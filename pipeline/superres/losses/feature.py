@@ -43,6 +43,7 @@ class Feature(Loss):
         from pipeline.superres.features import load_features
         from pipeline.superres.memory_format import image_layout
 
+        assert setting.feature_network is not None  # a training with such a loss has it
         network = load_features(setting.feature_network).to(setting.compute.device)
         return Frozen(image_layout(network), setting.compute)
 

@@ -50,8 +50,14 @@ class Warp(Loss):
     def compute(self, sr: Tensor, batch: Batch, built: Pixel) -> Tensor:
         """The loss of a pair (B, 2, 3, 4s, 4s)."""
         return warp_loss(
-            *[sr[:, 0], sr[:, 1], batch.hr[:, 0], batch.flow],
-            *[self.sr, self.hr, built.kind, built.delta],
+            sr[:, 0],
+            sr[:, 1],
+            batch.hr[:, 0],
+            batch.flow,
+            a=self.sr,
+            b=self.hr,
+            kind=built.kind,
+            delta=built.delta,
             outside=self.outside,
         )
 

@@ -34,6 +34,9 @@ def _conv(inputs: int, outputs: int) -> nn.Conv2d:
 class MeanShift(nn.Module):
     """A fixed 1x1 convolution that adds a colour."""
 
+    weight: Tensor
+    bias: Tensor
+
     def __init__(self, shift: Tensor) -> None:
         super().__init__()
         self.register_buffer("weight", torch.eye(3)[:, :, None, None])

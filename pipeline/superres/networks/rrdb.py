@@ -27,6 +27,12 @@ RESIDUAL_SCALE = 0.2
 class DenseBlock(nn.Module):
     """Five convolutions, each on all earlier features; its scaled output is added to its input."""
 
+    conv1: nn.Conv2d
+    conv2: nn.Conv2d
+    conv3: nn.Conv2d
+    conv4: nn.Conv2d
+    conv5: nn.Conv2d
+
     def __init__(self, features: int, growth: int) -> None:
         super().__init__()
         for index in range(5):
@@ -34,6 +40,7 @@ class DenseBlock(nn.Module):
             conv = nn.Conv2d(features + index * growth, out, 3, padding=1)
             nn.init.kaiming_normal_(conv.weight)
             conv.weight.data.mul_(0.1)
+            assert conv.bias is not None  # by default
             nn.init.zeros_(conv.bias)
             self.add_module(f"conv{index + 1}", conv)
 

@@ -102,6 +102,7 @@ class MotionEstimation(nn.Module):
         last = nn.Conv2d(features, outputs, 3, padding=1)
         # Motion starts near zero: tanh times the gain would otherwise scatter pixels far off.
         nn.init.normal_(last.weight, std=1e-3)
+        assert last.bias is not None  # by default
         nn.init.zeros_(last.bias)
         return tower.append(last)
 
@@ -154,6 +155,7 @@ class DetailFusion(nn.Module):
         self.decoder3 = nn.Conv2d(f, f, 3, padding=1)
         self.decoder4 = nn.Conv2d(f, 1, 5, padding=2)
         nn.init.normal_(self.decoder4.weight, std=1e-3)
+        assert self.decoder4.bias is not None  # by default
         nn.init.zeros_(self.decoder4.bias)
 
     def forward(self, frames: Tensor) -> Tensor:
@@ -166,6 +168,7 @@ class DetailFusion(nn.Module):
             if state is None:
                 state = (torch.zeros_like(quarter), torch.zeros_like(quarter))
             state = self.lstm(quarter, state)
+        assert state is not None  # there is at least one frame
         x = torch.relu(self.enlarge1(torch.relu(self.decoder1(state[0]))))
         x = torch.relu(self.enlarge2(torch.relu(self.decoder2(x + half))))
         x = torch.relu(self.decoder3(x + full))

@@ -18,7 +18,7 @@ Details settled:
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -93,6 +93,6 @@ class SRResNet(ImageNetwork):
         x = first
         for index in range(2, self.blocks + 3):
             x = self.get_submodule(f"block{index}")(x)
-        tail = self.get_submodule(f"block{self.blocks + 3}")
+        tail = cast(nn.Sequential, self.get_submodule(f"block{self.blocks + 3}"))
         x = in_float32(tail[2], tail[1](tail[0](first + x)))
         return (torch.tanh(x) + 1) / 2 if self.output == "tanh" else x

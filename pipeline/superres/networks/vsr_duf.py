@@ -57,6 +57,8 @@ class DebiasedBatchNorm3d(nn.BatchNorm3d):
         if not self.training:
             return super().forward(x)
         momentum = self.momentum
+        assert momentum is not None  # as all networks here are made
+        assert self.num_batches_tracked is not None
         self.steps = (int(self.num_batches_tracked) if self.steps is None else self.steps) + 1
         self.momentum = momentum / (1 - (1 - momentum) ** self.steps)
         try:
@@ -72,7 +74,7 @@ class DebiasedBatchNorm3d(nn.BatchNorm3d):
 class DenseUnit(nn.Sequential):
     """BN, ReLU, 1x1x1 conv, BN, ReLU, 3x3x3 conv with or without padding in time."""
 
-    def __init__(self, inputs: int, growth: int, pad_time: bool, norm: dict[str, float]) -> None:
+    def __init__(self, inputs: int, growth: int, pad_time: bool, norm: dict[str, Any]) -> None:
         super().__init__(
             DebiasedBatchNorm3d(inputs, **norm),
             nn.ReLU(inplace=True),
@@ -86,7 +88,7 @@ class DenseUnit(nn.Sequential):
 class DenseBlock(nn.Module):
     """Dense units that preserve the number of frames."""
 
-    def __init__(self, inputs: int, growth: int, units: int, norm: dict[str, float]) -> None:
+    def __init__(self, inputs: int, growth: int, units: int, norm: dict[str, Any]) -> None:
         super().__init__()
         self.dense_blocks = nn.ModuleList(
             DenseUnit(inputs + index * growth, growth, True, norm) for index in range(units)
@@ -102,7 +104,11 @@ class DenseBlock(nn.Module):
 class TemporalReduce(nn.Module):
     """Three dense units, each of which removes a frame at both ends."""
 
-    def __init__(self, inputs: int, growth: int, norm: dict[str, float]) -> None:
+    temporal_reduce1: DenseUnit
+    temporal_reduce2: DenseUnit
+    temporal_reduce3: DenseUnit
+
+    def __init__(self, inputs: int, growth: int, norm: dict[str, Any]) -> None:
         super().__init__()
         for index in range(3):
             unit = DenseUnit(inputs + index * growth, growth, False, norm)
@@ -187,7 +193,7 @@ class VSRDUF(VideoNetwork):
         kept = features + units * growth
         channels = kept + 3 * growth
         self.conv3d1 = nn.Conv3d(3, features, (1, 3, 3), padding=(0, 1, 1))
-        norm = {"eps": epsilon, "momentum": momentum}
+        norm: dict[str, Any] = {"eps": epsilon, "momentum": momentum}
         self.dense_block1 = DenseBlock(features, growth, units, norm)
         self.dense_block2 = TemporalReduce(kept, growth, norm)
         self.bn3d2 = DebiasedBatchNorm3d(channels, **norm)
@@ -200,6 +206,7 @@ class VSRDUF(VideoNetwork):
         for module in self.modules():
             if isinstance(module, nn.Conv3d):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+                assert module.bias is not None  # by default
                 nn.init.zeros_(module.bias)
         if start == "bilinear":
             self._start_bilinear()
@@ -210,8 +217,10 @@ class VSRDUF(VideoNetwork):
         taps = torch.arange(TAPS) - TAPS // 2
         tent = (1 - (offsets[None] - taps[:, None]).abs()).clamp(min=0)  # (tap, sub-pixel) of one axis
         filters = torch.einsum("ai,bj->abij", tent, tent).reshape(-1)
+        bias = self.conv3d_f2.bias
+        assert bias is not None  # by default
         with torch.no_grad():
-            self.conv3d_f2.bias.copy_(torch.log(filters + 1e-3))
+            bias.copy_(torch.log(filters + 1e-3))
             self.conv3d_f2.weight.mul_(0.1)
             self.conv3d_r2.weight.zero_()
 

@@ -12,6 +12,7 @@ A bias before a normalisation (``conv1_bias``) is taken off that normalisation's
 from __future__ import annotations
 
 import re
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -54,7 +55,8 @@ def dagnn(source: Source, network: nn.Module) -> dict[str, Tensor] | None:
             continue
         prefix = STREAMS[end] if joined else ""
         layer, _, part = name.removesuffix(end).rpartition("_")
-        key = prefix + _layer(layer, network.get_submodule(prefix.rstrip(".")).classifier)
+        backbone = network.get_submodule(prefix.rstrip("."))
+        key = prefix + _layer(layer, cast(str, backbone.classifier))
         for made, tensor in _tensors(key, part, value, own, network).items():
             state.put(made, name, tensor)
     for key in [key for key in state if key.endswith(".bias") and key not in own]:
@@ -99,7 +101,7 @@ def _tensors(
         return {f"{key}.weight": filters.contiguous()}
     if part == "moments" and value.ndim == 2 and value.shape[1] == 2:
         try:
-            epsilon = network.get_submodule(key).eps
+            epsilon = cast(float, network.get_submodule(key).eps)
         except AttributeError:
             epsilon = 0.0  # no such layer: the key is listed as unexpected
         mean, deviation = value[:, 0], value[:, 1]
