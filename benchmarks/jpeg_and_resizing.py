@@ -18,14 +18,10 @@ import numpy as np
 from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from pipeline.video.psnr import psnr
 from pipeline.video.resize import imresize, resize_frames
 
 WIDTH, HEIGHT, CROP, BOUND = 340, 256, 224, 20.0
-
-
-def psnr(first: np.ndarray, second: np.ndarray) -> float:
-    """PSNR in dB, peak 255."""
-    return float(10 * np.log10(255**2 / np.mean((first.astype(float) - second) ** 2)))
 
 
 def jpeg(picture: np.ndarray) -> np.ndarray:

@@ -24,11 +24,9 @@ def begin_record():
     if workflow.touch:
         return
     cores = workflow.cores if workflow.local_exec else None
-    changes = workflow.config_settings.config
+    about = (CONFIG, workflow.configfiles, workflow.config_settings.config, cores)
     try:
-        begin_run(
-            CONFIG, workflow.configfiles, changes, cores, jobs_of_run(finished=False)
-        )
+        begin_run(*about, jobs_of_run(finished=False))
     except PipelineError as error:
         raise WorkflowError(str(error))
 
@@ -41,7 +39,7 @@ def end_record(status):
 
 
 def asked():
-    """Files that the command line asks for. Snakemake tells a Snakefile only when its rules stand."""
+    """Target files on the command line, which Snakemake provides only after all rules are defined."""
     try:
         targets = get_argument_parser().parse_args(sys.argv[1:]).targets
     except SystemExit:  # another program than Snakemake's runs the workflow

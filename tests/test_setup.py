@@ -41,7 +41,7 @@ def test_an_unknown_build_of_torch_is_refused(fresh):
     assert "TORCH=cuda13: give cpu or default" in result.stderr
 
 
-def pretended_python(folder: Path, version: tuple[int, int]) -> Path:
+def fake_python(folder: Path, version: tuple[int, int]) -> Path:
     """A Python that says that it is of a version, and leaves a file where it is asked for anything else."""
     other = folder / "other-python"
     pretend = f"import sys; sys.version_info = ({version[0]}, {version[1]}, 1); exec(sys.argv[1])"
@@ -53,7 +53,7 @@ def pretended_python(folder: Path, version: tuple[int, int]) -> Path:
 
 
 def test_an_older_python_is_refused_before_anything_is_made(fresh):
-    result = make(fresh, "setup", f"PYTHON={pretended_python(fresh, (3, 10))}", "CORES=1")
+    result = make(fresh, "setup", f"PYTHON={fake_python(fresh, (3, 10))}", "CORES=1")
     assert result.returncode
     assert "Python 3.10 found, but 3.11 or newer is needed" in result.stderr
     assert "give make PYTHON=PATH_OF_PYTHON3.11" in result.stderr
@@ -61,7 +61,7 @@ def test_an_older_python_is_refused_before_anything_is_made(fresh):
 
 
 def test_a_newer_python_is_taken_with_a_warning(fresh):
-    result = make(fresh, "setup", f"PYTHON={pretended_python(fresh, (3, 12))}", "CORES=1")
+    result = make(fresh, "setup", f"PYTHON={fake_python(fresh, (3, 12))}", "CORES=1")
     assert "Python 3.12 found; requirements.lock is tested with 3.11 only" in result.stderr
     assert (fresh / "made").exists()
 

@@ -82,11 +82,11 @@ def _is_state_dict(content: Mapping) -> bool:
 def _of_module(module: StandIn, prefix: str) -> dict[str, Tensor]:
     """State dict of a saved ``nn.Module``, by the three dictionaries that every module has."""
     state = module.state if isinstance(module.state, dict) else {}
-    fleeting = state.get("_non_persistent_buffers_set") or ()
+    unsaved = state.get("_non_persistent_buffers_set") or ()
     found = {}
     for part in ("_parameters", "_buffers"):
         for name, value in (state.get(part) or {}).items():
-            if isinstance(value, Tensor) and name not in fleeting:
+            if isinstance(value, Tensor) and name not in unsaved:
                 found[f"{prefix}{name}"] = value
     for name, child in (state.get("_modules") or {}).items():
         if isinstance(child, StandIn):
