@@ -68,4 +68,5 @@ class SPyNet(nn.Module):
                 flow = 2 * F.interpolate(flow, scale_factor=2, mode="bilinear", align_corners=True)
             flow = flow + level(torch.cat([one, warp(other, flow), flow], 1))
         flow = F.interpolate(flow, (height, width), mode="bilinear", align_corners=False)
-        return flow * flow.new_tensor([width / size[1], height / size[0]]).view(1, 2, 1, 1)
+        u, v = flow.unbind(1)
+        return torch.stack([u * (width / size[1]), v * (height / size[0])], 1)
