@@ -423,7 +423,7 @@ def test_texts_rerun_nothing(finished):
     project, output = finished
     edits = {
         "pipeline/video/store.py": ("is added twice", "was added twice"),
-        "pipeline/files.py": ('"""Files and', '"""Results and'),
+        "pipeline/files.py": ('"""Atomic writes', '"""Whole writes'),
         "pipeline/config/stream_training.py": ("optimiser steps", "steps of the optimiser"),
         "pipeline/recognition/scoring.py": ("desc=stream.stream", 'desc=f"the {stream.stream} stream"'),
         "rules/recognition.smk": ("--init {input.init:q}", " --init  {input.init:q}"),

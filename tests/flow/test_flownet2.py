@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from pipeline import config
+from pipeline.config.compute import Device
+from pipeline.config.flow import FlowNetwork
 from pipeline.flow.flownet2 import (
     NETWORKS,
     FlowNet2,
@@ -18,6 +19,7 @@ from pipeline.flow.flownet2 import (
     load_flownet2,
 )
 from pipeline.flow.flownet_parts import channel_norm, correlate
+from pipeline.flow.request import ExtractTrainingFlow
 from pipeline.flow.warp import warp
 from pipeline.weights import WeightsError
 
@@ -153,9 +155,11 @@ def test_parts_are_engines_of_their_own(name, pair, tmp_path):
     frames = pair[0].permute(1, 2, 3, 0).byte().numpy()  # (2, 64, 128, 3)
     with torch.inference_mode():
         expected = network(pair)[0].numpy()
-    settings = config.FlowNet2(network=name, weights=path)
-    compute = config.Compute(threads=torch.get_num_threads(), precision="bfloat16")
-    with load_engine(settings, compute) as engine:  # float32 all the same
+    request = ExtractTrainingFlow(
+        shard=0, engine="flownet2", tvl1=None, flownet2=FlowNetwork(network=name), gap=1, seed=0,
+        compute=Device(threads=torch.get_num_threads()), frames_per_video=1, margin=1,
+    )  # fmt: skip
+    with load_engine(request, path) as engine:
         np.testing.assert_array_equal(engine.flow(*map(engine.prepare, frames)), expected)
     with pytest.raises(WeightsError, match=r"does not fit FlowNet2: .*missing"):
         load_flownet2(path)
