@@ -73,10 +73,9 @@ def test_the_rehearsal_is_the_same_graph_with_all_trainings_short(project, root)
     trainings = {n: m.training for n, m in config.superres.models.items() if m.training}
     for dataset in config.datasets:
         for name, spec in config.recognition.recognizers.items():
-            for stream in ("spatial", "temporal"):
-                trainings[dataset, name, stream] = getattr(spec, stream).for_dataset(dataset)
-        for stage in config.recognition.recognizers["st_resnet"].joint.for_dataset(dataset).stages:
-            trainings[dataset, stage.frames] = stage
+            for stream in spec.streams:
+                for number, stage in enumerate(spec.trained(stream, dataset).stages):
+                    trainings[dataset, name, stream, number] = stage
     assert len(trainings) == 16 + 2 * 4 + 2 * 2
     assert {training.iterations for training in trainings.values()} == {4}
     for name, model in before.superres.models.items():
