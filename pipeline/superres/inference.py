@@ -103,10 +103,8 @@ def _clip_frames(
         frames = low.read(clip.id, list(seen))
         _check_size(clip, frames[0])
         with torch.no_grad(), autocast(request):
-            sequence = network.sequence(_planes(frames[None], request))
-            made = [
-                _pixels(sr, clip)[0] for number, sr in zip(seen, sequence, strict=True) if number in wanted
-            ]
+            sequence = network.sequence(_planes(frames[None], request), [n - seen.start for n in wanted])
+            made = [_pixels(sr, clip)[0] for sr in sequence]
         yield from made
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Collection, Iterator
 from typing import Any, ClassVar, Literal, TypeVar
 
 import torch
@@ -97,13 +96,16 @@ class ClipNetwork(VideoNetwork):
     segment: ClassVar[int] = 60
     overlap: ClassVar[int] = 15
 
-    def sequence(self, lr: Tensor) -> Iterator[Tensor]:
-        """Super-resolve a clip; yields its frames (B, 3, 4h, 4w) in order, so that one is held at a time."""
+    def sequence(self, lr: Tensor, wanted: Collection[int]) -> Iterator[Tensor]:
+        """Super-resolve a clip; yields the frames of the numbers ``wanted``, (B, 3, 4h, 4w), in order.
+
+        One by one, so that a single HR frame is held.
+        """
         raise NotImplementedError(f"{type(self).__name__} must define sequence")
 
     def super_resolve(self, lr: Tensor) -> Tensor:
         """The centre of a short clip."""
-        return next(islice(self.sequence(lr), lr.shape[1] // 2, None))
+        return next(self.sequence(lr, [lr.shape[1] // 2]))
 
 
 def construct(base: type[T], name: str, args: dict[str, Any]) -> T:

@@ -39,7 +39,7 @@ class Level(nn.Module):
 
 
 class SPyNet(nn.Module):
-    """Flow (B, 2, h, w) in pixels, u first, between two images (B, 3, h, w), RGB in [0, 1]."""
+    """Flow (B, 2, h, w) in pixels, u first, of a pair of images (B, 6, h, w), RGB in [0, 1]."""
 
     mean: Tensor
     std: Tensor
@@ -51,12 +51,12 @@ class SPyNet(nn.Module):
             value = (torch.tensor(colour, dtype=torch.float64) / 255).float()
             self.register_buffer(name, value.view(1, 3, 1, 1))
 
-    def forward(self, first: Tensor, second: Tensor) -> Tensor:
+    def forward(self, pair: Tensor) -> Tensor:
         """Flow from the first image to the second; sides of any length."""
-        height, width = first.shape[-2:]
+        height, width = pair.shape[-2:]
         size = [-(-side // MULTIPLE) * MULTIPLE for side in (height, width)]
         pyramids = []
-        for image in (first, second):
+        for image in pair.split(3, 1):
             image = F.interpolate(image, size, mode="bilinear", align_corners=False)
             levels = [(image - self.mean) / self.std]
             for _ in range(LEVELS - 1):

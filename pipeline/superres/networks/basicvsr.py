@@ -11,7 +11,7 @@ inside, 30 blocks in each direction in the published weights.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import torch
 from torch import Tensor, nn
@@ -72,8 +72,8 @@ class BasicVSR(ClipNetwork):
         self.conv_hr = nn.Conv2d(64, 64, 3, padding=1)
         self.conv_last = nn.Conv2d(64, 3, 3, padding=1)
 
-    def sequence(self, lr: Tensor) -> Iterator[Tensor]:
-        """Frames (B, 3, 4h, 4w) in order, of a clip (B, T, 3, h, w)."""
+    def sequence(self, lr: Tensor, wanted: Collection[int]) -> Iterator[Tensor]:
+        """The wanted frames (B, 3, 4h, 4w) in order, of a clip (B, T, 3, h, w)."""
         frames = lr.unbind(1)
         start = frames[0].new_zeros(lr.shape[0], self.features, *lr.shape[-2:])
         backward, moving = [], start
@@ -87,11 +87,13 @@ class BasicVSR(ClipNetwork):
             if number:
                 moving = self._follow(moving, frame, frames[number - 1])
             moving = self.forward_trunk(frame, moving)
-            yield self._enlarge(frame, torch.cat([backward.pop(), moving], 1))
+            features = torch.cat([backward.pop(), moving], 1)
+            if number in wanted:
+                yield self._enlarge(frame, features)
 
     def _follow(self, features: Tensor, frame: Tensor, source: Tensor) -> Tensor:
         """Features of the frame ``source``, warped to ``frame``."""
-        flow = in_float32(_Pair(self.spynet), torch.cat([frame, source], 1))
+        flow = in_float32(self.spynet, torch.cat([frame, source], 1))
         return sample(features, flow)
 
     def _enlarge(self, frame: Tensor, features: Tensor) -> Tensor:
@@ -100,17 +102,6 @@ class BasicVSR(ClipNetwork):
             x = F.leaky_relu(F.pixel_shuffle(convolution(x), 2), SLOPE)
         residual = in_float32(self.conv_last, F.leaky_relu(self.conv_hr(x), SLOPE))
         return residual + F.interpolate(frame, scale_factor=SCALE, mode="bilinear", align_corners=False)
-
-
-class _Pair(nn.Module):
-    """SPyNet on a pair stacked as (B, 6, h, w)."""
-
-    def __init__(self, spynet: SPyNet) -> None:
-        super().__init__()
-        self.spynet = spynet
-
-    def forward(self, pair: Tensor) -> Tensor:
-        return self.spynet(*pair.split(3, 1))
 
 
 def sample(features: Tensor, flow: Tensor) -> Tensor:
