@@ -1,6 +1,6 @@
 """Cost of checksums: writing frames of videos to a store, reading them, and reading a checkpoint.
 
-    python benchmarks/checksums.py VIDEOS
+    python -m benchmarks checksums VIDEOS
 
 Prints processor seconds; both variants run in turns, so that other work on the machine affects both.
 """

@@ -1,6 +1,6 @@
 """imresize in exact arithmetic against plain matrix products in float, both on one thread, in one run.
 
-    OPENBLAS_NUM_THREADS=1 python benchmarks/imresize.py
+    OPENBLAS_NUM_THREADS=1 python -m benchmarks imresize
 
 The plain products are float32 where its sums of bytes are exact (as for x4) and float64 elsewhere. Their
 ties fall as BLAS happens to add: the last column counts the bytes that differ from the exact ones.

@@ -1,6 +1,6 @@
 """Effect of JPEG storage and of other resizing methods on the recognisers' input.
 
-    python benchmarks/jpeg_and_resizing.py VIDEO ...
+    python -m benchmarks jpeg_and_resizing VIDEO ...
 
 The middle frame of each video and its TV-L1 flow to the next, at 340x256: stored as JPEG (OpenCV's quality of
 95, as TSN's extraction does) and read again; crops resized to 224x224 by OpenCV's bilinear interpolation (as

@@ -1,6 +1,6 @@
 """Processor seconds of a dry run of Snakemake, with and without the caches of earlier starts.
 
-    python benchmarks/planning.py [--repeats 5] [CONFIG ...]
+    python -m benchmarks planning [--repeats 5] [CONFIG ...]
 
 Without: the package's sources are parsed again, as at the first start and as every version before did. The
 networks' check is remembered in both. Snakemake alone is its start without a workflow.

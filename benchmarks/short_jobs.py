@@ -1,6 +1,6 @@
 """Overheads of short jobs, each compared with an alternative in one run.
 
-    python benchmarks/short_jobs.py [--repeats 5]
+    python -m benchmarks short_jobs [--repeats 5]
 
 Determinism: processor seconds of a process that turns it on in torch, by `use_deterministic_algorithms`
 (which loads torch's compiler) and by `set_deterministic_debug_mode` (what torch_settings does). Decoding:

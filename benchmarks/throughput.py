@@ -1,6 +1,6 @@
 """Cost of the stages of config/paper.yaml on one CPU core: the table behind preflight's estimates.
 
-    python benchmarks/throughput.py VIDEO [VIDEO ...] > pipeline/preflight/throughput.csv
+    python -m benchmarks throughput VIDEO [VIDEO ...] > pipeline/preflight/throughput.csv
 
 Multiply-adds count as two operations. Times are processor seconds of one "unit", the best of a few calls, in
 float32 and in bfloat16 (autocast). The rows "store" are ratios. Videos should be UCF101's: 320x240.

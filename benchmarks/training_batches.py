@@ -1,6 +1,6 @@
 """Speed of preparing a recogniser's training batches: in the training itself, and in advance by workers.
 
-    python benchmarks/training_batches.py [--workers 2]
+    python -m benchmarks training_batches [--workers 2]
 
 Clips a second of TSN's and ST-ResNet's published inputs (config/paper.yaml), out of stores of textured noise
 that moves, 320x240, and of noisy flow at the recognisers' size; the processes' start is not counted. A

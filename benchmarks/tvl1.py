@@ -1,6 +1,6 @@
 """Our TV-L1 against OpenCV contrib's, both on one thread, in one run: time ratio and difference of flow.
 
-    python benchmarks/tvl1.py [video ...] [--pairs 4]
+    python -m benchmarks tvl1 [video ...] [--pairs 4]
 
 Without a video, scikit-image's pictures are moved by known shifts, and the error against those is
 printed too. Absolute times move with what else the machine does; look at the ratio. "OpenCV's own

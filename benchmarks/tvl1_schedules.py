@@ -1,6 +1,6 @@
 """How far TV-L1's flow moves between OpenCV's CPU schedule, our default, and that of its CUDA version.
 
-    python benchmarks/tvl1_schedules.py VIDEO [VIDEO ...]
+    python -m benchmarks tvl1_schedules VIDEO [VIDEO ...]
 
 One pair of each video, at the recognisers' size of config/paper.yaml. Both schedules run in our TV-L1;
 OpenCV's CUDA version itself needs a GPU and was not run.
