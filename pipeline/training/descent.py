@@ -1,4 +1,4 @@
-"""Steps down a gradient: the optimiser, its schedule and the gradient's bound, for all trainings."""
+"""Optimiser, learning-rate schedule and gradient clipping of all trainings."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from torch.optim.lr_scheduler import MultiStepLR
 
 
 class Descent:
-    """Lowers a network's loss step by step; after the steps ``milestones`` rates are multiplied by ``gamma``.
+    """Takes optimiser steps; after each step of ``milestones`` the rates are multiplied by ``gamma``.
 
-    Groups of parameters keep the ratio of their rates. Gradients whose norm over all that is trained is above
-    ``clip_gradient`` are scaled down to it. What ``requires_grad`` when this is made is what is trained.
+    Parameter groups keep the ratio of their rates. If the gradient's norm over all trained parameters exceeds
+    ``clip_gradient``, it is scaled down to it. Parameters are trained if they require gradients when this
+    object is created.
 
     Attributes:
         rate: learning rate of the optimiser's first group in the last step.
@@ -34,11 +35,11 @@ class Descent:
         self.rate = float(self.schedule.get_last_lr()[0])
 
     def zero_grad(self) -> None:
-        """Forget gradients: the next step goes by those of the backward passes from here on."""
+        """Reset all gradients; the next step uses those of the backward passes after this call."""
         self.optimiser.zero_grad(set_to_none=True)
 
     def step(self) -> None:
-        """One step down the gradient."""
+        """Clip the gradient, take one step, advance the schedule."""
         if self.clip_gradient is not None:
             nn.utils.clip_grad_norm_(self.trained, self.clip_gradient)
         self.optimiser.step()
@@ -46,10 +47,10 @@ class Descent:
         self.schedule.step()
 
     def state_dict(self) -> dict[str, Any]:
-        """The state of optimiser and schedule."""
+        """State of the optimiser and the schedule."""
         return {"optimiser": self.optimiser.state_dict(), "schedule": self.schedule.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Bring both back to ``state``."""
+        """Restore the optimiser and the schedule."""
         self.optimiser.load_state_dict(state["optimiser"])
         self.schedule.load_state_dict(state["schedule"])

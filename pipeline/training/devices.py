@@ -1,8 +1,8 @@
-"""Training on one device or on several of a machine, through Lightning Fabric: the same code for both.
+"""Training on one or several devices of a machine, with Lightning Fabric: the same code for both.
 
 Each device has a process that computes its part of every batch; gradients are averaged over the parts. So
-``batch_size`` is that of a step, for any number of devices. What depends on a part alone is stated where it
-arises: batch statistics (BN, the relativistic means) are those of a device's part.
+``batch_size`` is the batch of a step, whatever the number of devices. Batch statistics (BN, the means of the
+relativistic loss) are those of a device's part.
 """
 
 from __future__ import annotations
@@ -21,21 +21,23 @@ from pipeline.termination import TerminatedError, signals_as_exceptions
 from pipeline.training.torch_settings import check_devices
 
 CLEAN_UP_SECONDS = 10.0
-"""Time that a process has to remove what is unfinished."""
+"""Time that a process has to remove its unfinished files."""
 
 
-class EngineError(PipelineError):
-    """A training that failed in one of its processes; the message is that process's."""
+class DeviceProcessError(PipelineError):
+    """A training failed in one of its processes; the message is that process's."""
 
 
 def launch(compute: Compute, train: Callable[..., None], *arguments: object) -> None:
-    """Call ``train(fabric, *arguments)``, for one device here, for several in a process each.
+    """Call ``train(fabric, *arguments)``: for one device in this process, for several in one process each.
 
-    ``train`` is a function of a module, and the arguments can be pickled. ``fabric.setup_module`` of a module
-    whose ``forward`` makes the loss averages its gradients in ``fabric.backward``.
+    ``train`` must be a function at the top of a module, and its arguments must be picklable. It passes a
+    module whose ``forward`` returns the loss to ``fabric.setup_module``; ``fabric.backward`` then averages
+    gradients.
 
-    Raises DeviceError for devices that the machine does not have, and EngineError if a process of several
-    fails; with one device errors come as they are.
+    Raises:
+        DeviceError: the machine lacks the devices.
+        DeviceProcessError: one of several processes failed. With one device errors are raised unchanged.
     """
     check_devices(compute, compute.devices)
     fabric = Fabric(
@@ -59,17 +61,17 @@ def launch(compute: Compute, train: Callable[..., None], *arguments: object) -> 
         _end_processes()
         raise
     except ProcessRaisedException as error:
-        raise EngineError(str(error).strip().splitlines()[-1]) from error
+        raise DeviceProcessError(str(error).strip().splitlines()[-1]) from error
 
 
 def _in_process(fabric: Fabric, train: Callable[..., None], *arguments: object) -> None:
-    """``train`` in one of several processes, which removes what is unfinished when a signal ends it."""
+    """``train`` in one of several processes; a signal that ends it removes its unfinished files."""
     with signals_as_exceptions():
         train(fabric, *arguments)
 
 
 def _end_processes() -> None:
-    """End the processes of a training whose parent is ended: it would wait for them to finish."""
+    """End the processes of a training whose parent is ending, which would otherwise wait for them."""
     processes = multiprocessing.active_children()
     for process in processes:
         process.terminate()
@@ -79,8 +81,10 @@ def _end_processes() -> None:
 
 
 def share(fabric: Fabric, batch_size: int) -> slice:
-    """The part of a batch that this process computes. Raises EngineError if there are no equal parts."""
+    """The part of a batch that this process computes. Raises DeviceProcessError if parts would differ."""
     part, rest = divmod(batch_size, fabric.world_size)
     if rest:
-        raise EngineError(f"batch_size {batch_size} cannot be shared equally by {fabric.world_size} devices")
+        raise DeviceProcessError(
+            f"batch_size {batch_size} cannot be shared equally by {fabric.world_size} devices"
+        )
     return slice(fabric.global_rank * part, (fabric.global_rank + 1) * part)

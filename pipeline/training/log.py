@@ -1,4 +1,4 @@
-"""What a training says while it runs: TensorBoard, progress with the time left, losses out of bounds."""
+"""Log of a training: TensorBoard, progress with the time left, and the check for losses that diverge."""
 
 from __future__ import annotations
 
@@ -15,28 +15,30 @@ from tqdm import tqdm
 from pipeline.errors import PipelineError
 
 LOSS = "loss/"
-"""Beginning of the tags of losses."""
+"""Prefix of the tags of losses."""
 
 
 class TrainingError(PipelineError, RuntimeError):
-    """A training that cannot start or go on; the message names it, the key or the file, and what to do."""
+    """A training cannot start or continue; the message names it, the key or file, and what to do."""
 
 
 def log_folder(out: Path) -> Path:
-    """Where a training writes what TensorBoard shows, beside its result."""
+    """TensorBoard's folder of a training, beside its result."""
     return out.parent / "tensorboard" / out.stem
 
 
 class TrainingLog:
-    """The log of one training, of ``total`` steps, of which ``start`` were done before.
+    """Log of one training of ``total`` steps, of which ``start`` were done by an earlier run.
 
-    Values are written as means over 1/1000 of the training, at least 10 steps; with several devices they are
-    those of the first one's part of the batches. A log that is not ``shown`` only checks the losses.
+    Values are written as means over 1/1000 of the training, but at least 10 steps. With several devices they
+    are those of the first device's part of the batches.
 
     Args:
         name: the stage and what it trains, such as "train_sr vdsr".
-        section: the section of the configuration with ``lr`` and ``clip_gradient``.
-        folder: TensorBoard's.
+        section: configuration section that holds ``lr`` and ``clip_gradient``, for messages.
+        folder: TensorBoard's folder.
+        total, start: steps.
+        shown: False: only check the losses, and write nothing.
     """
 
     def __init__(
@@ -73,9 +75,9 @@ class TrainingLog:
         losses: Mapping[str, Tensor],
         others: Mapping[str, Tensor] | None = None,
     ) -> None:
-        """Take what step ``step`` (from 1) gave: scalars on any device, and the rate that it was made with.
+        """Record step ``step``, counted from 1: scalar tensors on any device, and the learning rate.
 
-        ``losses`` are by name, and "total" is what was minimised; ``others`` are by their tags. Raises as
+        ``losses`` are by name; "total" is the one that was minimised. ``others`` are by tag. Raises like
         ``check``.
         """
         self.learning_rate = learning_rate
@@ -87,7 +89,7 @@ class TrainingLog:
             self.write(step)
 
     def write(self, step: int) -> None:
-        """Write the means since they were last written, up to step ``step``. Raises as ``check``."""
+        """Write the means of all steps since the last call, up to ``step``. Raises like ``check``."""
         if step == self.since:
             return
         self.check(step)
@@ -101,7 +103,7 @@ class TrainingLog:
     def check(self, step: int) -> None:
         """Raise TrainingError if a loss was not finite since the means were last written.
 
-        Once in a while only: on a GPU, looking at a value waits for everything before it.
+        Called rarely, because reading a value from a GPU waits for all its pending work.
         """
         losses = {tag: float(value) for tag, value in self.sums.items() if tag.startswith(LOSS)}
         broken = [tag.removeprefix(LOSS) for tag, value in losses.items() if not math.isfinite(value)]
@@ -112,17 +114,17 @@ class TrainingLog:
             )
 
     def show(self, step: int, scalars: Mapping[str, float], images: Mapping[str, Tensor]) -> None:
-        """Write values and images (3, height, width) in [0, 1] of step ``step``, by their tags."""
+        """Write values and images (3, height, width) in [0, 1] of a step, by tag."""
         if not self.writer:
             return
         self._scalars(step, scalars)
         for tag, image in images.items():
             self.writer.add_image(tag, image, step)
-        # Killed jobs keep what they have seen.
+        # A killed job keeps what it has logged.
         self.writer.flush()
 
     def say(self, message: str) -> None:
-        """Print a line that does not run into the progress bar."""
+        """Print a line without breaking the progress bar."""
         if self.writer:
             tqdm.write(f"{self.name}: {message}", file=sys.stderr)
 
@@ -136,11 +138,11 @@ class _Lines:
     """Progress as lines, for log files: a bar's carriage returns would make one endless line."""
 
     def write(self, text: str) -> None:
-        """Write a state of the bar, if there is any."""
+        """Print the bar as a line, unless it is empty."""
         text = text.strip("\r\n ")
         if text:
             print(text, file=sys.stderr)
 
     def flush(self) -> None:
-        """Send it on its way."""
+        """Flush standard error."""
         sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""Batches on their way to the device that trains on them, made ahead where it would wait for them."""
+"""Training batches on their device, prepared in advance where the device would wait for them."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ B = TypeVar("B")
 def on_device(
     make: Callable[[int], B], numbers: range, device: torch.device, processes: int = 0
 ) -> Iterator[B]:
-    """``make(number)`` of all ``numbers``, in order: containers of tensors, which come on ``device``.
+    """Yield ``make(number)`` for all ``numbers`` in order: containers of tensors, moved to ``device``.
 
-    On the CPU each is made when it is asked for; for a GPU a thread makes the next one meanwhile. Where
-    there are ``processes``, each makes two ahead instead, with a ``make`` of its own: it can be pickled.
+    On a CPU a batch is made when it is requested; for a GPU a thread makes the next one in the meantime. With
+    ``processes``, each process makes two batches in advance; ``make`` must then be picklable.
     """
     made: Iterable[B]
     if processes:
@@ -41,7 +41,7 @@ def on_device(
 
 
 class _Made(Dataset[B]):
-    """What ``make`` makes of a number, as DataLoader asks for it."""
+    """``make`` as a data set, which DataLoader requires."""
 
     def __init__(self, make: Callable[[int], B]) -> None:
         self.make = make
@@ -51,7 +51,7 @@ class _Made(Dataset[B]):
 
 
 def _one_ahead(make: Callable[[int], B], numbers: range) -> Iterator[B]:
-    """``make(number)`` of all ``numbers``; a thread makes one while the one before it is used."""
+    """Yield ``make(number)`` for all ``numbers``; a thread makes the next one while the last is used."""
     with ThreadPoolExecutor(1) as worker:
         waiting = None
         for number in numbers:

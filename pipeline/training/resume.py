@@ -1,4 +1,4 @@
-"""Resumable training state on disk: whole or absent, and only for the run that wrote it."""
+"""Training state on disk from which an interrupted run resumes: complete or absent, tied to its run."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ REMEDY = "delete it to start the training anew"
 
 
 class Part(Protocol):
-    """Part of a training that changes with its steps: a network, an optimiser with its schedule."""
+    """Part of a training with state: a network, or an optimiser with its schedule."""
 
     def state_dict(self) -> dict[str, Any]: ...
 
@@ -30,13 +30,13 @@ class Part(Protocol):
 
 
 def run_key(request: Request, code: str, files: Iterable[Path], *content: Any) -> str:
-    """A digest of all that decides what a training ends with: another one starts anew.
+    """Digest of everything that determines a training's result; with another digest it starts anew.
 
     Args:
-        request: what it is asked.
-        code: digest of the source.
-        files: what it reads, by its bytes.
-        content: values that stand for what else it reads, for JSON.
+        request: the training's request.
+        code: digest of the source code.
+        files: files that it reads, hashed whole.
+        content: values that identify everything else that it reads, serialisable as JSON.
     """
     digests = []
     for path in files:
@@ -47,12 +47,12 @@ def run_key(request: Request, code: str, files: Iterable[Path], *content: Any) -
 
 
 class TrainingState:
-    """Where a training of ``total`` steps stands on disk, beside its result ``out``.
+    """Saved state of a training of ``total`` steps, beside its result ``out``.
 
-    Only the state of the run ``key`` is restored. One is saved every so many ``steps``, or ``seconds``.
+    Only a state with the same ``key`` is restored. The state is saved every ``steps`` steps or ``seconds``.
 
     Attributes:
-        step: steps that were done when the state was saved; 0 where there is none of this run.
+        step: number of steps done when the state was saved; 0 if this run has no saved state.
     """
 
     def __init__(
@@ -64,9 +64,9 @@ class TrainingState:
         self.step: int = self._state["step"]
 
     def restore(self, parts: Mapping[str, Part]) -> None:
-        """Bring ``parts`` and random numbers to where they were saved; nothing where there is no state.
+        """Restore ``parts`` and the random number generators; does nothing without a saved state.
 
-        Call it when everything is built, because building draws random numbers. A part is restored once.
+        Call it once, after everything is built, because building draws random numbers.
         """
         if not self.step:
             return
@@ -77,9 +77,9 @@ class TrainingState:
             torch.cuda.set_rng_state_all(self._state["cuda_random"])
 
     def keep(self, step: int, parts: Mapping[str, Part], log: TrainingLog) -> None:
-        """Save ``parts`` after step ``step``, if it is time to; raises TrainingError as ``log.check``.
+        """Save ``parts`` after step ``step`` if a save is due. Raises like ``log.check``.
 
-        Batches depend on the seed and the step alone, so nothing of them is saved.
+        Batches depend only on the seed and the step, so they need no saved state.
         """
         if step == self.total or not self._is_due(step):
             return
@@ -90,7 +90,7 @@ class TrainingState:
         self._saved = time.monotonic()
 
     def remove(self) -> None:
-        """Remove the state of a training that is done."""
+        """Remove the state of a finished training."""
         self.path.unlink(missing_ok=True)
 
     def _is_due(self, step: int) -> bool:
@@ -102,15 +102,15 @@ class TrainingState:
 def save_resume(path: Path, state: dict[str, Any], key: str) -> None:
     """Write ``state`` (tensors, numbers, strings and containers of them) to ``path`` atomically.
 
-    ``key`` identifies the run (``run_key``): a state is only resumed by a run with the same key.
+    ``key`` identifies the run (``run_key``); only a run with the same key resumes from the state.
     """
     write_archive(path, {"key": key, "state": state})
 
 
 def load_resume(path: Path, key: str) -> dict[str, Any] | None:
-    """The state that ``save_resume`` wrote under the same ``key``; None if there is none or it is another's.
+    """The state that ``save_resume`` wrote with the same ``key``; None if there is none.
 
-    Raises DamagedError for a file that is not such a checkpoint, or no longer.
+    Raises DamagedError for a file that is damaged or is no such state.
     """
     if not path.is_file():
         return None

@@ -1,4 +1,4 @@
-"""Device, threads, determinism and precision of torch, for the length of a stage."""
+"""Device, threads, determinism and precision of torch during a stage."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from pipeline.errors import PipelineError
 
 
 class DeviceError(PipelineError):
-    """A device that the config asks for and the machine does not have."""
+    """The machine lacks a device that the configuration requests."""
 
 
 def check_devices(compute: Inference, count: int = 1) -> None:
-    """Raise DeviceError where ``count`` devices are asked for and the machine has fewer."""
+    """Raise DeviceError if the machine has fewer than ``count`` devices."""
     if compute.device != "cuda":
         return
     if not torch.cuda.is_available():
@@ -31,11 +31,11 @@ def check_devices(compute: Inference, count: int = 1) -> None:
 
 @contextmanager
 def torch_settings(compute: Inference) -> Iterator[torch.device]:
-    """Set torch up as ``compute`` says, yield the device, and put everything back at the end.
+    """Apply the settings of ``compute``, yield the device, and restore torch's settings at the end.
 
-    Float32 is float32 on a GPU too, where torch's own default multiplies in TF32 within convolutions alone.
-    Operations that have a deterministic form use it; the few without one (on CUDA: the backward pass of
-    bilinear sampling) warn. Raises DeviceError where CUDA is asked for and there is none.
+    Float32 means float32 on a GPU, too; torch's default there is TF32 within convolutions. Operations with a
+    deterministic form use it; the few without one (on CUDA: the backward pass of bilinear sampling) warn.
+    Raises DeviceError if the machine lacks the device.
     """
     check_devices(compute)
     # cuBLAS is only deterministic with a fixed workspace, and reads this when it starts.
@@ -66,5 +66,5 @@ def torch_settings(compute: Inference) -> Iterator[torch.device]:
 
 
 def autocast(compute: Inference) -> AbstractContextManager[object]:
-    """The forward pass in bfloat16 where ``compute.precision`` asks for it; weights stay float32."""
+    """Context of forward passes: bfloat16 if ``compute.precision`` is so; weights stay float32."""
     return torch.autocast(compute.device, torch.bfloat16, enabled=compute.precision == "bfloat16")

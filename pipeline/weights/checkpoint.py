@@ -1,6 +1,6 @@
 """Our own checkpoints: what every training and ``import-weights`` write, and every stage reads.
 
-A file of safetensors that says whose weights it holds (``description``), with a checksum.
+They are safetensors files with a description of the network (``description``) and a checksum.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ def write_checkpoint(
 
 
 def read_own(path: Path) -> dict[str, Any] | None:
-    """``network``, ``args``, ``metadata`` and ``state_dict`` (on the CPU) of what ``write_checkpoint`` wrote.
+    """``network``, ``args``, ``metadata`` and ``state_dict`` (on the CPU) of one of our checkpoints.
 
-    None for any other file. Raises DamagedError for one that was cut or changed after it was written.
+    None for any other file. Raises DamagedError if the file was cut or changed after it was written.
     """
     description = read_description(path)
     if description is None:
@@ -46,13 +46,13 @@ def read_own(path: Path) -> dict[str, Any] | None:
 
 
 def load_weights(network: nn.Module, path: Path, name: str, ignore: Collection[str] = ()) -> None:
-    """Load a network that has no arguments from an imported or a published file.
+    """Load a network without arguments from an imported or published file.
 
     Args:
         network: changed in place.
         path: the file.
-        name: what ``import-weights --network`` calls it.
-        ignore: beginnings of a published file's keys that are left out.
+        name: its name in ``import-weights --network``.
+        ignore: prefixes of the keys of a published file that are ignored.
 
     Raises:
         WeightsError: a file of another network, or one that cannot be read or does not fit.
@@ -70,9 +70,9 @@ def load_weights(network: nn.Module, path: Path, name: str, ignore: Collection[s
 
 
 def published() -> ModuleType:
-    """The reader of published weights, loaded when it is used.
+    """The module that reads published weights, loaded by name on first use.
 
-    By name, so that weights that were trained here do not depend on it; a rule whose weights are published
-    names it (docs/decisions/0001-params-and-fingerprints.md).
+    An import statement would make jobs with weights trained here depend on its code. Rules whose weights are
+    published add it to their fingerprint (docs/decisions/0001-params-and-fingerprints.md).
     """
     return importlib.import_module("pipeline.weights.published")

@@ -1,8 +1,8 @@
-"""What our own checkpoints say of themselves, in the header of a .safetensors file. Needs no torch.
+"""Description of our own checkpoints in the header of a safetensors file; needs no torch.
 
-The header's ``__metadata__`` holds strings, so what is no string is JSON there: ``recosr.network`` (name),
-``recosr.args`` (of its constructor), ``recosr.metadata`` (how it was made), and ``recosr.sha256``, the
-checksum of the whole file with zeros in the place of the checksum.
+The header's ``__metadata__`` only holds strings; other values are JSON: ``recosr.network`` (name),
+``recosr.args`` (arguments of its constructor), ``recosr.metadata`` (how it was made), and ``recosr.sha256``,
+the checksum of the whole file with zeros in place of the checksum.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from pipeline.weights.mistaken import identify
 
 PREFIX = "recosr."
 LENGTH = 8
-"""Bytes at the beginning of a file that hold its header's length."""
+"""Number of bytes at the start of a file that hold the length of its header."""
 LONGEST = 100_000_000
-"""Bytes of the longest header that safetensors reads."""
+"""Largest header that safetensors reads, in bytes."""
 
 OPENING = b'{"__metadata__":{"recosr.sha256":"'
 CHECKSUM = slice(LENGTH + len(OPENING), LENGTH + len(OPENING) + 64)
-"""Where the checksum stands: at the same place of every file."""
+"""Position of the checksum, the same in every file."""
 ZEROS = b"0" * 64
 
 REMEDY = "if a run made it, delete it, and the next run makes it again; otherwise get it again"
@@ -33,7 +33,7 @@ REMEDY = "if a run made it, delete it, and the next run makes it again; otherwis
 
 
 class Description(NamedTuple):
-    """Whose weights a checkpoint holds: the network's name, its arguments, and how they were made."""
+    """The network of a checkpoint: its name, its arguments, and how its weights were made."""
 
     network: str
     args: dict[str, Any]
@@ -41,21 +41,21 @@ class Description(NamedTuple):
 
 
 def begins(head: bytes) -> bool:
-    """Whether a file that begins so is one of safetensors: the header's length, then its JSON."""
+    """Whether a file that starts with ``head`` is a safetensors file: length of the header, then JSON."""
     return head[LENGTH : LENGTH + 1] == b"{" and int.from_bytes(head[:LENGTH], "little") <= LONGEST
 
 
 def describe(content: bytes, description: Description) -> bytearray:
-    """A file of safetensors with a description and a checksum; equal content gives equal bytes.
+    """A safetensors file with a description and a checksum; equal content gives equal bytes.
 
     Args:
         content: the file without metadata.
-        description: of plain numbers, strings and containers of them.
+        description: may only hold numbers, strings and containers of them.
     """
     start = LENGTH + int.from_bytes(content[:LENGTH], "little")
     texts = {"sha256": ZEROS.decode(), "network": description.network}
     texts |= {key: json.dumps(getattr(description, key), sort_keys=True) for key in ("args", "metadata")}
-    # The library itself writes metadata in a random order.
+    # safetensors itself writes metadata in random order.
     said = {f"{PREFIX}{key}": text for key, text in texts.items()} | {"format": "pt"}
     header = {"__metadata__": said, **json.loads(content[LENGTH:start])}
     text = json.dumps(header, separators=(",", ":")).encode()
@@ -67,9 +67,9 @@ def describe(content: bytes, description: Description) -> bytearray:
 
 
 def read_description(path: Path) -> Description | None:
-    """What a checkpoint says of itself; None for a file that is none of ours.
+    """The description of a checkpoint; None if the file is not one of ours.
 
-    The checksum is not looked at (``verify``). Raises DamagedError.
+    Does not verify the checksum (``verify`` does). Raises DamagedError.
     """
     if not path.is_file():
         return None
@@ -89,7 +89,7 @@ def read_description(path: Path) -> Description | None:
 
 
 def verify(path: Path, content: bytes) -> None:
-    """Compare the checksum with the bytes of a checkpoint. Raises DamagedError, which names ``path``."""
+    """Verify the checksum of a checkpoint. Raises DamagedError, which names ``path``."""
     view = memoryview(content)
     digest = hashlib.sha256(view[: CHECKSUM.start])
     digest.update(ZEROS)

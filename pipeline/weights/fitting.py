@@ -1,4 +1,4 @@
-"""Tensors into a network: all of them or none, and a list of what does not fit."""
+"""Loads tensors into a network, all or none, and lists what does not fit."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ COUNTER = "num_batches_tracked"
 """Batch normalisation's counter, which checkpoints before PyTorch 0.4.1 and other frameworks lack."""
 
 LONGEST_LIST = 12
-"""Keys of one sort that an error names before it only counts."""
+"""Number of keys of one kind that an error names; it counts the others."""
 
 
 def fit(network: nn.Module, state: Mapping[str, Tensor], path: Path, optional: str | None = None) -> None:
     """Load ``state``, under the network's own keys, into ``network``.
 
-    Tensors that differ from the network's in axes of length one alone ([1, C] for [C], as in ports from
-    Caffe) are reshaped.
+    Tensors whose shape differs from the network's only by axes of length one ([1, C] for [C], as in ports
+    from Caffe) are reshaped.
 
     Args:
         network: changed in place, unless an error is raised.
@@ -52,7 +52,7 @@ def fit(network: nn.Module, state: Mapping[str, Tensor], path: Path, optional: s
 
 
 def reshaped(value: Tensor, wanted: Tensor) -> Tensor:
-    """``value`` in the shape of ``wanted`` where they differ in the number of axes of length one alone."""
+    """``value`` in the shape of ``wanted`` if the shapes differ only by axes of length one."""
     without_ones = [[n for n in tensor.shape if n != 1] for tensor in (value, wanted)]
     if value.ndim != wanted.ndim and without_ones[0] == without_ones[1]:
         return value.reshape(wanted.shape)
@@ -60,7 +60,7 @@ def reshaped(value: Tensor, wanted: Tensor) -> Tensor:
 
 
 def _kinds(network: nn.Module, state: Mapping[str, Tensor]) -> list[str]:
-    """A recogniser of other classes or of the other stream, in words; one of two streams for each."""
+    """Explains a recogniser with other classes or of the other stream; one line per backbone."""
     wrong = {}
     for prefix in ("", "appearance.", "motion."):
         backbone = getattr(network, prefix[:-1], None) if prefix else network

@@ -1,4 +1,4 @@
-"""What in a file is a network's: the set of tensors, the wrapping and the family whose names fit it."""
+"""Finds a network's tensors in a file: the set of tensors, the prefixes and the family whose names fit."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from pipeline.weights.wrapping import Renamed, copies, extras, parts, views
 
 @dataclass
 class Recognised:
-    """The tensors of a set that are a network's, under the network's keys.
+    """The tensors of a set that belong to a network, under the network's keys.
 
     Attributes:
-        family: name of the family that gave them.
-        part: where they lie in the file ("state_dict_ema"); empty at the top.
+        family: name of the family whose naming they have.
+        part: their place in the file ("state_dict_ema"); empty at the top.
         state: the tensors.
-        left_out: keys of the set that are no network's, or another's.
+        left_out: keys of the set that belong to no network or to another one.
         doubles: a key of the network, and the two of the file that stand for it.
         fits: whether these are all the keys of the network, and no others; shapes may still differ.
         matched: how many of the network's keys are among them.
@@ -39,12 +39,12 @@ class Recognised:
 
 
 class Search:
-    """Looks for the tensors of ``network`` in ``source``.
+    """Search for the tensors of ``network`` in ``source``.
 
     Args:
         source: the file.
         network: not changed.
-        ignore: beginnings of keys that are left out.
+        ignore: prefixes of keys that are ignored.
         optional: a module of the network whose keys may be missing.
     """
 
@@ -56,7 +56,7 @@ class Search:
         self.own = network.state_dict().keys()
 
     def sets(self) -> Iterator[Recognised]:
-        """The best of each set of the file; averaged copies beside a network are sets of their own."""
+        """The best match in each set of the file; averaged copies beside a network count as sets."""
         for place, state in self.source.sets.items():
             split = copies(state)
             if len(split) == 1:
@@ -70,10 +70,10 @@ class Search:
     def _best(
         self, place: str, state: Mapping[str, Tensor], averaged: bool, whole: bool = False
     ) -> Recognised:
-        """The first wrapping and family that fit; without one, that which gives most of the network's keys.
+        """The first prefixes and family that fit; if none fit, those that give most of the network's keys.
 
-        Tried first is all of the set. Where two of its tensors become one key, that is the answer, for a part
-        of it would be a choice made in silence. ``whole``: a part does not do.
+        The whole set is tried first. If two of its tensors get the same key, that is the result, because
+        using a part of the set would be a silent choice. ``whole``: do not try parts.
         """
         tried: list[Recognised] = []
         for view in views(state, averaged):

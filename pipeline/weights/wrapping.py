@@ -1,4 +1,4 @@
-"""What trainers put around a network's names, and beside its tensors.
+"""Prefixes that trainers add to a network's keys, and tensors that they store beside the network's.
 
 A wrapper adds its own name before every key (``module.``, ``_orig_mod.``, ``net_g.``), in any nesting. A
 GAN's file has its parts side by side, each below its own name, and trainers keep averaged copies (EMA) of a
@@ -15,24 +15,24 @@ from torch import Tensor
 WRAPPERS = frozenset(
     ("module", "_orig_mod", "model", "net", "net_g", "netG", "network", "generator", "base_model", "backbone")
 )
-"""Names before a network's own, of DataParallel, torch.compile, BasicSR, Lightning, mmagic, TSN's ports."""
+"""Prefixes of DataParallel, torch.compile, BasicSR, Lightning, mmagic and TSN's ports."""
 
 AVERAGED = re.compile(r"(\w+_)?ema(_\w+)?")
-"""The same of averaged copies."""
+"""Prefixes of averaged copies."""
 
 EXTRAS = re.compile(
     r"(.*\.)?total_(ops|params)"  # thop
     r"|data_preprocessor\..*|step_counter|n_averaged|(\w+_)?loss(_\w+)?\..*|criterion\..*"
     r"|(\w+\.)?(discriminator|net_?[dD]\w*)\..*",  # the other network of a GAN
 )
-"""Keys that belong to no network that is imported."""
+"""Keys of tensors that belong to no network that we import."""
 
 
 class Renamed(dict[str, Tensor]):
-    """Tensors under new names, of which each stands for one key of the file.
+    """Tensors under new names; each name comes from one key of the file.
 
     Attributes:
-        doubles: a name, and the two keys that came to it; the first one's tensor is kept.
+        doubles: names that come from two keys, with both keys; the first one's tensor is kept.
         origins: the key of each name.
     """
 
@@ -42,7 +42,7 @@ class Renamed(dict[str, Tensor]):
         self.origins: dict[str, str] = {}
 
     def put(self, name: str, key: str, value: Tensor) -> None:
-        """Take the tensor that the file calls ``key`` under ``name``."""
+        """Store the tensor of the file's ``key`` under ``name``."""
         if name in self:
             self.doubles.setdefault(name, (self.origins[name], key))
         else:
@@ -50,7 +50,7 @@ class Renamed(dict[str, Tensor]):
 
 
 def renamed(state: Mapping[str, Tensor], name: Callable[[str], str]) -> Renamed:
-    """``state`` with each key given its new name by a function."""
+    """``state`` with its keys renamed by a function."""
     found = Renamed()
     for key, value in state.items():
         found.put(name(key), key, value)
@@ -58,7 +58,7 @@ def renamed(state: Mapping[str, Tensor], name: Callable[[str], str]) -> Renamed:
 
 
 def copies(state: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
-    """A set's trained network and its averaged copies, by the wrapper that tells them apart ("" for none)."""
+    """A set's trained network and its averaged copies, by the prefix that tells them apart ("" for none)."""
     found: dict[str, dict[str, Tensor]] = {}
     for key, value in state.items():
         averaged = next((part for part in _wrappers(key, True) if AVERAGED.fullmatch(part)), "")
@@ -71,11 +71,11 @@ def copies(state: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
 
 
 def views(state: Mapping[str, Tensor], averaged: bool = False) -> Iterator[Renamed]:
-    """A set's names as they are, then with more and more wrappers taken off.
+    """A set with its keys unchanged, then with more and more prefixes removed.
 
     Args:
         state: tensors by the file's names.
-        averaged: also take off the names of averaged copies.
+        averaged: also remove the prefixes of averaged copies.
     """
     deepest = max(len(_wrappers(key, averaged)) for key in state)
     for depth in range(deepest + 1):
@@ -87,7 +87,7 @@ def views(state: Mapping[str, Tensor], averaged: bool = False) -> Iterator[Renam
 
 
 def parts(state: Mapping[str, Tensor], averaged: bool = False) -> Iterator[tuple[Renamed, list[str]]]:
-    """What a set has below each chain of wrappers, without that chain, and the keys beside it."""
+    """The part of a set below each chain of prefixes, without the chain, and the keys outside it."""
     chains = [tuple(_wrappers(key, averaged)) for key in state]
     for chain in dict.fromkeys(each[:depth] for each in chains for depth in range(1, len(each) + 1)):
         prefix = ".".join(chain) + "."
@@ -101,12 +101,12 @@ def parts(state: Mapping[str, Tensor], averaged: bool = False) -> Iterator[tuple
 
 
 def extras(keys: list[str]) -> list[str]:
-    """Those of ``keys`` that belong to no network."""
+    """The ``keys`` that belong to no network."""
     return [key for key in keys if EXTRAS.fullmatch(key)]
 
 
 def summary(keys: list[str]) -> str:
-    """Keys in few words: their first parts, or the last where it names a counter, with how many there are."""
+    """Summary of keys: their first parts (of counters the last), each with its number of keys."""
     counts: dict[str, int] = {}
     for key in keys:
         first, _, rest = key.partition(".")

@@ -15,7 +15,7 @@ from pipeline.superres import batches
 from pipeline.superres.models import CheckpointError, load_model
 from pipeline.superres.networks import load_network
 from pipeline.superres.training import train_sr
-from pipeline.training.devices import EngineError
+from pipeline.training.devices import DeviceProcessError
 from pipeline.training.log import TrainingError
 from pipeline.weights.checkpoint import read_own
 
@@ -323,6 +323,6 @@ def test_two_devices_train_the_motion_network_alone(patches, tmp_path):
 @pytest.mark.slow
 def test_what_one_of_two_devices_cannot_do_ends_in_one_line(patches, tmp_path):
     model = SRModel(**VDSR, training=SRTraining(**RECIPE, frozen=["nothing"]))
-    with pytest.raises(EngineError, match=r"TrainingError: training.frozen: no parameter") as error:
+    with pytest.raises(DeviceProcessError, match=r"TrainingError: training.frozen: no parameter") as error:
         train(patches, tmp_path, model, compute=Compute(devices=2))
     assert "\n" not in str(error.value)

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from pipeline.config import Compute
-from pipeline.training.devices import EngineError, launch, share
+from pipeline.training.devices import DeviceProcessError, launch, share
 from pipeline.training.torch_settings import DeviceError, torch_settings
 
 
@@ -47,7 +47,7 @@ def test_parts_make_up_the_batch():
     ranks = [SimpleNamespace(world_size=3, global_rank=rank) for rank in range(3)]
     batch = list(range(12))
     assert [number for rank in ranks for number in batch[share(rank, 12)]] == batch
-    with pytest.raises(EngineError, match="10 cannot be shared equally by 3"):
+    with pytest.raises(DeviceProcessError, match="10 cannot be shared equally by 3"):
         share(ranks[0], 10)
 
 
