@@ -1,7 +1,7 @@
 """Opens all HDF5 files: with checksums, without file locks, and safely on a full disk.
 
-Checksums: chunks have Fletcher's checksum (``CHECKED``), and the file format of HDF5 1.10 (``FORMAT``) has
-one in each part of its structure, including attributes.
+Checksums: chunks have Fletcher's checksum (``CHECKED``) or zlib's (``DEFLATED``), and the file format of HDF5
+1.10 (``FORMAT``) has one in each part of its structure, including attributes.
 Locks: none are taken, because not every shared file system supports them. Files are renamed into place when
 they are complete, so there is nothing to lock.
 Full disk: HDF5 crashes when it closes a file that it could not flush, so failed writes are hidden from it.
@@ -29,6 +29,9 @@ CHECKED: dict[str, Any] = {"fletcher32": True}
 """Arguments of ``create_dataset``; the checksum covers a chunk as it is stored, compressed."""
 
 COMPRESSED: dict[str, Any] = {"compression": "lzf", **CHECKED}
+
+DEFLATED: dict[str, Any] = {"compression": "gzip"}
+"""zlib streams, which have a checksum of their content; for chunks that are written as they are stored."""
 
 
 class NewFile:

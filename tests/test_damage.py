@@ -24,6 +24,7 @@ from pipeline.superres.batches import PatchFile
 from pipeline.superres.models import load_model, save_network
 from pipeline.superres.networks import load_network
 from pipeline.training.resume import load_resume, save_resume
+from pipeline.video.coding import encode
 from pipeline.video.store import ShardReader, ShardWriter
 
 VDSR = SRModel(network="vdsr", args={"depth": 3, "features": 4})
@@ -203,7 +204,7 @@ def test_a_damaged_frame_says_what_to_do(tmp_path):
     with ShardWriter(path) as writer:
         writer.add("a/b", frames)
     content = bytearray(path.read_bytes())
-    content[content.index(frames[1, 30].tobytes()[:64])] ^= 1
+    content[content.index(encode(frames[1])) + 2000] ^= 1
     path.write_bytes(content)
     with ShardReader(path) as reader:
         np.testing.assert_array_equal(reader.read("a/b", [0]), frames[:1])

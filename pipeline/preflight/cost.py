@@ -129,7 +129,7 @@ class Estimate:
         inference = Work("super_resolve", shards * len(made))
         for clips in self.clips.values():
             frames = self.reads.count(clips.lengths["test"])[0] * clips.pixels / FRAME
-            inference.size += self._frame_bytes(frames) * len(made)
+            inference.size += frames * FRAME * 3 * self._of("store/sr") * len(made)
             for model in made:
                 if operation := sr_operation(config.superres.models[model]):
                     self._add(inference, operation, frames)
@@ -205,8 +205,9 @@ class Estimate:
         return self._of(operation) / 3600
 
     def _frame_bytes(self, frames: float, low: bool = False) -> float:
-        """Size of a store of 320x240 frames; with ``low`` also of their LR frames."""
-        return frames * FRAME * 3 * self._of("store/frames") * (17 / 16 if low else 1)
+        """Size of a store of 320x240 HR frames; with ``low`` also of their LR frames."""
+        ratio = self._of("store/frames") + low * self._of("store/lr") / 16
+        return frames * FRAME * 3 * ratio
 
     def _patch_bytes(self, pairs: float, kinds: list[str]) -> float:
         """Upper bound for the patch files: all crops kept, no compression."""

@@ -1,7 +1,8 @@
 """The shard store: an HDF5 file per shard, with a dataset per clip and a checksummed chunk per frame.
 
 Frames of any type and number of channels (RGB frames, quantised flow fields) are addressed by their original
-number, so a store may contain only the frames that are read.
+number, so a store may contain only the frames that are read. Frames of 8 bits are stored as the differences
+of pipeline.video.coding, (c, h, w); HDF5 sees them as compressed by its own deflate filter.
 """
 
 from __future__ import annotations
@@ -19,13 +20,17 @@ from pipeline.errors import DamagedError, PipelineError
 from pipeline.hdf5 import (
     CHECKED,
     COMPRESSED,
+    DEFLATED,
     create_hdf5,
     open_hdf5,
     read_attributes,
     reading,
     write_attributes,
 )
+from pipeline.video.coding import decode, encode
 
+CODING = "differences"
+"""The attribute ``coding`` of the group of frames; stores of earlier versions lack it."""
 GROWTH = 64
 """Number of frames by which a dataset of unknown length grows."""
 
@@ -48,6 +53,7 @@ class ShardWriter:
         with ExitStack() as stack:
             self._new = stack.enter_context(create_hdf5(self.path))
             self._frames = self._new.file.create_group("frames")
+            write_attributes(self._frames, {"coding": CODING})
             self._index = self._new.file.create_group("index")
             self._stack = stack.pop_all()
         return self
@@ -96,6 +102,7 @@ class ClipWriter:
         self.count = 0
         self._shard, self._clip = shard, clip
         self._dataset: h5py.Dataset | None = None
+        self._shape: tuple[int, ...] = ()
 
     def append(self, frame: np.ndarray) -> None:
         """Store the next frame (h, w, c).
@@ -104,30 +111,41 @@ class ClipWriter:
             StoreError: its shape or type differs from the first frame's.
         """
         if self._dataset is None:
-            if frame.ndim != 3:
-                raise StoreError(
-                    f"{self._shard.path}: frames of clip {self._clip} have shape {frame.shape}, "
-                    "expected (h, w, c)"
-                )
-            self._dataset = self._shard._frames.create_dataset(
-                self._clip,
-                shape=(GROWTH, *frame.shape),
-                maxshape=(None, *frame.shape),
-                chunks=(1, *frame.shape),
-                dtype=frame.dtype,
-                **COMPRESSED,
-            )
+            self._dataset = self._create(frame)
+            self._shape = frame.shape
         dataset = self._dataset
-        if frame.shape != dataset.shape[1:] or frame.dtype != dataset.dtype:
+        if frame.shape != self._shape or frame.dtype != dataset.dtype:
             raise StoreError(
                 f"{self._shard.path}: frame {self.count} of clip {self._clip} is {frame.shape} "
-                f"{frame.dtype}, but the first was {dataset.shape[1:]} {dataset.dtype}"
+                f"{frame.dtype}, but the first was {self._shape} {dataset.dtype}"
             )
         if self.count == len(dataset):
             dataset.resize(len(dataset) + GROWTH, axis=0)
-        dataset[self.count] = frame
+        if dataset.dtype == np.uint8:
+            dataset.id.write_direct_chunk((self.count, 0, 0, 0), encode(frame))
+        else:
+            dataset[self.count] = frame
         self._shard._new.check()
         self.count += 1
+
+    def _create(self, frame: np.ndarray) -> h5py.Dataset:
+        """The dataset for frames like ``frame``. Raises StoreError."""
+        if frame.ndim != 3:
+            raise StoreError(
+                f"{self._shard.path}: frames of clip {self._clip} have shape {frame.shape}, "
+                "expected (h, w, c)"
+            )
+        shape, filters = frame.shape, COMPRESSED
+        if frame.dtype == np.uint8:
+            shape, filters = (shape[2], *shape[:2]), DEFLATED
+        return self._shard._frames.create_dataset(
+            self._clip,
+            shape=(GROWTH, *shape),
+            maxshape=(None, *shape),
+            chunks=(1, *shape),
+            dtype=frame.dtype,
+            **filters,
+        )
 
     def finish(self, index: Sequence[int] | None = None, **attrs: Any) -> None:
         """Complete the clip with its frames' original numbers and its attributes.
@@ -168,6 +186,7 @@ class ShardReader:
             file = stack.enter_context(open_hdf5(self.path))
             with reading(self.path):
                 self._groups = {name: file[name] for name in ("frames", "index")}
+                self._coded = "coding" in self._groups["frames"].attrs
             self._stack = stack.pop_all()
         self._rows: dict[str, dict[int, int]] = {}
         return self
@@ -198,7 +217,9 @@ class ShardReader:
 
     def shape(self, clip: str) -> tuple[int, ...]:
         """Number of stored frames, height, width, channels."""
-        return self._dataset("frames", clip).shape
+        dataset = self._dataset("frames", clip)
+        count, *sides = dataset.shape
+        return (count, *sides[1:], sides[0]) if self._is_coded(dataset) else (count, *sides)
 
     def attrs(self, clip: str) -> dict[str, Any]:
         """Attributes of the clip."""
@@ -224,16 +245,25 @@ class ShardReader:
             raise StoreError(
                 f"{self.path}: clip {clip} lacks frames {_some(missing)}; stored are {_some(list(rows))}"
             )
-        result = np.empty((len(numbers), *dataset.shape[1:]), dataset.dtype)
+        shape, coded = self.shape(clip)[1:], self._is_coded(dataset)
+        result = np.empty((len(numbers), *shape), dataset.dtype)
         places: dict[int, int] = {}
         for place, number in enumerate(numbers):
             if int(number) in places:
                 result[place] = result[places[int(number)]]
             else:
+                row = rows[int(number)]
                 with reading(self.path):
-                    dataset.read_direct(result, np.s_[rows[int(number)]], np.s_[place])
+                    if coded:
+                        chunk = dataset.id.read_direct_chunk((row, 0, 0, 0))[1]
+                        result[place] = decode(chunk, *shape)
+                    else:
+                        dataset.read_direct(result, np.s_[row], np.s_[place])
                 places[int(number)] = place
         return result
+
+    def _is_coded(self, dataset: h5py.Dataset) -> bool:
+        return self._coded and dataset.dtype == np.uint8
 
     def _dataset(self, group: str, clip: str) -> h5py.Dataset:
         try:

@@ -65,7 +65,7 @@ def test_two_clips_are_filled_side_by_side(tmp_path, frames):
 
 def test_one_frame_is_one_chunk(store):
     with h5py.File(store) as file:
-        assert file["frames/golf/x"].chunks == (1, 6, 8, 3)
+        assert file["frames/golf/x"].chunks == (1, 3, 6, 8)
 
 
 def test_an_interrupted_writer_leaves_nothing(tmp_path, frames):
