@@ -32,6 +32,13 @@ class Shards(Section):
     test: PositiveInt = Field(1, description="shards of the test split")
 
 
+class Limit(Section):
+    """The first clips of each class, in the order of the lists, for trials."""
+
+    train: PositiveInt | None = Field(None, description="training clips per class; null: all")
+    test: PositiveInt | None = Field(None, description="test clips per class; null: all")
+
+
 @dataclass(frozen=True)
 class Counts:
     """Published counts of a data set: ``train`` and ``test`` are clips of split 1, ``frames`` and ``width``
@@ -72,6 +79,9 @@ class Dataset(Section):
     )
     split: Literal[1, 2, 3] = Field(1, description="official split; the paper uses 1")
     classes: list[str] | None = Field(None, description="subset of classes; null: all")
+    limit: Limit = Field(
+        default_factory=Limit, description="only the first clips of each class, for trials; tables say so"
+    )
     shards: Shards = Field(default_factory=Shards, description="jobs per split")
     published: Literal["UCF101", "HMDB51"] | None = Field(
         None, description="data set whose published Table 4 is shown beside ours; null: none"
@@ -83,7 +93,16 @@ class Dataset(Section):
             raise ValueError(
                 "published numbers are of all classes: set published to null, or leave out classes"
             )
+        if self.limited and self.published:
+            raise ValueError("published numbers are of all clips: set published to null, or leave out limit")
         return self
+
+    @property
+    def limited(self) -> str:
+        """The limit in words, such as "first 9 train and 5 test clips per class"; empty without one."""
+        limits = {"train": self.limit.train, "test": self.limit.test}
+        parts = [f"{most} {split}" for split, most in limits.items() if most]
+        return f"first {' and '.join(parts)} clips per class" if parts else ""
 
     def read_lists(self, splits: Path) -> Lists:
         """Read the lists in ``splits``: classes in the order of their labels, and clips.
@@ -98,7 +117,9 @@ class Dataset(Section):
         # Imported here, because data/ imports the configuration.
         from pipeline.data.match import match_files
 
-        return match_files(root, self.read_lists(splits), f"not in the lists of split {self.split}")
+        unlisted = f"not in the lists of split {self.split}"
+        found = match_files(root, self.read_lists(splits), unlisted)
+        return found.first(self.limit.train, self.limit.test)
 
     def listed(self) -> Self:
         """The section as the listing reads it: without labels, and without paths, which are arguments."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from pipeline.config import Method
+from pipeline.config import Dataset, Method
 from pipeline.config.compute import Device, Inference
 from pipeline.config.flow import FlowNetwork
 from pipeline.config.patches import Pairs
@@ -188,7 +188,7 @@ class Requests:
         return {
             "rows": [RowEntry(name=name, **dict(row)) for name, row in rows.items()],
             "datasets": [
-                DatasetEntry(name=name, label=data.label, published=data.published)
+                DatasetEntry(name=name, label=_label(name, data), published=data.published)
                 for name, data in ((n, self.config.datasets[n]) for n in datasets)
             ],
             "recognizers": [
@@ -201,3 +201,8 @@ class Requests:
                 for name, spec in ((n, self.rows.recognizer(n)) for n in recognizers)
             ],
         }
+
+
+def _label(name: str, data: Dataset) -> str:
+    """Label of a data set in tables, which says that only some clips count."""
+    return f"{data.label or name} ({data.limited})" if data.limited else data.label

@@ -11,6 +11,7 @@ from pipeline.data.cdvl134 import UNLISTED, differences, find_cdvl134, missing, 
 from pipeline.data.entries import Listing
 from pipeline.data.folder import find_videos
 from pipeline.data.manifest import Clip, Split, read_manifest
+from pipeline.data.match import NO_FILE
 from pipeline.data.members import is_archive
 
 SPLITS: tuple[Split, Split] = ("train", "test")
@@ -102,11 +103,15 @@ def _found_clips(config: Config, name: str, dataset: Dataset) -> tuple[dict[Spli
     clips = {split: sum(c.entry.split == split for c in listing.candidates) for split in SPLITS}
     if published and dataset.classes is None:
         wrong += _differ("video files", listing.files, published.clips)
-    for split in SPLITS:
+    for split in SPLITS if not dataset.limited else ():
         wrong += _differ(f"{split} clips", clips[split], listed[split], "listed")
+    lacking = [clip for clip, reason in listing.left_out if reason == NO_FILE]
+    if lists.by_path and lacking:
+        wrong.append(f"no file of {', '.join(lacking[:NAMED])}{', ...' * (len(lacking) > NAMED)}")
     seen = len({candidate.entry.class_name for candidate in listing.candidates})
     wrong += _differ("classes with clips", seen, len(classes), "listed")
-    return clips, _with(f"{listing.files:,} video files, {_splits(clips)} of {seen} classes", wrong)
+    limited = f" ({dataset.limited})" if dataset.limited else ""
+    return clips, _with(f"{listing.files:,} video files, {_splits(clips)} of {seen} classes{limited}", wrong)
 
 
 def count_videos(config: Config, named: int | None = NAMED) -> Clips:
