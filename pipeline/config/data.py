@@ -38,6 +38,11 @@ class Limit(Section):
     train: PositiveInt | None = Field(None, description="training clips per class; null: all")
     test: PositiveInt | None = Field(None, description="test clips per class; null: all")
 
+    def __str__(self) -> str:
+        """Such as "first 9 train and 5 test clips per class"; empty without a limit."""
+        parts = [f"{most} {split}" for split, most in (("train", self.train), ("test", self.test)) if most]
+        return f"first {' and '.join(parts)} clips per class" if parts else ""
+
 
 @dataclass(frozen=True)
 class Counts:
@@ -78,6 +83,16 @@ class Dataset(Section):
         None, description="folder of the split lists, or their archive; null: the demo's"
     )
     split: Literal[1, 2, 3] = Field(1, description="official split; the paper uses 1")
+    resolution: Literal["hr", "native"] = Field(
+        "hr",
+        description="hr: the videos are HR, and LR is made of them; native: they are low-resolution by "
+        "themselves, so there is no HR, and only their test clips are used",
+    )
+    recognizer_from: str | None = Field(
+        None,
+        description="for native: the data set whose recognisers score these clips; its classes must include "
+        "this one's by name; null: their `weights` are given for this data set",
+    )
     classes: list[str] | None = Field(None, description="subset of classes; null: all")
     limit: Limit = Field(
         default_factory=Limit, description="only the first clips of each class, for trials; tables say so"
@@ -93,16 +108,18 @@ class Dataset(Section):
             raise ValueError(
                 "published numbers are of all classes: set published to null, or leave out classes"
             )
-        if self.limited and self.published:
+        if str(self.limit) and self.published:
             raise ValueError("published numbers are of all clips: set published to null, or leave out limit")
+        if self.native and self.published:
+            raise ValueError("published numbers are of HR: set published to null, or resolution to hr")
+        if self.recognizer_from and not self.native:
+            raise ValueError("recognizer_from is of use with resolution: native alone; leave it out")
         return self
 
     @property
-    def limited(self) -> str:
-        """The limit in words, such as "first 9 train and 5 test clips per class"; empty without one."""
-        limits = {"train": self.limit.train, "test": self.limit.test}
-        parts = [f"{most} {split}" for split, most in limits.items() if most]
-        return f"first {' and '.join(parts)} clips per class" if parts else ""
+    def native(self) -> bool:
+        """Whether there is no HR."""
+        return self.resolution == "native"
 
     def read_lists(self, splits: Path) -> Lists:
         """Read the lists in ``splits``: classes in the order of their labels, and clips.
@@ -119,11 +136,12 @@ class Dataset(Section):
 
         unlisted = f"not in the lists of split {self.split}"
         found = match_files(root, self.read_lists(splits), unlisted)
-        return found.first(self.limit.train, self.limit.test)
+        return (found.tested() if self.native else found).first(self.limit.train, self.limit.test)
 
     def listed(self) -> Self:
         """The section as the listing reads it: without labels, and without paths, which are arguments."""
-        return self.model_copy(update={"root": None, "splits": None, "label": "", "published": None})
+        others = dict.fromkeys(("root", "splits", "published", "recognizer_from"))
+        return self.model_copy(update=others | {"label": ""})
 
 
 class VideoSize(Section):

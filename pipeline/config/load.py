@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from pipeline.config import SCALE, Config, SRTraining
 from pipeline.config.messages import error_line
+from pipeline.config.native import native_problems
 from pipeline.config.needs import find_needs
 from pipeline.config.paths import resolve_paths
 from pipeline.config.stream_training import DatasetTraining, StreamTraining
@@ -102,6 +103,7 @@ def _cross_checks(config: Config) -> Iterator[str]:
     for row in config.report.pictured:
         if row not in methods:
             yield f"report.pictured: {row!r} is not a row; known: {', '.join(methods)}"
+    yield from native_problems(config)
     yield from table_problems(config)
     for name, recognizer in config.recognition.recognizers.items():
         key = f"recognition.recognizers.{name}"
@@ -111,7 +113,8 @@ def _cross_checks(config: Config) -> Iterator[str]:
             yield f"{key}.initial_weights: {problem}"
         for stream in recognizer.streams:
             training = recognizer.training_of(stream)
-            if training is None and not all(recognizer.weights_for(stream, d) for d in config.datasets):
+            trained = [d for d, data in config.datasets.items() if not data.native]
+            if training is None and not all(recognizer.weights_for(stream, d) for d in trained):
                 yield f"{key}.{stream}: give either this training or {key}.weights.{stream}"
             given = recognizer.weights.get(stream)
             for dataset in given if isinstance(given, dict) else ():

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal, get_args
 
 from pipeline.data.lists import COMMENT, NUMBERED, read_classes, read_rows
 from pipeline.data.manifest import DataError
@@ -21,6 +22,12 @@ _SEPARATED = re.compile(r"(.*\S)\s*[,;\t]\s*([^,;\t]+?)[\s,;]*")
 _BLANK = re.compile(r"(.*\S)\s+(\S+)")
 _COUNTED = re.compile(rf"(.*\S){_GAP}\d+")
 _COUNTS = re.compile(rf"(?:\d+{_GAP})*(\d+)")
+
+
+Column = Literal["path", "label", "split"]
+"""Columns that a table has under these or other names."""
+
+COLUMNS: tuple[Column, ...] = get_args(Column)
 
 
 @dataclass(frozen=True)
@@ -53,7 +60,7 @@ class Row:
         return DataError(f'{self.file}, line {self.row}: found "{shown(self.text)}", expected {expected}')
 
 
-def read_annotations(path: Path, columns: Mapping[str, str]) -> list[Row]:
+def read_annotations(path: Path, columns: Mapping[Column, str]) -> list[Row]:
     """Read all lines of a list.
 
     A list whose first line has the name of a column is a table: its header is separated by commas,
@@ -70,7 +77,7 @@ def read_annotations(path: Path, columns: Mapping[str, str]) -> list[Row]:
     lines = [(row, text) for row, text in read_rows(path) if not COMMENT.fullmatch(text)]
     if not lines:
         raise DataError(f'{path}: lists no clips; expected lines of "path label"')
-    names = {key: columns.get(key, key).casefold() for key in ("path", "label", "split")}
+    names = {key: columns.get(key, key).casefold() for key in COLUMNS}
     delimiter = next((mark for mark in (",", ";", "\t") if mark in lines[0][1]), None)
     header = [name.casefold() for name in _fields(lines[0][1], delimiter)]
     if set(header) & set(names.values()):

@@ -100,6 +100,11 @@ class Listing:
     left_out: list[tuple[str, str]] = field(default_factory=list)
     files: int = 0
 
+    def tested(self) -> Listing:
+        """The listing without training clips."""
+        kept = [candidate for candidate in self.candidates if candidate.entry.split == "test"]
+        return replace(self, candidates=kept)
+
     def first(self, train: int | None, test: int | None) -> Listing:
         """The listing with at most so many clips of each class and split; the others are left out."""
         counts: Counter[tuple[str, Split | None]] = Counter()
@@ -145,6 +150,12 @@ def class_finder(known: Iterable[str]) -> Callable[[str], str | None]:
         return exact.get(composed(folder)) or (similar[0] if len(similar) == 1 else None)
 
     return find
+
+
+def unknown_classes(names: Iterable[str], known: Iterable[str]) -> list[str]:
+    """Those names that are no known class's, by the comparison of ``class_finder``."""
+    find_class = class_finder(known)
+    return [name for name in names if find_class(name) is None]
 
 
 def take_once(splits: Path, known: list[str], classes: list[str], entries: Iterable[Entry]) -> Lists:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from pipeline.config import Dataset, Method
+from pipeline.config import Method
 from pipeline.config.compute import Device, Inference
 from pipeline.config.flow import FlowNetwork
 from pipeline.config.patches import Pairs
@@ -162,6 +162,9 @@ class Requests:
     def tabulate(self, table: str) -> Tabulate:
         """A table beside Table 4."""
         section = self.rows.tables[table]
+        natives = [
+            name for name in self.rows.without_hr if section.datasets is None or name in section.datasets
+        ]
         columns = self._columns(section.scored_rows(self.rows), *section.columns(self.experiment))
         settings = section.Settings.of(self.config.report, self.config.quality, self.config)
         return Tabulate.of(
@@ -169,12 +172,13 @@ class Requests:
             name=table,
             table=section,
             settings=settings.model_dump(mode="json"),
+            lacking_hr=[self.config.datasets[n].label or n for n in natives if section.needs_hr],
             **columns,
         )
 
-    def draw_comparison(self) -> DrawComparison:
+    def draw_comparison(self, dataset: str) -> DrawComparison:
         """The picture of a data set."""
-        labels = [self.config.methods[row].label or row for row in self.rows.pictured]
+        labels = [self.config.methods[row].label or row for row in self.rows.pictured_of(dataset)]
         return DrawComparison(labels=labels, shard=0, bound=self.config.flow.bound)
 
     def draw_table(self, table: str) -> DrawTable:
@@ -188,7 +192,13 @@ class Requests:
         return {
             "rows": [RowEntry(name=name, **dict(row)) for name, row in rows.items()],
             "datasets": [
-                DatasetEntry(name=name, label=_label(name, data), published=data.published)
+                DatasetEntry(
+                    name=name,
+                    label=data.label,
+                    published=data.published,
+                    limit=data.limit,
+                    resolution=data.resolution,
+                )
                 for name, data in ((n, self.config.datasets[n]) for n in datasets)
             ],
             "recognizers": [
@@ -201,8 +211,3 @@ class Requests:
                 for name, spec in ((n, self.rows.recognizer(n)) for n in recognizers)
             ],
         }
-
-
-def _label(name: str, data: Dataset) -> str:
-    """Label of a data set in tables, which says that only some clips count."""
-    return f"{data.label or name} ({data.limited})" if data.limited else data.label

@@ -15,7 +15,7 @@ from pipeline.report.accuracy import measure
 from pipeline.report.made_by import made_by
 from pipeline.report.published import published_accuracy
 from pipeline.report.request import Aggregate
-from pipeline.report.rows import Names, Rows, each_column, markdown_table, write_markdown
+from pipeline.report.rows import NO_HR, Names, Rows, each_column, markdown_table, write_markdown
 from pipeline.report.significance import compare, correctness
 
 
@@ -76,7 +76,7 @@ def _cells(rows: Rows, request: Aggregate) -> Iterator[Cell]:
     for dataset, recognizer, stream in each_column(request):
         about = rows.datasets[dataset].published, rows.recognizers[recognizer].protocol
         marks = _marks(rows, dataset, recognizer, stream, request)
-        for method, row in rows.methods.items():
+        for method, row in rows.shown(dataset).items():
             found = measure(rows.of(dataset, recognizer, method, stream), request.confidence)
             yield Cell(
                 method=method,
@@ -120,7 +120,7 @@ def _wide(table: pd.DataFrame, names: Names) -> pd.DataFrame:
         for key, cells in table.groupby(["dataset", "recognizer", "stream"], sort=False):
             if cells[quantity].notna().any():
                 by_method = cells.set_index("method")[quantity]
-                columns[names.column(*key) + suffix] = [by_method[m] for m in names.methods]
+                columns[names.column(*key) + suffix] = [by_method.get(m, float("nan")) for m in names.methods]
     for dataset, cells in table.groupby("dataset", sort=False):
         columns[f"{names.datasets[dataset]} clips"] = cells["clips"].iloc[0]
     return pd.DataFrame(columns)
@@ -141,7 +141,10 @@ def _lines(table: pd.DataFrame, names: Names, hr: str | None, request: Aggregate
             f"## {names.datasets[dataset]}, {names.recognizers[recognizer]} ({clips} test clips)",
             "",
         ]
-        rows: dict[str, dict[str, str]] = {names.methods[m]: {} for m in names.methods}
+        shown = set(cells["method"])
+        if lacking := [label for method, label in names.methods.items() if method not in shown]:
+            lines += [f"Without {', '.join(lacking)}: {NO_HR}.", ""]
+        rows: dict[str, dict[str, str]] = {names.methods[m]: {} for m in names.methods if m in shown}
         for cell in cells.itertuples():
             row = rows[names.methods[cell.method]]
             half = (cell.high - cell.low) / 2

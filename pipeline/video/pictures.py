@@ -24,7 +24,7 @@ class PictureError(ValueError):
 def is_picture(name: str) -> bool:
     """Whether a file of this name may be a frame: a picture whose name ends in a number."""
     found = _NUMBERED.fullmatch(name)
-    return bool(found) and not _FLOW.fullmatch(found[1])
+    return found is not None and not _FLOW.fullmatch(found[1])
 
 
 def in_order(names: Iterable[str]) -> list[str]:

@@ -235,7 +235,7 @@ TABLE = ["path,label,split", "golf/a.mp4,golf,train", "golf/d.mp4,golf,test"]
         ({"train_txt": None, "test_txt": None}, {}, r"lists: no lists train.txt, test.txt, but no files at all"),
         ({"train_csv": ["golf/a.mp4 0"]}, {}, r"lists: train.csv and train.txt may both be meant; name the lists"),
         ({}, {"lists": {"train": "a.txt", "test": "test.txt"}}, r"lists.train: no file a.txt in the lists' folder, only test.txt, train.txt"),
-        ({}, {"lists": {"train": "train.txt"}}, r"lists names no test list; expected one for train and test"),
+        ({}, {"lists": {"train": "train.txt"}}, r"lists names no test list; expected one for test"),
         ({}, {"lists": "train.txt"}, r"train\.txt: has no column split, and no other list is there"),
         ({}, {"class_file": "names.txt"}, r"class_file: no file names.txt in the lists' folder"),
         ({"all_csv": [*TABLE, "golf/b.mp4,golf,holdout"]}, {"lists": "all.csv"}, r'all\.csv, line 4: found "golf/b.mp4,golf,holdout", expected train, val or test as its split'),

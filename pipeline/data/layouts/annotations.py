@@ -11,7 +11,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from pipeline.config.data import Dataset
-from pipeline.data.annotations import Row, read_annotations, read_class_names
+from pipeline.data.annotations import Column, Row, read_annotations, read_class_names
 from pipeline.data.entries import Entry, Lists, choose_classes, class_finder, take_once
 from pipeline.data.lists import find_lists
 from pipeline.data.manifest import DataError, Split
@@ -46,7 +46,7 @@ class Annotations(Dataset):
         description="file in `splits` with the classes' names, one a line, from 0, or `number name`; "
         "null: classes.txt, if there is one",
     )
-    columns: dict[Literal["path", "label", "split"], str] = Field(
+    columns: dict[Column, str] = Field(
         default_factory=dict,
         description="names of a list's columns that are not `path`, `label` and `split`, such as "
         "`{path: video, label: class}`",
@@ -58,7 +58,8 @@ class Annotations(Dataset):
         class_file = self._named("class_file", files, self.class_file or CLASS_FILE, self.class_file is None)
         rows = list(self._rows(splits, {n: path for n, path in files.items() if path != class_file}))
         names = _class_names([row for _, row in rows], class_file)
-        _check_splits(splits, rows, names, self.classes)
+        if not self.native:
+            _check_splits(rows, names, self.classes)
         used = {names[row.label] for _, row in rows}
         known = [name for name in dict.fromkeys(names.values()) if name in used]
         shared = _shared_folders([row for _, row in rows])
@@ -78,17 +79,21 @@ class Annotations(Dataset):
         """All lines with their splits, training first."""
         lists = self.lists if self.lists is not None else self._by_name(splits, files)
         if isinstance(lists, dict):
-            uses: tuple[Split, Split] = ("train", "test")
+            uses: tuple[Split, ...] = ("test",) if self.native else ("train", "test")
             for split in uses:
                 if split not in lists:
-                    raise DataError(f"{splits}: lists names no {split} list; expected one for train and test")
+                    raise DataError(f"{splits}: lists names no {split} list; expected one for {split}")
                 path = self._named(f"lists.{split}", files, lists[split])
                 assert path is not None  # refused otherwise
                 yield from ((split, row) for row in read_annotations(path, self.columns))
             return
         path = self._named("lists", files, lists)
         assert path is not None  # refused otherwise
-        yield from _by_column(read_annotations(path, self.columns), self.columns)
+        rows = read_annotations(path, self.columns)
+        if self.native and all(row.split is None for row in rows):
+            yield from (("test", row) for row in rows)
+        else:
+            yield from _by_column(rows, self.columns)
 
     def _by_name(self, splits: Path, files: dict[str, Path]) -> dict[Literal["train", "test"], str] | str:
         """The lists of this split, by the words in their names."""
@@ -106,8 +111,8 @@ class Annotations(Dataset):
                     f"{splits}: {' and '.join(map(shown, names))} may both be meant; name the lists of the "
                     "splits, as in lists: {train: NAME, test: NAME}"
                 )
-        if found["train"] and tested:
-            return {"train": found["train"][0], "test": tested[0]}
+        if tested and (found["train"] or self.native):
+            return dict(zip(("test", "train"), (*tested, *found["train"]), strict=False))
         if len(files) == 1 and not numbers:
             return next(iter(files))
         there = ", ".join(shown(name) for name in files) or "nothing"
@@ -128,9 +133,7 @@ def _number(name: str) -> int:
     return int(found[-1]) if found else 1
 
 
-def _by_column(
-    rows: Sequence[Row], columns: dict[Literal["path", "label", "split"], str]
-) -> Iterator[tuple[Split | None, Row]]:
+def _by_column(rows: Sequence[Row], columns: dict[Column, str]) -> Iterator[tuple[Split | None, Row]]:
     """Rows of one list by its column of splits; validation clips are unused beside test clips."""
     words = {word: use for use, known in USES.items() for word in known}
     uses = []
@@ -183,15 +186,16 @@ def _class_names(rows: list[Row], class_file: Path | None) -> dict[str, str]:
 
 
 def _check_splits(
-    splits: Path, rows: list[tuple[Split | None, Row]], names: dict[str, str], chosen: list[str] | None
+    rows: list[tuple[Split | None, Row]], names: dict[str, str], chosen: list[str] | None
 ) -> None:
     """Refuse classes that have no line in one of the splits."""
     first: dict[Split | None, dict[str, Row]] = {"train": {}, "test": {}}
     for split, row in rows:
         first.setdefault(split, {}).setdefault(names[row.label], row)
-    for split, other in (("test", "train"), ("train", "test")):
-        for name, row in first[split].items():  # type: ignore[index]
-            if name not in first[other] and (chosen is None or name in chosen):  # type: ignore[index]
+    pairs: tuple[tuple[Split, Split], ...] = (("test", "train"), ("train", "test"))
+    for split, other in pairs:
+        for name, row in first[split].items():
+            if name not in first[other] and (chosen is None or name in chosen):
                 raise row.refused(
                     f"a class that the {other} list has, too; add its clips, or name the classes to use in "
                     "`classes`"

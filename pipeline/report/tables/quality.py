@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import lazy_loader
 
@@ -35,6 +35,8 @@ class QualityTable(Table):
 
     It covers the data sets in section ``quality``.
     """
+
+    needs_hr: ClassVar[bool] = True
 
     class Settings(Request, Measure):
         """Further keys that the table reads: the settings of the measurement."""
