@@ -3,7 +3,10 @@
 # Lists and messages are easier to compare on one line.
 # ruff: noqa: E501
 
+import re
+
 import pytest
+import yaml
 from layouts import dataset
 
 from pipeline.data.manifest import DataError
@@ -289,3 +292,17 @@ def test_real_lists_of_hmdb51_in_mmaction2s_form_give_the_clips_of_its_own_layou
     assert listing.classes == own.classes
     key = lambda found: sorted((c.entry.id, c.entry.split, c.path) for c in found.candidates)  # noqa: E731
     assert key(listing) == key(own)
+
+
+def test_the_snippets_in_docs_data_are_read(root, data):
+    snippets = re.findall(r"```yaml\n(.*?)```", (root / "docs/data.md").read_text(), re.S)
+    entries = {n: entry for text in snippets for n, entry in yaml.safe_load(text)["datasets"].items()}
+    write(data, **GOOD)
+    assert found(data, **without_paths(entries["clips"]))
+    (data / "lists/train.txt").unlink()
+    listing = find(data, **without_paths(entries["cctv"]))
+    assert [candidate.entry.split for candidate in listing.candidates] == ["test", "test"]
+
+
+def without_paths(entry):
+    return {key: value for key, value in entry.items() if key not in ("layout", "root", "splits")}
