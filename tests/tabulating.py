@@ -28,13 +28,19 @@ def columns(
     published: str | None,
     datasets: dict[str, str] | None = None,
     limit: Limit = ALL,
+    joins: dict[str, list[str]] | None = None,
 ):
     """Rows and columns of a request."""
     return {
         "rows": [RowEntry(name=name, **dict(row)) for name, row in methods.items()],
         "datasets": [
             DatasetEntry(
-                name=name, label=name.capitalize(), published=published, limit=limit, resolution=kind
+                name=name,
+                label=name.capitalize(),
+                published=published,
+                limit=limit,
+                resolution=kind,
+                joins=(joins or {}).get(name, []),
             )
             for name, kind in (datasets or {"set": "hr"}).items()
         ],
@@ -48,10 +54,11 @@ def table_4(
     published=None,
     datasets=None,
     limit: Limit = ALL,
+    joins: dict[str, list[str]] | None = None,
     **report: Any,
 ) -> Aggregate:
     """A request for Table 4, as a rule hands it on; ``datasets`` gives the resolution of each."""
-    found = columns(methods, recognizers or (TSN,), published, datasets, limit)
+    found = columns(methods, recognizers or (TSN,), published, datasets, limit, joins)
     request = Aggregate.of(Report(**report), **found)
     return Aggregate.read(request.text())
 
@@ -66,6 +73,7 @@ def make(
     caption: str = "",
     datasets: dict[str, str] | None = None,
     lacking_hr: tuple[str, ...] = (),
+    joins: dict[str, list[str]] | None = None,
     **settings: Any,
 ) -> None:
     """Make a table beside Table 4; its Markdown lies beside the CSV, whose name is the table's."""
@@ -77,6 +85,6 @@ def make(
         settings={key: value for key, value in settings.items() if key in table.Settings.model_fields},
         caption=caption,
         lacking_hr=list(lacking_hr),
-        **columns(methods, recognizers or (TSN,), published, datasets),
+        **columns(methods, recognizers or (TSN,), published, datasets, joins=joins),
     )
     tabulate(Tabulate.read(request.text()), files, csv, csv.with_suffix(".md"))

@@ -46,7 +46,7 @@ CONFIG = {
         "frame_size": [64, 48],
         "recognizers": {
             "tsn": {
-                **{"protocol": "tsn", "network": "bn_inception", "crop": 32},
+                **{"label": "TSN", "protocol": "tsn", "network": "bn_inception", "crop": 32},
                 "args": {"width": 0.25, "blocks": ["3a", "3c", "4e", "5b"]},
                 **{"train_snippets": 2, "test_snippets": 2, "test_crops": 2},
                 **{"spatial": STREAM, "temporal": STREAM},

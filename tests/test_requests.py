@@ -44,6 +44,7 @@ OTHERS = {"args", "layout", "loss", "protocol", "table", "ratio", "ratios", "sta
 OTHERS |= {"splits", "classes"}
 # Data sets without HR, which need another one with it.
 OTHERS |= {"resolution", "recognizer_from", "lacking_hr"}
+OTHERS |= {"split_of", "joins"}  # which the run sets
 # Parts that are there or not: their keys are tried one by one where they are there.
 PARTS = {"compute", "feature_network", "flownet2", "pairs", "labels"}
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, WithJsonSchema, field_validator, model_validator
 
 from pipeline.config.section import Pair, PositiveInt, Section
 
@@ -30,6 +30,10 @@ class Shards(Section):
 
     train: PositiveInt = Field(1, description="shards of the training split")
     test: PositiveInt = Field(1, description="shards of the test split")
+
+
+ONE_SPLIT = {"enum": [1, 2, 3]}
+SEVERAL_SPLITS = {"type": "array", "items": ONE_SPLIT, "minItems": 1, "uniqueItems": True}
 
 
 class Limit(Section):
@@ -82,7 +86,12 @@ class Dataset(Section):
     splits: Path | None = Field(
         None, description="folder of the split lists, or their archive; null: the demo's"
     )
-    split: Literal[1, 2, 3] = Field(1, description="official split; the paper uses 1")
+    split: Annotated[Literal[1, 2, 3], WithJsonSchema({"anyOf": [ONE_SPLIT, SEVERAL_SPLITS]})] = Field(
+        1,
+        description="official split; the paper uses 1; a list such as `[1, 2, 3]` stands for a data set for "
+        "each split, and tables also show their mean",
+    )
+    split_of: str = Field("", description="set by the run for each split of a list; leave it out")
     resolution: Literal["hr", "native"] = Field(
         "hr",
         description="hr: the videos are HR, and LR is made of them; native: they are low-resolution by "
@@ -141,7 +150,7 @@ class Dataset(Section):
     def listed(self) -> Self:
         """The section as the listing reads it: without labels, and without paths, which are arguments."""
         others = dict.fromkeys(("root", "splits", "published", "recognizer_from"))
-        return self.model_copy(update=others | {"label": ""})
+        return self.model_copy(update=others | {"label": "", "split_of": ""})
 
 
 class VideoSize(Section):

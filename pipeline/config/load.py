@@ -14,6 +14,7 @@ from pipeline.config.messages import error_line
 from pipeline.config.native import native_problems
 from pipeline.config.needs import find_needs
 from pipeline.config.paths import resolve_paths
+from pipeline.config.splits import SplitsError, with_splits
 from pipeline.config.stream_training import DatasetTraining, StreamTraining
 from pipeline.config.tables import table_problems
 from pipeline.config.text import without_empty
@@ -45,6 +46,10 @@ def load_config(
             undefined name.
     """
     raw, emptied = without_empty(raw)
+    try:
+        raw = with_splits(raw)
+    except SplitsError as error:
+        raise ConfigError(_message([str(error)])) from None
     try:
         # JSON mode: strict about numbers and text, but paths may be text. `default=str` is for YAML's dates.
         config = Config.model_validate_json(json.dumps(raw, default=str))
@@ -103,6 +108,9 @@ def _cross_checks(config: Config) -> Iterator[str]:
     for row in config.report.pictured:
         if row not in methods:
             yield f"report.pictured: {row!r} is not a row; known: {', '.join(methods)}"
+    for name, data in config.datasets.items():
+        if data.split_of and not name.endswith(f"_{data.split}"):
+            yield f"datasets.{name}.split_of: the run sets it for each split of a list; leave it out"
     yield from native_problems(config)
     yield from table_problems(config)
     for name, recognizer in config.recognition.recognizers.items():

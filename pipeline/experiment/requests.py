@@ -191,16 +191,7 @@ class Requests:
         """Rows and columns of a table, in order."""
         return {
             "rows": [RowEntry(name=name, **dict(row)) for name, row in rows.items()],
-            "datasets": [
-                DatasetEntry(
-                    name=name,
-                    label=data.label,
-                    published=data.published,
-                    limit=data.limit,
-                    resolution=data.resolution,
-                )
-                for name, data in ((n, self.config.datasets[n]) for n in datasets)
-            ],
+            "datasets": self._datasets(list(datasets)),
             "recognizers": [
                 RecognizerEntry(
                     name=name,
@@ -211,3 +202,20 @@ class Requests:
                 for name, spec in ((n, self.rows.recognizer(n)) for n in recognizers)
             ],
         }
+
+    def _datasets(self, names: list[str]) -> list[DatasetEntry]:
+        """Data sets of a table; after the last split of several also all of them together."""
+        entries = []
+        for name in names:
+            data = self.config.datasets[name]
+            about: dict[str, Any] = {"limit": data.limit, "resolution": data.resolution}
+            entries.append(
+                DatasetEntry(name=name, label=data.label, published=data.published, joins=[], **about)
+            )
+            splits = self.rows.splits_of(name)
+            if splits and splits[-1] == name and set(splits) <= set(names):
+                whole = name.removesuffix(f"_{data.split}")
+                numbers = ", ".join(str(self.config.datasets[one].split) for one in splits)
+                label = f"{data.split_of} splits {numbers}"
+                entries.append(DatasetEntry(name=whole, label=label, published=None, joins=splits, **about))
+        return entries

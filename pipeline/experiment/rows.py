@@ -105,6 +105,16 @@ class Rows:
         """The data set whose recognisers score a data set's clips: itself, or another one."""
         return self.config.datasets[dataset].recognizer_from or dataset
 
+    def splits_of(self, dataset: str) -> list[str]:
+        """Data sets of all splits of which a data set is one; empty for a data set of its own."""
+        data = self.config.datasets[dataset]
+        whole = dataset.removesuffix(f"_{data.split}")
+        return [
+            name
+            for name, other in self.config.datasets.items()
+            if data.split_of and other.split_of and name.removesuffix(f"_{other.split}") == whole
+        ]
+
     def shows(self, method: str, dataset: str) -> bool:
         """Whether a data set has a row: HR, and pairings with it, exist only where there is HR."""
         return dataset not in self.without_hr or "hr" not in (self.source(method, s) for s in TWO_STREAMS)

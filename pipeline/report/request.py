@@ -29,6 +29,9 @@ class DatasetEntry(Section):
         description="the paper's name for it, whose numbers are shown beside ours; null: none"
     )
     limit: Limit = Field(description="the clips of each class that are used, where not all are")
+    joins: list[str] = Field(
+        description="data sets of single splits that are shown together; empty for a data set of its own"
+    )
     resolution: Literal["hr", "native"] = Field(description="native: it has no HR, and so no row of it")
 
 

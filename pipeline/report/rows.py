@@ -12,7 +12,7 @@ from pipeline.config.report import ColumnPart
 from pipeline.files import atomic_path
 from pipeline.report.accuracy import fuse
 from pipeline.report.request import Columns, DatasetEntry, RowEntry
-from pipeline.report.scores import Scores, ScoresError, StreamScores, read_scores
+from pipeline.report.scores import Scores, ScoresError, StreamScores, pool, read_scores
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,6 +32,9 @@ class Rows:
         self.datasets = {dataset.name: dataset for dataset in request.datasets}
         self.recognizers = {recognizer.name: recognizer for recognizer in request.recognizers}
         self._scores = read_scores(files)
+        for dataset in request.datasets:
+            if dataset.joins:
+                self._scores |= pool(self._scores, dataset.name, dataset.joins)
 
     def of(self, dataset: str, recognizer: str, method: str, column: str) -> StreamScores:
         """Scores of one cell: the column's sum of streams.

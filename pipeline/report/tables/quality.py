@@ -63,7 +63,7 @@ class QualityTable(Table):
         clips = pd.concat(map(_read, data.files))
         groups = {key: part.sort_values("clip") for key, part in clips.groupby(["dataset", "model"])}
         lines = []
-        for dataset in data.request.datasets:
+        for dataset in (entry for entry in data.request.datasets if not entry.joins):
             for row in data.request.rows:
                 if (dataset.name, row.model) not in groups:
                     found = f"{dataset.name}, {row.model}"
