@@ -93,7 +93,11 @@ def _fields(text: str, delimiter: str | None) -> list[str]:
 
 
 def _table(
-    path: Path, lines: list[tuple[int, str]], header: list[str], delimiter: str | None, names: dict[Column, str]
+    path: Path,
+    lines: list[tuple[int, str]],
+    header: list[str],
+    delimiter: str | None,
+    names: dict[Column, str],
 ) -> Iterator[Row]:
     (first, text), *rest = lines
     for key in ("path", "label"):
