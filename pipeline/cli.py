@@ -35,6 +35,7 @@ STAGES = {
     "list-clips": "pipeline.data.listing:list_clips",
     "list-videos": "pipeline.data.listing:list_videos",
     "prepare-clips": "pipeline.data.prepare:prepare_clips",
+    "prepare-native-clips": "pipeline.data.prepare:prepare_native_clips",
     "prepare-videos": "pipeline.data.prepare:prepare_videos",
     "extract-flow": "pipeline.flow.extract:extract_flow",
     "extract-training-flow": "pipeline.flow.extract_training:extract_training_flow",

@@ -71,6 +71,8 @@ rule prepare_clips:
         f"{OUT}/logs/prepare_clips/{{dataset}}-{{split}}-{{shard}}.log",
     benchmark:
         f"{OUT}/benchmarks/prepare_clips/{{dataset}}-{{split}}-{{shard}}.tsv"
+    wildcard_constraints:
+        dataset=one_of(n for n, data in CONFIG.datasets.items() if not data.native),
     conda:
         ENVIRONMENT
     params:
@@ -79,6 +81,27 @@ rule prepare_clips:
     shell:
         "python -m pipeline prepare-clips --request {params.request:q} --manifest {input.manifest:q}"
         " --hr {output.hr:q} --lr {output.lr:q} 2> {log:q}"
+
+
+rule prepare_native_clips:
+    input:
+        manifest=f"{OUT}/data/{{dataset}}/manifest.csv",
+    output:
+        f"{OUT}/data/{{dataset}}/{{split}}-{{shard}}/lr.h5",
+    log:
+        f"{OUT}/logs/prepare_native_clips/{{dataset}}-{{split}}-{{shard}}.log",
+    benchmark:
+        f"{OUT}/benchmarks/prepare_native_clips/{{dataset}}-{{split}}-{{shard}}.tsv"
+    wildcard_constraints:
+        dataset=one_of(n for n, data in CONFIG.datasets.items() if data.native),
+    conda:
+        ENVIRONMENT
+    params:
+        request=asks(EXPERIMENT.requests.prepare_clips),
+        code=fingerprint("pipeline.data.prepare"),
+    shell:
+        "python -m pipeline prepare-native-clips --request {params.request:q} --manifest {input.manifest:q}"
+        " --out {output:q} 2> {log:q}"
 
 
 rule list_videos:

@@ -94,6 +94,7 @@ rule score_clips:
         manifest=f"{OUT}/data/{{dataset}}/manifest.csv",
         frames=lambda w: FILES.scored_frames(w.dataset, w.recognizer, w.method, w.shard),
         flow=lambda w: FILES.scored_flow(w.dataset, w.recognizer, w.method, w.shard),
+        classes=lambda w: FILES.class_manifest(w.dataset),
         weights=lambda w: inputs(
             FILES.scoring_weights(w.dataset, w.recognizer, w.method)
         ),
@@ -118,7 +119,7 @@ rule score_clips:
     shell:
         "python -m pipeline score-clips --request {params.request:q} --weights {input.weights:q}"
         " --manifest {input.manifest:q} --frames {input.frames:q} --flow {input.flow:q}"
-        " --out {output:q} 2> {log:q}"
+        " --classes {input.classes:q} --out {output:q} 2> {log:q}"
 
 
 # Rows that no method shows: pairs, by networks that see both streams; all shards in one job.
@@ -131,6 +132,7 @@ use rule score_clips as score_pair with:
         flow=lambda w: FILES.all_flow(
             w.dataset, ROWS.source(w.pair, "temporal"), "test"
         ),
+        classes=lambda w: FILES.class_manifest(w.dataset),
         weights=lambda w: inputs(FILES.scoring_weights(w.dataset, w.recognizer, w.pair)),
     output:
         f"{OUT}/recognition/{{dataset}}/{{recognizer}}/pairs/{{pair}}.npz",

@@ -32,11 +32,11 @@ rule draw_comparison:
         plan=f"{OUT}/recognition/{{dataset}}/plan.json",
         frames=lambda w: [
             FILES.frames(w.dataset, ROWS.source(row, "spatial"), "test", 0)
-            for row in ROWS.pictured
+            for row in ROWS.pictured_of(w.dataset)
         ],
         flow=lambda w: [
             FILES.flow(w.dataset, ROWS.source(row, "temporal"), "test", 0)
-            for row in ROWS.pictured
+            for row in ROWS.pictured_of(w.dataset)
         ],
     output:
         f"{OUT}/figures/{{dataset}}.png",
@@ -45,7 +45,7 @@ rule draw_comparison:
     conda:
         ENVIRONMENT
     params:
-        request=EXPERIMENT.requests.draw_comparison().text(),
+        request=asks(EXPERIMENT.requests.draw_comparison),
         code=fingerprint("pipeline.report.picture"),
     shell:
         "python -m pipeline draw-comparison --request {params.request:q} --manifest {input.manifest:q}"
@@ -54,4 +54,7 @@ rule draw_comparison:
 
 rule figures:
     input:
-        expand(f"{OUT}/figures/{{dataset}}.png", dataset=CONFIG.datasets),
+        expand(
+            f"{OUT}/figures/{{dataset}}.png",
+            dataset=filter(ROWS.pictured_of, CONFIG.datasets),
+        ),

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config import Method, Report
+from pipeline.config.data import Limit
 from pipeline.config.tables import Table
 from pipeline.recognition.protocols import st_resnet, tsn
 from pipeline.report.request import Aggregate, DatasetEntry, RecognizerEntry, RowEntry, Tabulate
@@ -18,19 +19,47 @@ _COLUMNS = {
 TSN = RecognizerEntry(name="tsn", label="TSN", protocol="tsn", columns=_COLUMNS["tsn"])
 ST_RESNET = RecognizerEntry(name="st", label="ST-ResNet", protocol="st_resnet", columns=_COLUMNS["st_resnet"])
 
+ALL = Limit()
 
-def columns(methods: dict[str, Method], recognizers: tuple[RecognizerEntry, ...], published: str | None):
+
+def columns(
+    methods: dict[str, Method],
+    recognizers: tuple[RecognizerEntry, ...],
+    published: str | None,
+    datasets: dict[str, str] | None = None,
+    limit: Limit = ALL,
+    joins: dict[str, list[str]] | None = None,
+):
     """Rows and columns of a request."""
     return {
         "rows": [RowEntry(name=name, **dict(row)) for name, row in methods.items()],
-        "datasets": [DatasetEntry(name="set", label="Set", published=published)],
+        "datasets": [
+            DatasetEntry(
+                name=name,
+                label=name.capitalize(),
+                published=published,
+                limit=limit,
+                resolution=kind,
+                joins=(joins or {}).get(name, []),
+            )
+            for name, kind in (datasets or {"set": "hr"}).items()
+        ],
         "recognizers": list(recognizers),
     }
 
 
-def table_4(methods, *recognizers, published: str | None = None, **report: Any) -> Aggregate:
-    """A request for Table 4, as a rule hands it on."""
-    request = Aggregate.of(Report(**report), **columns(methods, recognizers or (TSN,), published))
+def table_4(
+    methods,
+    *recognizers,
+    published=None,
+    datasets=None,
+    limit: Limit = ALL,
+    joins: dict[str, list[str]] | None = None,
+    **report: Any,
+) -> Aggregate:
+    """A request for Table 4, as a rule hands it on; ``datasets`` gives the resolution of each."""
+    found = columns(methods, recognizers or (TSN,), published, datasets, limit, joins)
+    request = Aggregate.of(Report(**report), **found)
     return Aggregate.read(request.text())
 
 
@@ -42,6 +71,9 @@ def make(
     *recognizers: RecognizerEntry,
     published: str | None = None,
     caption: str = "",
+    datasets: dict[str, str] | None = None,
+    lacking_hr: tuple[str, ...] = (),
+    joins: dict[str, list[str]] | None = None,
     **settings: Any,
 ) -> None:
     """Make a table beside Table 4; its Markdown lies beside the CSV, whose name is the table's."""
@@ -52,6 +84,7 @@ def make(
         table=table,
         settings={key: value for key, value in settings.items() if key in table.Settings.model_fields},
         caption=caption,
-        **columns(methods, recognizers or (TSN,), published),
+        lacking_hr=list(lacking_hr),
+        **columns(methods, recognizers or (TSN,), published, datasets, joins=joins),
     )
     tabulate(Tabulate.read(request.text()), files, csv, csv.with_suffix(".md"))

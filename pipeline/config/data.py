@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, WithJsonSchema, field_validator, model_validator
 
 from pipeline.config.section import Pair, PositiveInt, Section
 
@@ -30,6 +30,22 @@ class Shards(Section):
 
     train: PositiveInt = Field(1, description="shards of the training split")
     test: PositiveInt = Field(1, description="shards of the test split")
+
+
+ONE_SPLIT = {"enum": [1, 2, 3]}
+SEVERAL_SPLITS = {"type": "array", "items": ONE_SPLIT, "minItems": 1, "uniqueItems": True}
+
+
+class Limit(Section):
+    """The first clips of each class, in the order of the lists, for trials."""
+
+    train: PositiveInt | None = Field(None, description="training clips per class; null: all")
+    test: PositiveInt | None = Field(None, description="test clips per class; null: all")
+
+    def __str__(self) -> str:
+        """Such as "first 9 train and 5 test clips per class"; empty without a limit."""
+        parts = [f"{most} {split}" for split, most in (("train", self.train), ("test", self.test)) if most]
+        return f"first {' and '.join(parts)} clips per class" if parts else ""
 
 
 @dataclass(frozen=True)
@@ -70,8 +86,26 @@ class Dataset(Section):
     splits: Path | None = Field(
         None, description="folder of the split lists, or their archive; null: the demo's"
     )
-    split: Literal[1, 2, 3] = Field(1, description="official split; the paper uses 1")
+    split: Annotated[Literal[1, 2, 3], WithJsonSchema({"anyOf": [ONE_SPLIT, SEVERAL_SPLITS]})] = Field(
+        1,
+        description="official split; the paper uses 1; a list such as `[1, 2, 3]` stands for a data set for "
+        "each split, and tables also show their mean",
+    )
+    split_of: str = Field("", description="set by the run for each split of a list; leave it out")
+    resolution: Literal["hr", "native"] = Field(
+        "hr",
+        description="hr: the videos are HR, and LR is made of them; native: they are low-resolution by "
+        "themselves, so there is no HR, and only their test clips are used",
+    )
+    recognizer_from: str | None = Field(
+        None,
+        description="for native: the data set whose recognisers score these clips; its classes must include "
+        "this one's by name; null: their `weights` are given for this data set",
+    )
     classes: list[str] | None = Field(None, description="subset of classes; null: all")
+    limit: Limit = Field(
+        default_factory=Limit, description="only the first clips of each class, for trials; tables say so"
+    )
     shards: Shards = Field(default_factory=Shards, description="jobs per split")
     published: Literal["UCF101", "HMDB51"] | None = Field(
         None, description="data set whose published Table 4 is shown beside ours; null: none"
@@ -83,7 +117,18 @@ class Dataset(Section):
             raise ValueError(
                 "published numbers are of all classes: set published to null, or leave out classes"
             )
+        if str(self.limit) and self.published:
+            raise ValueError("published numbers are of all clips: set published to null, or leave out limit")
+        if self.native and self.published:
+            raise ValueError("published numbers are of HR: set published to null, or resolution to hr")
+        if self.recognizer_from and not self.native:
+            raise ValueError("recognizer_from is of use with resolution: native alone; leave it out")
         return self
+
+    @property
+    def native(self) -> bool:
+        """Whether there is no HR."""
+        return self.resolution == "native"
 
     def read_lists(self, splits: Path) -> Lists:
         """Read the lists in ``splits``: classes in the order of their labels, and clips.
@@ -98,11 +143,14 @@ class Dataset(Section):
         # Imported here, because data/ imports the configuration.
         from pipeline.data.match import match_files
 
-        return match_files(root, self.read_lists(splits), f"not in the lists of split {self.split}")
+        unlisted = f"not in the lists of split {self.split}"
+        found = match_files(root, self.read_lists(splits), unlisted)
+        return (found.tested() if self.native else found).first(self.limit.train, self.limit.test)
 
     def listed(self) -> Self:
         """The section as the listing reads it: without labels, and without paths, which are arguments."""
-        return self.model_copy(update={"root": None, "splits": None, "label": "", "published": None})
+        others = dict.fromkeys(("root", "splits", "published", "recognizer_from"))
+        return self.model_copy(update=others | {"label": "", "split_of": ""})
 
 
 class VideoSize(Section):

@@ -11,8 +11,10 @@ from pydantic import ValidationError
 
 from pipeline.config import SCALE, Config, SRTraining
 from pipeline.config.messages import error_line
+from pipeline.config.native import native_problems
 from pipeline.config.needs import find_needs
 from pipeline.config.paths import resolve_paths
+from pipeline.config.splits import SplitsError, with_splits
 from pipeline.config.stream_training import DatasetTraining, StreamTraining
 from pipeline.config.tables import table_problems
 from pipeline.config.text import without_empty
@@ -44,6 +46,10 @@ def load_config(
             undefined name.
     """
     raw, emptied = without_empty(raw)
+    try:
+        raw = with_splits(raw)
+    except SplitsError as error:
+        raise ConfigError(_message([str(error)])) from None
     try:
         # JSON mode: strict about numbers and text, but paths may be text. `default=str` is for YAML's dates.
         config = Config.model_validate_json(json.dumps(raw, default=str))
@@ -102,6 +108,10 @@ def _cross_checks(config: Config) -> Iterator[str]:
     for row in config.report.pictured:
         if row not in methods:
             yield f"report.pictured: {row!r} is not a row; known: {', '.join(methods)}"
+    for name, data in config.datasets.items():
+        if data.split_of and not name.endswith(f"_{data.split}"):
+            yield f"datasets.{name}.split_of: the run sets it for each split of a list; leave it out"
+    yield from native_problems(config)
     yield from table_problems(config)
     for name, recognizer in config.recognition.recognizers.items():
         key = f"recognition.recognizers.{name}"
@@ -111,7 +121,8 @@ def _cross_checks(config: Config) -> Iterator[str]:
             yield f"{key}.initial_weights: {problem}"
         for stream in recognizer.streams:
             training = recognizer.training_of(stream)
-            if training is None and not all(recognizer.weights_for(stream, d) for d in config.datasets):
+            trained = [d for d, data in config.datasets.items() if not data.native]
+            if training is None and not all(recognizer.weights_for(stream, d) for d in trained):
                 yield f"{key}.{stream}: give either this training or {key}.weights.{stream}"
             given = recognizer.weights.get(stream)
             for dataset in given if isinstance(given, dict) else ():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -22,5 +22,7 @@ class Measure(Section):
 
 class Quality(Measure):
     """PSNR, SSIM, flow and temporal profiles of super-resolved test frames against HR."""
+
+    needs_hr: ClassVar[bool] = True
 
     datasets: list[Name] | None = Field(None, description="data sets; null: all")

@@ -39,6 +39,8 @@ ALWAYS = ("pairings", "quality", "significance")
 class Columns(Section):
     """The columns of a table."""
 
+    needs_hr: ClassVar[bool] = False
+
     datasets: list[Name] | None = Field(None, description="data sets; null: all")
     recognizers: list[Name] | None = Field(None, description="recognisers; null: all")
 
@@ -60,6 +62,7 @@ class Table(Columns):
     Attributes:
         Settings: further keys that it reads, from ``report``, ``quality`` and ``seed``.
         figure: whether it also has a picture (``draw``).
+        needs_hr: whether data sets without HR (``resolution: native``) are left out.
     """
 
     HOME: ClassVar[str] = "pipeline.report.tables"

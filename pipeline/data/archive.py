@@ -32,6 +32,7 @@ from pipeline.data.members import (
 )
 from pipeline.data.names import is_junk, is_video
 from pipeline.files import no_space, scratch_folder
+from pipeline.video.pictures import is_picture
 
 RESERVE, RESERVED_SHARE = 1 << 30, 50
 """Bytes of the disk that stay free; of a small disk one part in so many."""
@@ -219,6 +220,11 @@ def _strip(folder: Path) -> Path:
         entries = [path for path in folder.iterdir() if path.is_dir() or not README.fullmatch(path.name)]
         if len(entries) != 1 or not entries[0].is_dir():
             return folder
-        if any(is_video(path.name) for path in entries[0].iterdir()):
+        inside = list(entries[0].iterdir())
+        if any(is_video(path.name) or (path.is_dir() and _has_pictures(path)) for path in inside):
             return folder
         folder = entries[0]
+
+
+def _has_pictures(folder: Path) -> bool:
+    return any(is_picture(path.name) for path in folder.iterdir())

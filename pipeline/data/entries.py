@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
@@ -23,17 +24,32 @@ class Entry:
         split: its split; None if the lists use the clip for neither training nor test.
         name: its file name as written in the list, with or without a suffix.
         place: the list and the line, for messages.
+        folders: for lists that name clips by their paths, all folders of the path, joined by "/"; None for
+            lists whose clips are found by class and name.
+        within: those of these folders that tell clips apart; part of the identifier.
     """
 
     class_name: str
     split: Split | None
     name: str
     place: str
+    folders: str | None = None
+    within: str = ""
 
     @property
     def id(self) -> str:
         """ "Class/name" without the suffix; only the name if there are no classes."""
-        return "/".join(filter(None, (self.class_name, stem(self.name))))
+        return "/".join(filter(None, (self.class_name, self.within, stem(self.name))))
+
+    @property
+    def key(self) -> str:
+        """What makes two lines name the same clip: the path where there is one, else the identifier."""
+        return composed(self.id if self.folders is None else f"{self.folders}/{stem(self.name)}")
+
+    @property
+    def written(self) -> str:
+        """The clip as its list names it."""
+        return self.id if self.folders is None else "/".join(filter(None, (self.folders, self.name)))
 
     def __str__(self) -> str:
         return f"{shown(self.id)} ({self.split or 'unused'}: {self.place})"
@@ -48,12 +64,16 @@ class Lists:
         classes: the chosen ones, in the same order.
         entries: their clips in the order of the lists, each one once.
         repeated: (clip and line, reason) of lines that name a clip again.
+        by_path: whether entries name clips by their paths; otherwise by class and name.
+        others: by path only, clips of classes that were not chosen.
     """
 
     known: list[str]
     classes: list[str]
     entries: list[Entry]
     repeated: list[tuple[str, str]]
+    by_path: bool = False
+    others: list[Entry] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -79,6 +99,26 @@ class Listing:
     candidates: list[Candidate] = field(default_factory=list)
     left_out: list[tuple[str, str]] = field(default_factory=list)
     files: int = 0
+
+    def tested(self) -> Listing:
+        """The listing without training clips."""
+        kept = [candidate for candidate in self.candidates if candidate.entry.split == "test"]
+        return replace(self, candidates=kept)
+
+    def first(self, train: int | None, test: int | None) -> Listing:
+        """The listing with at most so many clips of each class and split; the others are left out."""
+        counts: Counter[tuple[str, Split | None]] = Counter()
+        most = {"train": train, "test": test}
+        kept, left_out = [], list(self.left_out)
+        for candidate in self.candidates:
+            entry = candidate.entry
+            counts[entry.class_name, entry.split] += 1
+            limit = most[entry.split] if entry.split else None
+            if limit is None or counts[entry.class_name, entry.split] <= limit:
+                kept.append(candidate)
+            else:
+                left_out.append((entry.id, f"not among the first {limit} clips of its class (limit)"))
+        return replace(self, candidates=kept, left_out=left_out)
 
 
 def choose_classes(known: list[str], wanted: list[str] | None) -> list[str]:
@@ -112,6 +152,12 @@ def class_finder(known: Iterable[str]) -> Callable[[str], str | None]:
     return find
 
 
+def unknown_classes(names: Iterable[str], known: Iterable[str]) -> list[str]:
+    """Those names that are no known class's, by the comparison of ``class_finder``."""
+    find_class = class_finder(known)
+    return [name for name in names if find_class(name) is None]
+
+
 def take_once(splits: Path, known: list[str], classes: list[str], entries: Iterable[Entry]) -> Lists:
     """The lists' content for the chosen classes, each clip once.
 
@@ -120,17 +166,23 @@ def take_once(splits: Path, known: list[str], classes: list[str], entries: Itera
     """
     first: dict[str, Entry] = {}
     repeated, contradictions = [], []
+    by_path = False
     for entry in entries:
-        if entry.class_name not in classes:
+        by_path = by_path or entry.folders is not None
+        if entry.class_name not in classes and not by_path:
             continue
-        earlier = first.setdefault(composed(entry.id), entry)
-        if earlier.split != entry.split:
+        earlier = first.setdefault(entry.key, entry)
+        if (earlier.split, earlier.class_name) != (entry.split, entry.class_name):
             contradictions.append((earlier, entry))
         elif earlier is not entry:
             repeated.append((f"{shown(entry.id)} ({entry.place})", "named by an earlier line; taken once"))
     if contradictions:
-        raise DataError(f"{splits}: {conflict('listed for two splits', contradictions)}")
-    return Lists(known, classes, list(first.values()), repeated)
+        splits_differ = any(one.split != other.split for one, other in contradictions)
+        problem = "listed for two splits" if splits_differ else "listed for two classes"
+        raise DataError(f"{splits}: {conflict(problem, contradictions)}")
+    chosen = [entry for entry in first.values() if entry.class_name in classes]
+    others = [entry for entry in first.values() if entry.class_name not in classes]
+    return Lists(known, classes, chosen, repeated, by_path, others)
 
 
 def conflict(problem: str, pairs: list[tuple[Entry, Entry]]) -> str:

@@ -1,4 +1,4 @@
-"""Reader of plain folders of videos, such as CDVL: every video file below the root, or those of a list."""
+"""Reader of plain folders of videos, such as CDVL: every video below the root, or those of a list."""
 
 from __future__ import annotations
 
@@ -35,13 +35,14 @@ def find_videos(
         return [(found.entry.id, found.path) for found in listing.candidates], listing.left_out
     if not root.is_dir():
         raise DataError(f"{root}: no such folder; expected the training videos in it")
-    found = walk(root)
+    found = walk(root, pictures=True)
     left_out = [(shown(relative), why) for relative, why in found.left_out]
     videos: list[tuple[str, Path]] = []
     first: dict[str, str] = {}
-    for relative, path in found.files:
+    clips = {relative for relative, _ in found.pictures}
+    for relative, path in sorted([*found.files, *found.pictures], key=lambda file: file[0].split("/")):
         real = os.path.realpath(path)
-        if not is_video(path.name):
+        if relative not in clips and not is_video(path.name):
             left_out.append((shown(relative), f'suffix "{shown(path.suffix)}" is not a video\'s'))
         elif not is_utf8(str(path)):
             left_out.append((shown(relative), NOT_UTF8))

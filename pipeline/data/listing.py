@@ -69,8 +69,8 @@ def list_clips(
                 label=labels[entry.class_name],
                 split=entry.split,
                 frames=frames,
-                height=height // config.SCALE * config.SCALE,
-                width=width // config.SCALE * config.SCALE,
+                height=height * config.SCALE if dataset.native else height // config.SCALE * config.SCALE,
+                width=width * config.SCALE if dataset.native else width // config.SCALE * config.SCALE,
                 shard=0,
                 content=content_hash(candidate.path),
             )
@@ -83,7 +83,7 @@ def list_clips(
     name = request.name
     _report(name, clips, skipped, left_out)
     _write_notes(notes, noted)
-    _check_classes(name, listing.classes, clips, root)
+    _check_classes(name, listing.classes, ("test",) if dataset.native else ("train", "test"), clips, root)
     write_manifest(out, clips)
     return clips
 
@@ -181,13 +181,15 @@ def _write_csv(path: Path, header: tuple[str, str], rows: list[tuple[str, str]])
         csv.writer(file, lineterminator="\n").writerows([header, *rows])
 
 
-def _check_classes(label: str, classes: list[str], clips: list[Clip], root: Path) -> None:
+def _check_classes(
+    label: str, classes: list[str], splits: tuple[str, ...], clips: list[Clip], root: Path
+) -> None:
     if not clips:
         raise DataError(f"{label}: no listed clip is left in {root}; the reasons are listed above")
     lacking = [
         f"{name} ({split})"
         for name in classes
-        for split in ("train", "test")
+        for split in splits
         if not any(clip.class_name == name and clip.split == split for clip in clips)
     ]
     if lacking:

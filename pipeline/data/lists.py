@@ -22,9 +22,9 @@ _NUMBERS = rf"((?:{_GAP}\d+)*)[\s,;]*"
 _ENDED = re.compile(rf"(.*\.(?:{'|'.join(suffix[1:] for suffix in sorted(VIDEO_SUFFIXES))})){_NUMBERS}", re.I)
 _QUOTED = re.compile(rf'"([^"]+)"{_NUMBERS}')
 _PLAIN = re.compile(rf"(.*?)({_GAP}\d+)?[\s,;]*")
-_CLASS = re.compile(rf"(\d+)(?:[.:)]\s*|{_GAP})(\S.*)")
-# Names may start with "#", as several of HMDB51's do.
-_COMMENT = re.compile(r"#(\s.*)?")
+NUMBERED = re.compile(rf"(\d+)(?:[.:)]\s*|{_GAP})(\S.*)")
+COMMENT = re.compile(r"#(\s.*)?")
+"""Lines that say nothing. Names may start with "#", as several of HMDB51's do."""
 
 
 @dataclass(frozen=True)
@@ -69,9 +69,9 @@ def read_list(path: Path, labelled: bool | None = None) -> list[Line]:
         DataError: the file is missing or is not text.
     """
     rows = []
-    for row, text in _read_rows(path):
+    for row, text in read_rows(path):
         certain = _ENDED.fullmatch(text) or _QUOTED.fullmatch(text)
-        if certain or not _COMMENT.fullmatch(text):
+        if certain or not COMMENT.fullmatch(text):
             found = certain or _PLAIN.fullmatch(text)
             assert found is not None  # it matches every line
             rows.append((row, text, certain, found))
@@ -95,10 +95,10 @@ def read_classes(path: Path) -> dict[str, int]:
     """
     numbers: dict[str, int] = {}
     seen: dict[str | int, int] = {}
-    for row, text in _read_rows(path):
-        if _COMMENT.fullmatch(text):
+    for row, text in read_rows(path):
+        if COMMENT.fullmatch(text):
             continue
-        matched = _CLASS.fullmatch(text)
+        matched = NUMBERED.fullmatch(text)
         if not matched or not is_utf8(text):
             raise DataError(f'{path}, line {row}: found "{shown(text)}", expected "number class" in UTF-8')
         number, name = int(matched[1]), matched[2]
@@ -150,7 +150,7 @@ def find_lists(folder: Path, pattern: str, expected: str) -> dict[str, Path]:
     return lists
 
 
-def _read_rows(path: Path) -> Iterator[tuple[int, str]]:
+def read_rows(path: Path) -> Iterator[tuple[int, str]]:
     """(number, stripped text) of each non-empty line of a list."""
     try:
         data = path.read_bytes()

@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from pipeline.data.entries import NAMED, Candidate, Entry, Listing, Lists, class_finder, conflict
+from pipeline.data.fitting import Fitting, Key, fit_classes, fit_paths
 from pipeline.data.manifest import DataError
 from pipeline.data.names import NOT_UTF8, bare, composed, folded, is_utf8, is_video, shown, stem
 from pipeline.data.walk import walk, without_links
@@ -20,21 +21,22 @@ LOOSER: tuple[Callable[[str], str], ...] = (str, bare, folded, lambda name: fold
 """Comparisons of names without their suffix, from strict to loose: as they are, without further suffixes,
 ignoring case, and both."""
 
-Key = tuple[str, str]
-
 
 @dataclass(frozen=True)
 class _File:
-    """A video file; its class, "" if no folder names one; why it cannot be used."""
+    """A video file or a folder of pictures; why it cannot be used.
+
+    ``group`` is its class, "" if no folder names one; of files that are found by path, their folder.
+    """
 
     relative: str
     path: Path
-    class_name: str
+    group: str
     problem: str | None
 
     @property
     def key(self) -> Key:
-        return self.class_name, composed(stem(self.path.name))
+        return self.group, composed(stem(self.path.name))
 
 
 def match_files(root: Path, lists: Lists, unlisted: str) -> Listing:
@@ -44,8 +46,11 @@ def match_files(root: Path, lists: Lists, unlisted: str) -> Listing:
     whatever their suffixes and the encoding of accents. If no file has an entry's name, a file whose name
     differs in case or by an additional suffix is used, provided that it is the only one.
 
+    Lists may name clips by path instead. Then a file fits if its path below the root and the listed one end
+    in the same folders, up to where the shorter one begins; of several, the one with most folders in common.
+
     Args:
-        root: folder of the class folders.
+        root: folder of the class folders; by path, of any folders.
         lists: content of the official lists.
         unlisted: reason given for unlisted files.
 
@@ -57,11 +62,12 @@ def match_files(root: Path, lists: Lists, unlisted: str) -> Listing:
         found = "a file" if root.exists() else "no such folder"
         raise DataError(f"{root}: {found}; expected the class folders of the data set in it")
     files, folders = _find_files(root, lists)
-    flat = all(file.class_name == "" for file in files)
     clips: dict[Key, list[_File]] = {}
     for file in files:
         clips.setdefault(file.key, []).append(file)
-    taken, problems = _pair(root, lists.entries, list(clips), flat)
+    flat = all(file.group == "" for file in files)
+    fitting = fit_paths(list(clips)) if lists.by_path else fit_classes(list(clips), flat)
+    taken, problems = _pair(root, [*lists.entries, *lists.others], fitting)
     _check_root(root, lists, files, taken)
 
     listing = Listing(lists.classes, left_out=[*lists.repeated, *folders], files=len(files))
@@ -69,7 +75,8 @@ def match_files(root: Path, lists: Lists, unlisted: str) -> Listing:
     for entry in lists.entries:
         if entry not in owners:
             if entry.split is not None:
-                listing.left_out.append((shown(entry.id), problems.get(entry, NO_FILE)))
+                listed = f"{shown(entry.id)} ({entry.place})" if lists.by_path else shown(entry.id)
+                listing.left_out.append((listed, problems.get(entry, NO_FILE)))
             continue
         if entry.split is None:
             listing.left_out.append((shown(entry.id), "listed as unused in this split"))
@@ -89,22 +96,26 @@ def match_files(root: Path, lists: Lists, unlisted: str) -> Listing:
 
 
 def _find_files(root: Path, lists: Lists) -> tuple[list[_File], list[tuple[str, str]]]:
-    """Video files of the chosen classes, and folders that cannot be read."""
-    found = walk(root)
+    """Clips of the chosen classes, and folders that cannot be read."""
+    found = walk(root, pictures=True)
     entries: list[tuple[str, Path, str | None]] = [
         (relative, path, None) for relative, path in found.files if is_video(path.name)
     ]
+    entries += [(relative, path, None) for relative, path in found.pictures]
     entries += [(relative, root / relative, why) for relative, why in found.left_out if is_video(relative)]
     entries.sort(key=lambda entry: entry[0].split("/"))
     find_class = class_finder(lists.known)
     placed: dict[str, list[_File]] = {}
     stray: list[_File] = []
     for relative, path, problem in entries:
+        problem = problem or (None if is_utf8(str(path)) else NOT_UTF8)
         *folders, _ = relative.split("/")
+        if lists.by_path:
+            stray.append(_File(relative, path, "/".join(folders), problem))
+            continue
         number = next((number for number, name in enumerate(folders) if find_class(name)), None)
         above = None if number is None else "/".join(folders[:number])
         class_name = "" if number is None else find_class(folders[number]) or ""
-        problem = problem or (None if is_utf8(str(path)) else NOT_UTF8)
         beside = stray if above is None else placed.setdefault(above, [])
         beside.append(_File(relative, path, class_name, problem))
     places = [""] if "" in placed else without_links(root, placed)
@@ -112,7 +123,9 @@ def _find_files(root: Path, lists: Lists) -> tuple[list[_File], list[tuple[str, 
     _check_places(root, placed)
     files = [file for files in placed.values() for file in files] or stray
     others = [(shown(relative), why) for relative, why in found.left_out if not is_video(relative)]
-    return [file for file in files if file.class_name in {"", *lists.classes}], others
+    if lists.by_path:
+        return stray, others
+    return [file for file in files if file.group in {"", *lists.classes}], others
 
 
 def _check_places(root: Path, placed: dict[str, list[_File]]) -> None:
@@ -127,9 +140,7 @@ def _check_places(root: Path, placed: dict[str, list[_File]]) -> None:
                 )
 
 
-def _pair(
-    root: Path, entries: list[Entry], clips: list[Key], flat: bool
-) -> tuple[dict[Key, Entry], dict[Entry, str]]:
+def _pair(root: Path, entries: list[Entry], fitting: Fitting) -> tuple[dict[Key, Entry], dict[Entry, str]]:
     """The entry of each file's key, and why entries have no file.
 
     Raises:
@@ -142,23 +153,20 @@ def _pair(
     for loosen in LOOSER:
         if not waiting:
             break
-        similar: dict[Key, list[Key]] = {}
-        for key in clips:
-            similar.setdefault((key[0], loosen(key[1])), []).append(key)
         unmatched = []
         for entry in waiting:
-            name = loosen(composed(stem(entry.name)))
-            fitting = similar.get(("" if flat else entry.class_name, name), [])
-            free = [key for key in fitting if key not in taken]
+            fits = fitting(entry, loosen)
+            free = [key for key in fits if key not in taken]
             if len(free) == 1:
                 taken[free[0]] = entry
                 continue
             unmatched.append(entry)
             if free:
-                names = " and ".join(shown(name) for _, name in free[:NAMED])
+                by_path = entry.folders is not None
+                names = " and ".join(shown("/".join(key) if by_path else key[1]) for key in free[:NAMED])
                 problems.setdefault(entry, f"no file of this very name, but {names}")
-            elif fitting:
-                rivals.setdefault(entry, taken[fitting[0]])
+            elif fits:
+                rivals.setdefault(entry, taken[fits[0]])
         waiting = unmatched
     contradictions = []
     for entry in waiting:
@@ -211,17 +219,23 @@ def _check_root(root: Path, lists: Lists, files: list[_File], taken: dict[Key, E
         names = [file.relative for file in files] or sorted(path.name for path in root.iterdir())
         some = ", ".join(map(shown, names[:3])) + (", ..." if len(names) > 3 else "")
         none, wanted = "no video file", "these files"
-        if lists.known:
+        if lists.known and not lists.by_path:
             none, wanted = f"{none} of these classes", "the class folders"
         what = f"{len(files)} video files" if files else none
+        expected = shown(used[0].written) if lists.by_path else f"{shown(used[0].id)}.avi"
         raise DataError(
             f"{root}: no listed clip is there; found {what} ({some or 'the folder is empty'}), expected "
-            f"{shown(used[0].id)}.avi and {len(used) - 1} more; give the folder that holds {wanted}"
+            f"{expected} and {len(used) - 1} more; give the folder that holds {wanted}"
         )
     found = {entry.class_name for entry in taken.values()}
     here = root.resolve()
-    flat = not any(file.class_name for file in files)
-    if flat and len(lists.classes) > 1 and found == {class_finder(lists.known)(here.name)}:
+    flat = not any(file.group for file in files)
+    if (
+        flat
+        and not lists.by_path
+        and len(lists.classes) > 1
+        and found == {class_finder(lists.known)(here.name)}
+    ):
         raise DataError(
             f"{root}: found clips of {found.pop()} alone; expected all classes: give {here.parent}"
         )

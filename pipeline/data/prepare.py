@@ -39,6 +39,31 @@ def prepare_clips(request: PrepareClips, manifest: Path, hr: Path, lr: Path) -> 
     _prepare(select(read_manifest(manifest), request.split, request.shard), _crop, None, hr, lr)
 
 
+def prepare_native_clips(request: PrepareClips, manifest: Path, out: Path) -> None:
+    """Write all frames of a shard's clips that are low-resolution by themselves, as they are.
+
+    Args:
+        request: split and shard.
+        manifest: the data set's manifest.
+        out: LR store, RGB uint8.
+
+    Raises:
+        DataError, VideoError, FfmpegError: as in ``prepare_clips``.
+    """
+    with ShardWriter(out) as store:
+        for clip in select(read_manifest(manifest), request.split, request.shard):
+            if clip.content and content_hash(Path(clip.path)) != clip.content:
+                raise DataError(_changed(clip, "another content"))
+            stored = store.start(clip.id)
+            for frame in read_frames(clip.path):
+                if frame.shape[:2] != (clip.height // SCALE, clip.width // SCALE):
+                    raise DataError(_changed(clip, f"frames of {frame.shape[1]}x{frame.shape[0]}"))
+                stored.append(frame)
+            if stored.count != clip.frames:
+                raise DataError(_changed(clip, f"{stored.count} frames"))
+            stored.finish()
+
+
 def prepare_videos(request: PrepareVideos, manifest: Path, hr: Path, lr: Path) -> None:
     """Write the frames of a shard's training videos, resized by bicubic interpolation, and their LR.
 

@@ -100,14 +100,15 @@ class Files:
         """Published weights of a stream; None if it is trained here, as mixtures always are."""
         if recognizer in self.rows.mixtures:
             return None
-        return self.rows.recognizer(recognizer).weights_for(stream, dataset)
+        return self.rows.recognizer(recognizer).weights_for(stream, self.rows.trained_on(dataset))
 
     def recognizer_weights(self, dataset: str, recognizer: str, streams: Iterable[str]) -> list[str]:
         """Weights of some streams, published or trained here."""
         files = []
         for stream in streams:
             published = self.published_stream(dataset, recognizer, stream)
-            made = f"{self.out}/recognition/{dataset}/{recognizer}/{stream}.safetensors"
+            trained = self.rows.trained_on(dataset)
+            made = f"{self.out}/recognition/{trained}/{recognizer}/{stream}.safetensors"
             files.append(Given(published) if published else made)
         return files
 
@@ -141,6 +142,11 @@ class Files:
             return []
         return [self.flow(dataset, self.rows.source(method, "temporal"), "test", shard)]
 
+    def class_manifest(self, dataset: str) -> list[str]:
+        """Manifest of another data set, on which the recognisers of a data set were trained."""
+        other = self.config.datasets[dataset].recognizer_from
+        return [f"{self.out}/data/{other}/manifest.csv"] if other else []
+
     def scores(
         self, methods: Iterable[str], datasets: Iterable[str], recognizers: Iterable[str]
     ) -> list[str]:
@@ -151,7 +157,7 @@ class Files:
             for recognizer in recognizers
             for method in methods
             for shard in self.shards(dataset, "test")
-            if self.rows.scored_streams(recognizer, method)
+            if self.rows.scored_streams(recognizer, method) and self.rows.shows(method, dataset)
         ]
 
     def pair_scores(self, datasets: Iterable[str], recognizers: Iterable[str]) -> list[str]:
@@ -161,7 +167,7 @@ class Files:
             for dataset in datasets
             for recognizer in recognizers
             for pair in self.rows.pairs
-            if self.rows.scored_streams(recognizer, pair)
+            if self.rows.scored_streams(recognizer, pair) and self.rows.shows(pair, dataset)
         ]
 
     def quality(self, datasets: Iterable[str]) -> list[str]:

@@ -162,6 +162,9 @@ class Requests:
     def tabulate(self, table: str) -> Tabulate:
         """A table beside Table 4."""
         section = self.rows.tables[table]
+        natives = [
+            name for name in self.rows.without_hr if section.datasets is None or name in section.datasets
+        ]
         columns = self._columns(section.scored_rows(self.rows), *section.columns(self.experiment))
         settings = section.Settings.of(self.config.report, self.config.quality, self.config)
         return Tabulate.of(
@@ -169,12 +172,13 @@ class Requests:
             name=table,
             table=section,
             settings=settings.model_dump(mode="json"),
+            lacking_hr=[self.config.datasets[n].label or n for n in natives if section.needs_hr],
             **columns,
         )
 
-    def draw_comparison(self) -> DrawComparison:
+    def draw_comparison(self, dataset: str) -> DrawComparison:
         """The picture of a data set."""
-        labels = [self.config.methods[row].label or row for row in self.rows.pictured]
+        labels = [self.config.methods[row].label or row for row in self.rows.pictured_of(dataset)]
         return DrawComparison(labels=labels, shard=0, bound=self.config.flow.bound)
 
     def draw_table(self, table: str) -> DrawTable:
@@ -187,10 +191,7 @@ class Requests:
         """Rows and columns of a table, in order."""
         return {
             "rows": [RowEntry(name=name, **dict(row)) for name, row in rows.items()],
-            "datasets": [
-                DatasetEntry(name=name, label=data.label, published=data.published)
-                for name, data in ((n, self.config.datasets[n]) for n in datasets)
-            ],
+            "datasets": self._datasets(list(datasets)),
             "recognizers": [
                 RecognizerEntry(
                     name=name,
@@ -201,3 +202,20 @@ class Requests:
                 for name, spec in ((n, self.rows.recognizer(n)) for n in recognizers)
             ],
         }
+
+    def _datasets(self, names: list[str]) -> list[DatasetEntry]:
+        """Data sets of a table; after the last split of several also all of them together."""
+        entries = []
+        for name in names:
+            data = self.config.datasets[name]
+            about: dict[str, Any] = {"limit": data.limit, "resolution": data.resolution}
+            entries.append(
+                DatasetEntry(name=name, label=data.label, published=data.published, joins=[], **about)
+            )
+            splits = self.rows.splits_of(name)
+            if splits and splits[-1] == name and set(splits) <= set(names):
+                whole = name.removesuffix(f"_{data.split}")
+                numbers = ", ".join(str(self.config.datasets[one].split) for one in splits)
+                label = f"{data.split_of} splits {numbers}"
+                entries.append(DatasetEntry(name=whole, label=label, published=None, joins=splits, **about))
+        return entries

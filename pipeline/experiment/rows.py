@@ -24,6 +24,7 @@ class Rows:
 
     Attributes:
         methods: rows of Table 4.
+        without_hr: data sets whose videos are low-resolution by themselves.
         tables: the tables beside Table 4.
         scored: rows of Table 4, and models of other tables that no row of Table 4 shows, by their names.
         mixtures: recognisers that are trained with a ratio of LR clips, by name.
@@ -36,7 +37,13 @@ class Rows:
         self.config = config
         self.recognizers = config.recognition.recognizers
         self.methods = config.methods
-        self.tables: dict[str, Table] = {name: table for name, table in config.tables.items() if table}
+        self.without_hr = [name for name, data in config.datasets.items() if data.native]
+        # Those that need HR are left out where there is none.
+        self.tables: dict[str, Table] = {
+            name: table
+            for name, table in config.tables.items()
+            if table and (not table.needs_hr or self.datasets_of(table))
+        }
         shown = [models for table in self.tables.values() if (models := table.models())]
         # The first row of Table 4 that shows a model.
         self._shown = {row.model: name for name, row in reversed(self.methods.items()) if row.model}
@@ -72,7 +79,8 @@ class Rows:
 
     def datasets_of(self, table: Columns | Quality) -> list[str]:
         """Data sets of a table, in the order of the configuration."""
-        return [n for n in self.config.datasets if table.datasets is None or n in table.datasets]
+        named = [n for n in self.config.datasets if table.datasets is None or n in table.datasets]
+        return [n for n in named if not (table.needs_hr and n in self.without_hr)]
 
     def recognizers_of(self, table: Columns) -> list[str]:
         """Recognisers of a table, in the order of the configuration."""
@@ -89,7 +97,31 @@ class Rows:
     def trained_streams(self, recognizer: str, dataset: str) -> list[str]:
         """Streams of a recogniser of Table 4 that have no published weights."""
         spec = self.recognizers[recognizer]
+        if dataset in self.without_hr:
+            return []
         return [stream for stream in spec.streams if not spec.weights_for(stream, dataset)]
+
+    def trained_on(self, dataset: str) -> str:
+        """The data set whose recognisers score a data set's clips: itself, or another one."""
+        return self.config.datasets[dataset].recognizer_from or dataset
+
+    def splits_of(self, dataset: str) -> list[str]:
+        """Data sets of all splits of which a data set is one; empty for a data set of its own."""
+        data = self.config.datasets[dataset]
+        whole = dataset.removesuffix(f"_{data.split}")
+        return [
+            name
+            for name, other in self.config.datasets.items()
+            if data.split_of and other.split_of and name.removesuffix(f"_{other.split}") == whole
+        ]
+
+    def shows(self, method: str, dataset: str) -> bool:
+        """Whether a data set has a row: HR, and pairings with it, exist only where there is HR."""
+        return dataset not in self.without_hr or "hr" not in (self.source(method, s) for s in TWO_STREAMS)
+
+    def pictured_of(self, dataset: str) -> list[str]:
+        """Rows in the figure of a data set."""
+        return [row for row in self.pictured if self.shows(row, dataset)]
 
     def scored_streams(self, recognizer: str, method: str) -> list[str]:
         """Streams that are scored for a row.

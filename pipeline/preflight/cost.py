@@ -92,8 +92,9 @@ class Estimate:
         fields = jobs = 0
         for name, dataset in config.datasets.items():
             clips = self.clips[name]
-            jobs += dataset.shards.test * len(rows.flow_sources)
-            fields += self.reads.count(clips.lengths["test"])[1] * len(rows.flow_sources)
+            sources = [source for source in rows.flow_sources if source != "hr" or not dataset.native]
+            jobs += dataset.shards.test * len(sources)
+            fields += self.reads.count(clips.lengths["test"])[1] * len(sources)
             if self._recognizers_trained(name, flow=True):
                 jobs += dataset.shards.train
                 fields += clips.frames("train") - clips.clips("train")
@@ -156,7 +157,7 @@ class Estimate:
                     training.jobs += 1
                     self._add_stream(training, spec.trained(stream, dataset))
                 for row in config.methods:
-                    if streams := rows.scored_streams(name, row):
+                    if (streams := rows.scored_streams(name, row)) and rows.shows(row, dataset):
                         scoring.jobs += config.datasets[dataset].shards.test
                         for scored in map(spec.scored, streams):
                             width, height = config.recognition.frame_size

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from pipeline.config import Config, Dataset, TrainingVideos
 from pipeline.data.cdvl134 import UNLISTED, differences, find_cdvl134, missing, read_cdvl134
-from pipeline.data.entries import Listing
+from pipeline.data.entries import Listing, unknown_classes
 from pipeline.data.folder import find_videos
-from pipeline.data.manifest import Clip, Split, read_manifest
+from pipeline.data.manifest import Clip, DataError, Split, read_manifest
+from pipeline.data.match import NO_FILE
 from pipeline.data.members import is_archive
 
 SPLITS: tuple[Split, Split] = ("train", "test")
@@ -88,7 +89,9 @@ def _found_clips(config: Config, name: str, dataset: Dataset) -> tuple[dict[Spli
         return clips, f"no lists yet; as published {_splits(clips)}"
     lists = dataset.read_lists(splits)
     classes = lists.classes
-    listed = {split: sum(entry.split == split for entry in lists.entries) for split in SPLITS}
+    used = ("test",) if dataset.native else SPLITS
+    listed = {split: sum(e.split == split for e in lists.entries) * (split in used) for split in SPLITS}
+    _check_shared(config, name, classes)
     wrong = [f"{len(lists.repeated):,} lines of the lists repeat a clip"] if lists.repeated else []
     if published and dataset.classes is None:
         wrong += _differ("classes", len(classes), published.classes)
@@ -100,13 +103,32 @@ def _found_clips(config: Config, name: str, dataset: Dataset) -> tuple[dict[Spli
         return listed, _with(found, wrong)
     listing = dataset.find_clips(root, splits)
     clips = {split: sum(c.entry.split == split for c in listing.candidates) for split in SPLITS}
+    limit = str(dataset.limit)
     if published and dataset.classes is None:
         wrong += _differ("video files", listing.files, published.clips)
-    for split in SPLITS:
+    for split in () if limit else SPLITS:
         wrong += _differ(f"{split} clips", clips[split], listed[split], "listed")
+    lacking = [clip for clip, reason in listing.left_out if reason == NO_FILE]
+    if lists.by_path and lacking:
+        wrong.append(f"no file of {', '.join(lacking[:NAMED])}{', ...' * (len(lacking) > NAMED)}")
     seen = len({candidate.entry.class_name for candidate in listing.candidates})
     wrong += _differ("classes with clips", seen, len(classes), "listed")
-    return clips, _with(f"{listing.files:,} video files, {_splits(clips)} of {seen} classes", wrong)
+    limited = f" ({limit})" if limit else ""
+    return clips, _with(f"{listing.files:,} video files, {_splits(clips)} of {seen} classes{limited}", wrong)
+
+
+def _check_shared(config: Config, name: str, classes: list[str]) -> None:
+    """Refuse classes that the data set lacks whose recognisers score this one's clips."""
+    other = config.datasets[name].recognizer_from
+    splits = content(config, other, "splits", config.datasets[other].splits) if other else None
+    if other is None or splits is None or not splits.exists():
+        return
+    known = config.datasets[other].read_lists(splits).classes
+    if lacking := unknown_classes(classes, known):
+        raise DataError(
+            f"recognizer_from: {other} has no class {', '.join(lacking)}, only {', '.join(known)}; name the "
+            "classes that both have in `classes`"
+        )
 
 
 def count_videos(config: Config, named: int | None = NAMED) -> Clips:

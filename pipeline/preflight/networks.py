@@ -181,8 +181,8 @@ class Inspection:
             outputs = [(1, 2)] * len(inputs)
             if not self._pass(f"{key}.network", spec.network, spec.args, network, inputs, outputs):
                 return
-            for dataset in self.config.datasets:
-                path = spec.weights_for(stream, dataset)
+            for dataset, data in self.config.datasets.items():
+                path = None if data.recognizer_from else spec.weights_for(stream, dataset)
                 classes = path and class_count(self.config, dataset)
                 if path and classes:
                     self._stream(f"{key}.weights.{stream}", dataset, path, scored, classes)

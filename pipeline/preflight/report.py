@@ -11,9 +11,10 @@ from pipeline.config import Config
 from pipeline.config.load import load_config
 from pipeline.config.needs import Need, find_needs
 from pipeline.config.text import read_config
+from pipeline.data.manifest import DataError
 from pipeline.errors import PipelineError
 from pipeline.preflight.cost import Estimate, Work
-from pipeline.preflight.counts import NAMED, count_clips, count_videos
+from pipeline.preflight.counts import NAMED, Clips, count_clips, count_videos
 from pipeline.preflight.inspection import Inspector
 from pipeline.preflight.throughput import GPU_TFLOPS, measured_on, read_measured
 
@@ -83,7 +84,7 @@ def check(config: Config, name_all: bool = False) -> str:
     if config.demo:
         return ""
     needs = find_needs(config)
-    clips = {name: count_clips(config, name) for name in config.datasets}
+    clips = {name: _count(config, name) for name in config.datasets}
     videos = count_videos(config, None if name_all else NAMED)
     estimate = Estimate(config, clips, videos, read_measured(config))
     work = estimate.work()
@@ -99,6 +100,13 @@ def check(config: Config, name_all: bool = False) -> str:
         lines += [line for problem in lacking for line in _wrap(problem, "    ")]
     lines += _costs(config, work) + _entry("estimated from", _source(estimate))
     return "\n".join(lines) + "\n"
+
+
+def _count(config: Config, name: str) -> Clips:
+    try:
+        return count_clips(config, name)
+    except DataError as error:
+        raise DataError(f"datasets.{name}: {error}") from error
 
 
 def _entry(name: str, text: str) -> list[str]:

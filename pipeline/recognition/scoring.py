@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from pipeline.data.entries import class_finder
 from pipeline.data.manifest import Clip, count_classes, read_manifest, select
 from pipeline.errors import PipelineError
 from pipeline.files import write_whole
@@ -43,6 +44,7 @@ def score_clips(
     frames: list[Path],
     flow: list[Path],
     out: Path,
+    classes: Path | None = None,
 ) -> None:
     """Score the test clips of a shard, or all of them, with each of the streams; write to ``out`` (.npz).
 
@@ -55,9 +57,11 @@ def score_clips(
         manifest: the data set's clips.
         frames, flow: the row's stores of these clips; empty if no stream reads them.
         out: the file.
+        classes: manifest of another data set, on which the streams were trained; scores are restricted to the
+            classes of this one, which that one has by name. None: they were trained on this data set.
 
     Raises:
-        ScoringError: the numbers of weights and streams differ.
+        ScoringError: the numbers of weights and streams differ, or a class is not among the recogniser's.
         WeightsError: weights were trained on test clips.
     """
     streams = [stream.stream for stream in request.streams]
@@ -68,17 +72,19 @@ def score_clips(
     for path in weights:
         check_split(path, request.layout, request.split)
     everything = read_manifest(manifest)
-    clips, classes = select(everything, "test", request.shard), count_classes(everything)
+    clips = select(everything, "test", request.shard)
+    trained, columns = _classes(request, everything, read_manifest(classes) if classes else everything)
     content = {}
     compute = request.compute
     with torch_settings(compute) as device, ClipReader(clips, frames, flow, request.frame_size) as reader:
         for stream, path in zip(request.streams, weights, strict=True):
-            network = load_model(path, stream, classes).eval()
+            network = load_model(path, stream, trained).eval()
             # torch's stubs leave the argument out.
             network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
             score = _score_together if stream.together else _score_apart
             with torch.inference_mode(), autocast(compute):
-                content[stream.stream] = score(stream, network, clips, classes, reader, device)
+                scores = score(stream, network, clips, trained, reader, device)
+                content[stream.stream] = np.ascontiguousarray(scores[:, columns])
     labels = np.array([clip.label for clip in clips], np.int64)
     ids = np.array([clip.id for clip in clips], np.str_)
     names = {"dataset": request.dataset, "recognizer": request.recognizer, "method": request.method}
@@ -86,6 +92,22 @@ def score_clips(
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)
     write_whole(out, buffer.getbuffer())
+
+
+def _classes(request: ScoreClips, clips: list[Clip], trained: list[Clip]) -> tuple[int, list[int]]:
+    """Number of the recogniser's classes, and for each label of the clips the number of its class there."""
+    numbers = {clip.class_name: clip.label for clip in trained}
+    find_class = class_finder(numbers)
+    names = {clip.label: clip.class_name for clip in clips}
+    found = {label: find_class(name) for label, name in names.items()}
+    if lacking := [names[label] for label, name in found.items() if name is None]:
+        raise ScoringError(
+            f"{request.dataset}: the recogniser lacks the classes {', '.join(lacking)}, it has "
+            f"{', '.join(numbers)}; "
+            "name the classes that both have in the data set's `classes`"
+        )
+    columns = [numbers[name] for _, name in sorted(found.items()) if name is not None]
+    return count_classes(trained), columns
 
 
 def _read(stream: ScoredStream, places: list[int], clip: Clip, reader: ClipReader) -> list[np.ndarray]:

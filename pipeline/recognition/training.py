@@ -34,7 +34,7 @@ from pipeline.training.devices import launch, share
 from pipeline.training.log import TrainingError, TrainingLog, log_folder
 from pipeline.training.resume import Part, TrainingState, run_key
 from pipeline.training.torch_settings import autocast, torch_settings
-from pipeline.weights.provenance import trained_on
+from pipeline.weights.provenance import DATASETS, trained_on
 
 CHECKPOINT_SECONDS = 120.0
 """Time between two states of an unfinished training."""
@@ -154,7 +154,8 @@ def _train_stream(fabric: Fabric, run: _Run) -> None:
         "clips": len(clips),
         "iterations": iterations,
         "seed": request.seed,
-        "trained_on": trained_on(request.layout, request.split),
+        # Official splits are those of these data sets alone.
+        "trained_on": trained_on(request.layout, request.split) if request.layout in DATASETS else None,
     }
     save_model(run.out, network, part, metadata)
     state.remove()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -49,6 +49,22 @@ def measure(scores: StreamScores, confidence: float) -> Accuracy:
         high=100 * interval.high,
         mean_class=100 * mean_class_accuracy(scores.values, scores.labels),
         clips=clips,
+    )
+
+
+def mean_of_splits(pooled: Accuracy, splits: Sequence[Accuracy]) -> Accuracy:
+    """Accuracies as means over splits; clips and interval are those of the pooled clips.
+
+    The interval has the pooled clips' width and its place relative to their accuracy.
+    """
+    top1 = float(np.mean([split.top1 for split in splits]))
+    shift = top1 - pooled.top1
+    return replace(
+        pooled,
+        top1=top1,
+        low=max(0.0, pooled.low + shift),
+        high=min(100.0, pooled.high + shift),
+        mean_class=float(np.mean([split.mean_class for split in splits])),
     )
 
 

@@ -11,12 +11,18 @@ import pandas as pd
 
 from pipeline.data.losses import summarise_losses
 from pipeline.files import atomic_path
-from pipeline.report.accuracy import measure
+from pipeline.report.accuracy import mean_of_splits, measure
 from pipeline.report.made_by import made_by
 from pipeline.report.published import published_accuracy
 from pipeline.report.request import Aggregate
-from pipeline.report.rows import Names, Rows, each_column, markdown_table, write_markdown
+from pipeline.report.rows import NO_HR, Names, Rows, each_column, markdown_table, write_markdown
 from pipeline.report.significance import compare, correctness
+
+JOINED = (
+    "Accuracies are means over the splits; interval, number of clips and tests are of all their clips "
+    "together. A clip that several splits test counts once there, as scored in the first of them."
+)
+"""Explanation of columns that join splits."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +72,8 @@ def aggregate(
     with atomic_path(csv) as path:
         _wide(table, names).to_csv(path, index=False, float_format="%.2f")
     title = "Table 4: recognition accuracy of x4 super-resolved video"
-    losses = summarise_losses(names.datasets.values(), manifests, left_out)
+    listed = [names.datasets[dataset.name] for dataset in request.datasets if not dataset.joins]
+    losses = summarise_losses(listed, manifests, left_out)
     lines = [*_lines(table, names, _hr(rows), request), "", losses, *made_by(provenance)]
     write_markdown(markdown, title, request.caption, lines)
 
@@ -76,8 +83,11 @@ def _cells(rows: Rows, request: Aggregate) -> Iterator[Cell]:
     for dataset, recognizer, stream in each_column(request):
         about = rows.datasets[dataset].published, rows.recognizers[recognizer].protocol
         marks = _marks(rows, dataset, recognizer, stream, request)
-        for method, row in rows.methods.items():
+        for method, row in rows.shown(dataset).items():
             found = measure(rows.of(dataset, recognizer, method, stream), request.confidence)
+            if splits := rows.datasets[dataset].joins:
+                parts = [measure(rows.of(s, recognizer, method, stream), request.confidence) for s in splits]
+                found = mean_of_splits(found, parts)
             yield Cell(
                 method=method,
                 dataset=dataset,
@@ -120,7 +130,7 @@ def _wide(table: pd.DataFrame, names: Names) -> pd.DataFrame:
         for key, cells in table.groupby(["dataset", "recognizer", "stream"], sort=False):
             if cells[quantity].notna().any():
                 by_method = cells.set_index("method")[quantity]
-                columns[names.column(*key) + suffix] = [by_method[m] for m in names.methods]
+                columns[names.column(*key) + suffix] = [by_method.get(m, float("nan")) for m in names.methods]
     for dataset, cells in table.groupby("dataset", sort=False):
         columns[f"{names.datasets[dataset]} clips"] = cells["clips"].iloc[0]
     return pd.DataFrame(columns)
@@ -134,6 +144,7 @@ def _lines(table: pd.DataFrame, names: Names, hr: str | None, request: Aggregate
         "from the second method.",
         *_legend(names.methods.get(request.baseline), names.methods[hr] if hr else None, request),
     ]
+    joined = {dataset.name for dataset in request.datasets if dataset.joins}
     for (dataset, recognizer), cells in table.groupby(["dataset", "recognizer"], sort=False):
         clips = cells["clips"].iloc[0]
         lines += [
@@ -141,7 +152,12 @@ def _lines(table: pd.DataFrame, names: Names, hr: str | None, request: Aggregate
             f"## {names.datasets[dataset]}, {names.recognizers[recognizer]} ({clips} test clips)",
             "",
         ]
-        rows: dict[str, dict[str, str]] = {names.methods[m]: {} for m in names.methods}
+        if dataset in joined:
+            lines += [JOINED, ""]
+        shown = set(cells["method"])
+        if lacking := [label for method, label in names.methods.items() if method not in shown]:
+            lines += [f"Without {', '.join(lacking)}: {NO_HR}.", ""]
+        rows: dict[str, dict[str, str]] = {names.methods[m]: {} for m in names.methods if m in shown}
         for cell in cells.itertuples():
             row = rows[names.methods[cell.method]]
             half = (cell.high - cell.low) / 2

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from pipeline.config.data import Limit
 from pipeline.config.report import Column, Method
 from pipeline.config.section import Section
 from pipeline.config.tables import Table
@@ -27,6 +28,11 @@ class DatasetEntry(Section):
     published: str | None = Field(
         description="the paper's name for it, whose numbers are shown beside ours; null: none"
     )
+    limit: Limit = Field(description="the clips of each class that are used, where not all are")
+    joins: list[str] = Field(
+        description="data sets of single splits that are shown together; empty for a data set of its own"
+    )
+    resolution: Literal["hr", "native"] = Field(description="native: it has no HR, and so no row of it")
 
 
 class RecognizerEntry(Section):
@@ -78,6 +84,9 @@ class Tabulate(Columns):
     name: str = Field(description="name of the table")
     table: Annotated[Table, *named(Table, "table")] = Field(description="the table's section")
     settings: dict[str, Any] = Field(description="further keys that this kind of table reads (its Settings)")
+    lacking_hr: list[str] = Field(
+        description="names of data sets that it leaves out, because they have no HR"
+    )
 
 
 class DrawTable(Request):

@@ -11,13 +11,17 @@ import lazy_loader
 from pipeline.config.report import ColumnPart
 from pipeline.files import atomic_path
 from pipeline.report.accuracy import fuse
-from pipeline.report.request import Columns
-from pipeline.report.scores import Scores, ScoresError, StreamScores, read_scores
+from pipeline.report.request import Columns, DatasetEntry, RowEntry
+from pipeline.report.scores import Scores, ScoresError, StreamScores, pool, read_scores
 
 if TYPE_CHECKING:
     import pandas as pd
 else:
     pd = lazy_loader.load("pandas")
+
+
+NO_HR = "its videos are low-resolution by themselves, so there is no HR"
+"""Reason for what a data set of ``resolution: native`` lacks."""
 
 
 class Rows:
@@ -28,6 +32,9 @@ class Rows:
         self.datasets = {dataset.name: dataset for dataset in request.datasets}
         self.recognizers = {recognizer.name: recognizer for recognizer in request.recognizers}
         self._scores = read_scores(files)
+        for dataset in request.datasets:
+            if dataset.joins:
+                self._scores |= pool(self._scores, dataset.name, dataset.joins)
 
     def of(self, dataset: str, recognizer: str, method: str, column: str) -> StreamScores:
         """Scores of one cell: the column's sum of streams.
@@ -55,6 +62,16 @@ class Rows:
             return self.part(dataset, recognizer, getattr(row, part.row), part)
         return self._own(dataset, recognizer, method).of(part.stream)
 
+    def shown(self, dataset: str) -> dict[str, RowEntry]:
+        """Rows that a data set has: HR, and pairings with it, exist only where there is HR."""
+        if self.datasets[dataset].resolution == "hr":
+            return self.methods
+        return {name: row for name, row in self.methods.items() if not self._needs_hr(row)}
+
+    def _needs_hr(self, row: RowEntry) -> bool:
+        parts = [self.methods[part].model for part in (row.spatial, row.temporal) if part]
+        return "hr" in (row.model, *parts)
+
     def scored_row(self, recognizer: str, method: str, column: str) -> str:
         """The row that provides a cell's scores: its own row, or for a pairing's streams one of its two."""
         row, found = self.methods[method], self.recognizers[recognizer].column(column)
@@ -74,12 +91,19 @@ class Names:
 
     def __init__(self, request: Columns) -> None:
         self.methods = {entry.name: one_line(entry.label) or entry.name for entry in request.rows}
-        self.datasets = {entry.name: one_line(entry.label) or entry.name for entry in request.datasets}
+        self.datasets = {
+            entry.name: " ".join(filter(None, (one_line(entry.label) or entry.name, _limited(entry))))
+            for entry in request.datasets
+        }
         self.recognizers = {entry.name: one_line(entry.label) or entry.name for entry in request.recognizers}
 
     def column(self, dataset: str, recognizer: str, stream: str) -> str:
         """Name of a column."""
         return f"{self.datasets[dataset]} {self.recognizers[recognizer]} {stream}"
+
+
+def _limited(entry: DatasetEntry) -> str:
+    return f"({entry.limit})" if str(entry.limit) else ""
 
 
 def columns(request: Columns) -> Iterator[tuple[str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,6 +55,40 @@ def read_scores(files: list[Path]) -> dict[tuple[str, str, str], Scores]:
         part = _read(path)
         parts[str(part["dataset"]), str(part["recognizer"]), str(part["method"])].append(part)
     return {key: Scores(" ".join(key), _joined(shards)) for key, shards in parts.items()}
+
+
+def pool(
+    scores: Mapping[tuple[str, str, str], Scores], name: str, splits: list[str]
+) -> dict[tuple[str, str, str], Scores]:
+    """Scores of the clips of several splits together, as of a data set ``name``.
+
+    A clip that several splits test counts once, with its scores in the first of them: outcomes of one clip
+    are not independent, so intervals and tests may not count it twice.
+
+    Raises:
+        ScoresError: the splits have different classes.
+    """
+    others = [(recognizer, method) for dataset, recognizer, method in scores if dataset == splits[0]]
+    whole = [key for key in others if all((split, *key) in scores for split in splits)]
+    return {
+        (name, *key): Scores(
+            " ".join((name, *key)),
+            {
+                stream: _pooled(name, [scores[split, *key].of(stream) for split in splits])
+                for stream in scores[splits[0], *key].streams
+            },
+        )
+        for key in whole
+    }
+
+
+def _pooled(name: str, parts: list[StreamScores]) -> StreamScores:
+    classes = [dict(zip((c.split("/")[0] for c in p.clips), p.labels, strict=True)) for p in parts]
+    if any(other != classes[0] for other in classes) or len({p.values.shape[1] for p in parts}) > 1:
+        raise ScoresError(f"{name}: its splits have different classes; score them on the same ones")
+    clips, first = np.unique(np.concatenate([part.clips for part in parts]), return_index=True)
+    labels = np.concatenate([part.labels for part in parts])[first]
+    return StreamScores(clips, labels, np.concatenate([part.values for part in parts])[first])
 
 
 def _read(path: Path) -> dict[str, np.ndarray]:

@@ -94,7 +94,7 @@ def correctness(rows: Rows, dataset: str, recognizer: str, stream: str) -> dict[
         ScoresError: two rows were scored on different clips.
     """
     found, clips = {}, None
-    for name, row in rows.methods.items():
+    for name, row in rows.shown(dataset).items():
         if row.model is None and rows.scored_row(recognizer, name, stream) != name:
             continue
         scores = rows.of(dataset, recognizer, name, stream)

@@ -11,7 +11,7 @@ import lazy_loader
 
 from pipeline.files import atomic_path
 from pipeline.report.request import DrawTable, Tabulate
-from pipeline.report.rows import Names, Rows, write_markdown
+from pipeline.report.rows import NO_HR, Names, Rows, one_line, write_markdown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,7 +75,9 @@ def tabulate(request: Tabulate, read: list[Path], csv: Path, markdown: Path) -> 
     made = request.table.make(TableData(request, read))
     with atomic_path(csv) as path:
         made.table.to_csv(path, index=False, float_format=made.digits)
-    write_markdown(markdown, made.title, request.caption, made.lines)
+    lacking = [f"{one_line(name)} is left out: {NO_HR}." for name in request.lacking_hr]
+    notes = [line for note in lacking for line in ("", note)]
+    write_markdown(markdown, made.title, request.caption, [*made.lines, *notes])
 
 
 def draw_table(request: DrawTable, csv: Path, out: Path) -> None:

@@ -1,4 +1,4 @@
-"""Decodes and encodes video files through pipes to ffmpeg.
+"""Decodes video files and folders of pictures; encodes video. ffmpeg works through pipes.
 
 Decoded frames are transferred as PPM images, which contain their size, so the file need not be probed first.
 """
@@ -19,6 +19,7 @@ import numpy as np
 from pipeline.errors import PipelineError
 from pipeline.files import atomic_path
 from pipeline.video.messages import REPORT_SIZE, Messages
+from pipeline.video.pictures import PictureError, decode_pictures
 from pipeline.video.process import QUIET, Ffmpeg, FfmpegError, find_ffmpeg
 
 ONE_THREAD = ("-filter_threads", "1", "-filter_complex_threads", "1")
@@ -48,7 +49,8 @@ def read_frames(
     At most two frames are in memory. Ending the iteration early ends ffmpeg. No other file is opened.
 
     Args:
-        path: a file of any codec that ffmpeg reads, in one of ``CONTAINERS``.
+        path: a file of any codec that ffmpeg reads, in one of ``CONTAINERS``; or a folder of numbered
+            pictures (pipeline.video.pictures).
         max_frames: stop after this number; the rest of the file may be damaged.
         notes: gets ffmpeg's complaints if all frames are right nevertheless.
 
@@ -61,6 +63,9 @@ def read_frames(
         FfmpegError: ffmpeg could not work, or the disk cannot be read; this says nothing about the file.
     """
     path = Path(path)
+    if path.is_dir():
+        yield from _read_pictures(path, max_frames)
+        return
     if not path.is_file():
         raise VideoError(f"{path}: no such video file")
     if path.stat().st_size == 0:
@@ -84,6 +89,20 @@ def read_frames(
         if notes is not None:
             notes += messages.notes()
         return
+
+
+def _read_pictures(path: Path, max_frames: int | None) -> Iterator[np.ndarray]:
+    count = 0
+    try:
+        for frame in decode_pictures(path, max_frames):
+            count += 1
+            yield frame
+    except PictureError as error:
+        raise VideoError(f"{path}: {error} ({count} frames came)", count) from error
+    except OSError as error:
+        raise FfmpegError(
+            f"{path}: cannot be read: {error.strerror}; check the disk and run again"
+        ) from error
 
 
 def _decode(

@@ -73,7 +73,7 @@ def test_preflight_counts_its_clips_and_knows_where_to_get_them(raw, tmp_path):
         ({"list": None}, "datasets.mine.list"),
         ({"lists": "all.txt"}, "datasets.mine.lists"),
         ({"layout": "lines_of_mine:Line"}, "lines_of_mine has no Line"),
-        ({"layout": "ucf11"}, "no 'ucf11' among hmdb51, ucf101"),
+        ({"layout": "ucf11"}, "no 'ucf11' among annotations, hmdb51, ucf101"),
     ],
 )
 def test_mistakes_are_reported_before_the_first_job(raw, entry, message):

@@ -172,3 +172,25 @@ def test_weights_that_saw_the_test_clips_are_refused(tsn, toy, tmp_path):
     with pytest.raises(WeightsError, match=r"spatial\.pt was trained on split 1 of ucf101.* split 2"):
         score(tsn, {"spatial": path}, toy, tmp_path / "seen.npz", layout="ucf101", split=2)
     assert not (tmp_path / "seen.npz").exists()
+
+
+def test_scores_of_another_data_sets_recogniser_are_those_of_the_shared_classes(tsn, toy, tmp_path):
+    weights = {stream: save(tsn, stream, tmp_path) for stream in ("spatial", "temporal")}
+    whole = score(tsn, weights, toy, tmp_path / "scores.npz")
+    clips = read_manifest(toy.manifest)
+    names = list(dict.fromkeys(clip.class_name for clip in clips))
+    turned = [replace(clip, label=1 - clip.label) for clip in clips]
+    for name, chosen in {"one": [c for c in clips if c.label == 1], "both": turned}.items():
+        chosen = [replace(c, label=0) for c in chosen] if name == "one" else chosen
+        write_manifest(tmp_path / f"{name}.csv", chosen)
+        request = recognising.scoring(tsn, list(weights), toy.frame_size)
+        files = (tmp_path / f"{name}.csv", [toy.frames["test"]], [toy.flow["test"]], tmp_path / f"{name}.npz")
+        score_clips(request, list(weights.values()), *files, classes=toy.manifest)
+        with np.load(tmp_path / f"{name}.npz") as found:
+            places = [whole["clips"].tolist().index(clip) for clip in found["clips"]]
+            columns = [1] if name == "one" else [1, 0]
+            for stream in weights:
+                np.testing.assert_array_equal(found[stream], whole[stream][places][:, columns])
+    write_manifest(tmp_path / "other.csv", [replace(c, class_name=f"swim{c.label}") for c in clips])
+    with pytest.raises(ScoringError, match=f"lacks the classes swim0, swim1, it has {', '.join(names)}"):
+        score_clips(request, list(weights.values()), tmp_path / "other.csv", *files[1:], classes=toy.manifest)

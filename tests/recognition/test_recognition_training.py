@@ -50,6 +50,12 @@ def same(first: Path, second: Path) -> bool:
     return a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)
 
 
+def test_only_official_splits_are_recorded(tsn, toy, tmp_path):
+    once = tsn.model_copy(update={"spatial": tsn.spatial.model_copy(update={"iterations": 1})})
+    out = train(once, "spatial", toy, tmp_path / "model.pt", flow=[], layout="annotations")
+    assert read_own(out)["metadata"]["trained_on"] is None
+
+
 @pytest.mark.numeric
 @pytest.mark.parametrize("stream", ["spatial", "temporal"])
 def test_training_learns_logs_and_leaves_a_checkpoint(tsn, toy, tmp_path, stream):

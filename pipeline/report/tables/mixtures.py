@@ -31,6 +31,7 @@ class Mixtures(Table):
     """Figure 8: recognisers trained on mixtures of HR clips and enlarged LR clips."""
 
     Settings: ClassVar = Intervals
+    needs_hr: ClassVar[bool] = True
     figure: ClassVar[bool] = True
     ratios: list[Annotated[float, Field(ge=0, le=1)]] = Field(
         [0.0, 0.25, 0.5, 0.75, 1.0],

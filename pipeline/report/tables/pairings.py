@@ -88,10 +88,11 @@ class Pairings(Table):
 
 def _pairs(rows: ScoredRows, dataset: str, recognizer: str) -> Iterator[tuple[str, str, StreamScores]]:
     """Spatial row, temporal row and their fused scores; the fusion is a recogniser's last column."""
-    singles = [name for name, row in rows.methods.items() if row.model]
+    there = rows.shown(dataset)
+    singles = [name for name, row in there.items() if row.model]
     fusion = rows.recognizers[recognizer].columns[-1]
     if any(part.row is None for part in fusion.parts):
-        for name, row in rows.methods.items():
+        for name, row in there.items():
             spatial, temporal = (name, name) if row.model else (row.spatial, row.temporal)
             assert spatial is not None  # a row without model has both
             assert temporal is not None

@@ -52,7 +52,10 @@ class PerClass(Table):
         rows, names, baseline = data.rows, data.names, data.settings.baseline
         parts = []
         for dataset, recognizer, stream in each_column(data.request):
-            found = {row: class_accuracy(rows.of(dataset, recognizer, row, stream)) for row in self.rows}
+            there = [row for row in self.rows if row in rows.shown(dataset)]
+            if not there:
+                continue
+            found = {row: class_accuracy(rows.of(dataset, recognizer, row, stream)) for row in there}
             part = _classes(found, rows.methods, names, baseline)
             part.insert(0, "dataset", names.datasets[dataset])
             part.insert(1, "recognizer", names.recognizers[recognizer])

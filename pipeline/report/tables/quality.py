@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import lazy_loader
 
@@ -36,6 +36,8 @@ class QualityTable(Table):
     It covers the data sets in section ``quality``.
     """
 
+    needs_hr: ClassVar[bool] = True
+
     class Settings(Request, Measure):
         """Further keys that the table reads: the settings of the measurement."""
 
@@ -61,7 +63,7 @@ class QualityTable(Table):
         clips = pd.concat(map(_read, data.files))
         groups = {key: part.sort_values("clip") for key, part in clips.groupby(["dataset", "model"])}
         lines = []
-        for dataset in data.request.datasets:
+        for dataset in (entry for entry in data.request.datasets if not entry.joins):
             for row in data.request.rows:
                 if (dataset.name, row.model) not in groups:
                     found = f"{dataset.name}, {row.model}"
