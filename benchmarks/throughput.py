@@ -81,7 +81,7 @@ def video_rows(videos: list[Path], config: Config) -> Iterator[Row]:
         manifest, hr, lr, flow = (Path(folder, name) for name in ("m.csv", "hr.h5", "lr.h5", "flow.h5"))
         write_manifest(manifest, clips)
         start = clock()
-        prepare_clips(PrepareClips(split="train", shard=0), manifest, hr, lr)
+        prepare_clips(PrepareClips(split="train", shard=0, scale=4, degradation=["bicubic"], seed=None, ffmpeg=None), manifest, hr, lr)
         yield "prepare", "320x240 frame", "", (clock() - start) / frames, ""
         yield "store/frames", "byte of RGB", "", round(stored(hr), 3), ""
         yield "flow", "340x256 pair", "", time_flow(videos, config.flow.tvl1, flow), ""

@@ -36,6 +36,7 @@ STAGES = {
     "list-videos": "pipeline.data.listing:list_videos",
     "prepare-clips": "pipeline.data.prepare:prepare_clips",
     "prepare-videos": "pipeline.data.prepare:prepare_videos",
+    "degrade-frames": "pipeline.data.prepare:degrade_frames",
     "extract-flow": "pipeline.flow.extract:extract_flow",
     "extract-training-flow": "pipeline.flow.extract_training:extract_training_flow",
     "crop-patches": "pipeline.patches.crop:crop_patches",

@@ -75,7 +75,7 @@ rule prepare_clips:
         ENVIRONMENT
     params:
         request=asks(EXPERIMENT.requests.prepare_clips),
-        code=fingerprint("pipeline.data.prepare"),
+        code=fingerprint(*CODE.prepare()),
     shell:
         "python -m pipeline prepare-clips --request {params.request:q} --manifest {input.manifest:q}"
         " --hr {output.hr:q} --lr {output.lr:q} 2> {log:q}"
@@ -117,7 +117,28 @@ rule prepare_videos:
         ENVIRONMENT
     params:
         request=asks(EXPERIMENT.requests.prepare_videos),
-        code=fingerprint("pipeline.data.prepare"),
+        code=fingerprint(*CODE.prepare()),
     shell:
         "python -m pipeline prepare-videos --request {params.request:q} --manifest {input.manifest:q}"
         " --hr {output.hr:q} --lr {output.lr:q} 2> {log:q}"
+
+
+# LR frames under a further degradation, of the test clips of a data set or of the training videos.
+rule degrade_frames:
+    input:
+        manifest=f"{OUT}/data/{{name}}/manifest.csv",
+        hr=f"{OUT}/data/{{name}}/{{split}}-{{shard}}/hr.h5",
+    output:
+        f"{OUT}/data/{{name}}/{{split}}-{{shard}}/lr-{{degradation}}.h5",
+    log:
+        f"{OUT}/logs/degrade_frames/{{name}}-{{split}}-{{shard}}-{{degradation}}.log",
+    benchmark:
+        f"{OUT}/benchmarks/degrade_frames/{{name}}-{{split}}-{{shard}}-{{degradation}}.tsv"
+    conda:
+        ENVIRONMENT
+    params:
+        request=asks(EXPERIMENT.requests.degrade_frames),
+        code=lambda w: fingerprint(*CODE.degrade(w.degradation)),
+    shell:
+        "python -m pipeline degrade-frames --request {params.request:q} --manifest {input.manifest:q}"
+        " --hr {input.hr:q} --out {output:q} 2> {log:q}"

@@ -28,9 +28,11 @@ def columns(methods: dict[str, Method], recognizers: tuple[RecognizerEntry, ...]
     }
 
 
-def table_4(methods, *recognizers, published: str | None = None, **report: Any) -> Aggregate:
+def table_4(methods, *recognizers, published: str | None = None, scale: int = 4, **report: Any) -> Aggregate:
     """A request for Table 4, as a rule hands it on."""
-    request = Aggregate.of(Report(**report), **columns(methods, recognizers or (TSN,), published))
+    request = Aggregate.of(
+        Report(**report), scale=scale, **columns(methods, recognizers or (TSN,), published)
+    )
     return Aggregate.read(request.text())
 
 
@@ -42,6 +44,7 @@ def make(
     *recognizers: RecognizerEntry,
     published: str | None = None,
     caption: str = "",
+    scale: int = 4,
     **settings: Any,
 ) -> None:
     """Make a table beside Table 4; its Markdown lies beside the CSV, whose name is the table's."""
@@ -52,6 +55,7 @@ def make(
         table=table,
         settings={key: value for key, value in settings.items() if key in table.Settings.model_fields},
         caption=caption,
+        scale=scale,
         **columns(methods, recognizers or (TSN,), published),
     )
     tabulate(Tabulate.read(request.text()), files, csv, csv.with_suffix(".md"))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from pipeline.config.section import Pair, PositiveInt, Section
+from pipeline.config.section import Name, Pair, PositiveInt, Section
 
 if TYPE_CHECKING:
     from pipeline.data.entries import Listing, Lists
@@ -46,6 +46,10 @@ class Counts:
     width: int
 
 
+LISTED: dict[str, Any] = {"root": None, "splits": None, "label": "", "published": None, "degradations": []}
+"""Keys of a data set that its listing does not read, and what stands in their place."""
+
+
 class Dataset(Section):
     """An action data set with training and test lists. Subclasses define the layouts.
 
@@ -73,6 +77,11 @@ class Dataset(Section):
     split: Literal[1, 2, 3] = Field(1, description="official split; the paper uses 1")
     classes: list[str] | None = Field(None, description="subset of classes; null: all")
     shards: Shards = Field(default_factory=Shards, description="jobs per split")
+    degradations: list[Name] = Field(
+        default_factory=list,
+        description="names in `degradations` under which its test clips are tested beside `degradation`, for "
+        "the table of that name",
+    )
     published: Literal["UCF101", "HMDB51"] | None = Field(
         None, description="data set whose published Table 4 is shown beside ours; null: none"
     )
@@ -102,7 +111,7 @@ class Dataset(Section):
 
     def listed(self) -> Self:
         """The section as the listing reads it: without labels, and without paths, which are arguments."""
-        return self.model_copy(update={"root": None, "splits": None, "label": "", "published": None})
+        return self.model_copy(update=LISTED)
 
 
 class VideoSize(Section):

@@ -68,7 +68,7 @@ def aggregate(
     title = "Table 4: recognition accuracy of x4 super-resolved video"
     losses = summarise_losses(names.datasets.values(), manifests, left_out)
     lines = [*_lines(table, names, _hr(rows), request), "", losses, *made_by(provenance)]
-    write_markdown(markdown, title, request.caption, lines)
+    write_markdown(markdown, title, request.heading, lines)
 
 
 def _cells(rows: Rows, request: Aggregate) -> Iterator[Cell]:

@@ -75,7 +75,7 @@ def tabulate(request: Tabulate, read: list[Path], csv: Path, markdown: Path) -> 
     made = request.table.make(TableData(request, read))
     with atomic_path(csv) as path:
         made.table.to_csv(path, index=False, float_format=made.digits)
-    write_markdown(markdown, made.title, request.caption, made.lines)
+    write_markdown(markdown, made.title, request.heading, made.lines)
 
 
 def draw_table(request: DrawTable, csv: Path, out: Path) -> None:

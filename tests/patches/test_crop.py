@@ -59,11 +59,12 @@ def videos(tmp_path):
     return tmp_path, paths
 
 
-def cut(videos, kind: str, options: Patches = OPTIONS, seed: int = 0, name: str = "out"):
+def cut(videos, kind: str, options: Patches = OPTIONS, seed: int = 0, name: str = "out", scale=4, low=None):
     folder, paths = videos
     out, report = folder / f"{name}.h5", folder / f"{name}.json"
     pairs = part(options, Pairs) if kind == "tosr" else None
-    request = CropPatches.of(options, kind=kind, pairs=pairs, seed=seed)
+    low = low or (pairs.pair_lr if pairs else "patch")
+    request = CropPatches.of(options, kind=kind, pairs=pairs, seed=seed, scale=scale, low=low)
     stores = (paths[name] for name in ("hr", "lr", "flow"))
     crop_patches(CropPatches.read(request.text()), folder / "manifest.csv", *stores, out, report)
     return out, json.loads(report.read_text())
