@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from datetime import date
 from itertools import chain, islice
 from pathlib import Path
+from typing import Any
 
 # As Snakemake sets it for its jobs: otherwise numpy's products keep all cores busy, for no gain.
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
@@ -47,6 +48,8 @@ ROOT = Path(__file__).resolve().parent.parent
 PAIRS = 6
 """Pairs of each video whose flow is timed: motion decides how long TV-L1 iterates."""
 Row = tuple[str, str, float | str, float, float | str]
+
+PAPER: dict[str, Any] = {"scale": 4, "degradation": ["bicubic"], "seed": None, "ffmpeg": None}
 
 
 def clock() -> float:
@@ -81,7 +84,12 @@ def video_rows(videos: list[Path], config: Config) -> Iterator[Row]:
         manifest, hr, lr, flow = (Path(folder, name) for name in ("m.csv", "hr.h5", "lr.h5", "flow.h5"))
         write_manifest(manifest, clips)
         start = clock()
-        prepare_clips(PrepareClips(split="train", shard=0, scale=4, degradation=["bicubic"], seed=None, ffmpeg=None), manifest, hr, lr)
+        prepare_clips(
+            PrepareClips(split="train", shard=0, scale=4, degradation=["bicubic"], seed=None, ffmpeg=None),
+            manifest,
+            hr,
+            lr,
+        )
         yield "prepare", "320x240 frame", "", (clock() - start) / frames, ""
         yield "store/frames", "byte of RGB", "", round(stored(hr), 3), ""
         yield "flow", "340x256 pair", "", time_flow(videos, config.flow.tvl1, flow), ""

@@ -85,7 +85,7 @@ class Config(Section):
     )
     degradations: dict[Name, Chain] = Field(
         default_factory=dict,
-        description="further degradations by name, for `datasets.NAME.degradations` and `training.degradation`",
+        description="further degradations by name, which data sets and trainings list",
     )
     output: Path = Field(Path("results"), description="output folder of the run")
     data_root: Path | None = Field(None, description="folder that relative data paths refer to")

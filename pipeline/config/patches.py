@@ -41,8 +41,8 @@ class Pairs(Section):
     )
     pair_lr: Literal["patch", "frame"] = Field(
         "patch",
-        description="LR of a pair: HR patches down-sampled (authors' code), or patches of the LR frames; under "
-        "another degradation than bicubic always the latter, of single frames too",
+        description="LR of a pair: HR patches down-sampled (authors' code), or cut from the LR frames; under "
+        "other degradations than bicubic always the latter, also of single frames",
     )
     warp_check: bool = Field(True, description="keep a pair only if warping raises its PSNR")
 

@@ -20,8 +20,8 @@ from pipeline.video.store import ClipWriter, ShardReader, ShardWriter
 def prepare_clips(request: PrepareClips, manifest: Path, hr: Path, lr: Path) -> None:
     """Write all frames of a shard's action clips, HR and LR.
 
-    HR frames are the original frames, cropped at the right and bottom to multiples of the scale; LR frames are
-    these under the degradation, by default imresize(HR, 1/scale). Only a frame or two are in memory at a time.
+    HR frames are the original frames, cropped at the right and bottom to multiples of the scale; LR frames
+    are these under the degradation, by default imresize(HR, 1/scale). Memory holds a frame or two.
 
     Args:
         request: split, shard, scale and degradation.

@@ -87,7 +87,8 @@ class Files:
 
     def model_weights(self, model: str) -> list[str]:
         """Weights of a model: published or trained here; none for a network without parameters."""
-        spec = self.config.superres.models[parse(model).name]
+        model = parse(model).name
+        spec = self.config.superres.models[model]
         if spec.weights:
             return [Given(spec.weights)]
         return [f"{self.out}/superres/models/{model}.safetensors"] if spec.training else []

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.config import Method
 from pipeline.config.compute import Device, Inference
-from pipeline.config.flow import FlowNetwork
 from pipeline.config.degradation import Step, plain
+from pipeline.config.flow import FlowNetwork
 from pipeline.config.patches import Pairs
 from pipeline.data.request import (
     DegradeFrames,

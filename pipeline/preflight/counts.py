@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.config import Config, Dataset, TrainingVideos
+from pipeline.config import Config, Dataset
 from pipeline.data.cdvl134 import UNLISTED, differences, find_cdvl134, missing, read_cdvl134
 from pipeline.data.entries import Listing
 from pipeline.data.folder import find_videos

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from pipeline.config.quality import Measure
 from pipeline.csv_rows import write_rows
 from pipeline.data.manifest import Clip, read_manifest, select
 from pipeline.data.plan import ClipPlan, read_plan

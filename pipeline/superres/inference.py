@@ -133,7 +133,7 @@ def _check_size(clip: Clip, frame: np.ndarray, scale: int) -> None:
     if frame.shape != (height, width, 3):
         raise SuperResolutionError(
             f"{clip.id}: LR frames are {frame.shape[1]}x{frame.shape[0]}, but the manifest's "
-            f"{clip.width}x{clip.height} at scale {scale} requires {width}x{height}; prepare the data set again"
+            f"{clip.width}x{clip.height} at scale {scale} requires {width}x{height}; prepare them again"
         )
 
 

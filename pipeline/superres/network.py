@@ -26,8 +26,8 @@ class ArgumentsError(NetworkError):
 class SRNetwork(nn.Module):
     """Base of all SR networks. Each file of ``networks/`` has one class that extends one of the bases below.
 
-    A constructor takes plain arguments, the ``args`` of the configuration, and draws the weights. One that can
-    be built for several ``scales`` also takes ``scale``.
+    A constructor takes plain arguments, the ``args`` of the configuration, and draws the weights. One that
+    can be built for several ``scales`` also takes ``scale``.
 
     Attributes:
         scales: super-resolution factors for which it can be built; by default the paper's alone.
@@ -47,7 +47,7 @@ class SRNetwork(nn.Module):
     estimates_motion: bool = False
 
     def super_resolve(self, lr: Tensor) -> Tensor:
-        """Super-resolve frames, RGB in [0, 1], to (B, 3, s h, s w), s the scale: RGB that need not be clipped."""
+        """Super-resolve frames, RGB in [0, 1], to (B, 3, s h, s w), s the scale; not clipped."""
         raise NotImplementedError(f"{type(self).__name__} must define super_resolve")
 
     def flows(self, y: Tensor) -> Tensor:

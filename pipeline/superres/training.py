@@ -102,7 +102,8 @@ def _train(fabric: Fabric, run: _Run) -> None:
         train, held_out = PatchFile(run.patches, "train", *read), PatchFile(run.patches, "validation", *read)
         if train.scale != request.scale:
             raise PatchFileError(
-                f"{run.patches} holds patches of scale {train.scale}, but scale is {request.scale}; crop them again"
+                f"{run.patches} holds patches of scale {train.scale}, but scale is {request.scale}; "
+                "crop them again"
             )
         objective = Objective(Setting(training, request.feature_network, compute, network, fabric))
         forward = fabric.setup_module(_Step(network, objective, compute), move_to_device=False)
@@ -139,7 +140,8 @@ def _train(fabric: Fabric, run: _Run) -> None:
             return
         recipe = request.model_dump(mode="json", include={"network", "args", "training"})
         metadata = {
-            "name": request.name, "scale": request.scale, "seed": request.seed, "steps": training.iterations, "run": key,
+            "name": request.name, "scale": request.scale, "seed": request.seed, "run": key,
+            "steps": training.iterations,
             "torch": str(torch.__version__), "recipe": json.dumps(recipe),
             "patches": train.attributes,
             "psnr": validation and validation.psnr, "bicubic_psnr": validation and validation.bicubic_psnr,

@@ -25,7 +25,7 @@ SAMPLES = 4
 
 @dataclass(frozen=True)
 class Validation:
-    """PSNR in dB, mean over patches (RGB, a border of as many pixels as the scale left out), and rows LR | bicubic | SR | HR."""
+    """PSNR in dB, mean over patches (RGB, a border as wide as the scale left out); LR | bicubic | SR | HR."""
 
     psnr: float
     bicubic_psnr: float

@@ -93,8 +93,8 @@ def patches(path, scale, size=24):
             writer.append(
                 part,
                 [
-                    {"hr": h, "lr": l, "flow": flow, "video": "v", "frame": 0, "x": 0, "y": 0}
-                    for h, l in zip(hr, lr, strict=True)
+                    {"hr": high, "lr": low, "flow": flow, "video": "v", "frame": 0, "x": 0, "y": 0}
+                    for high, low in zip(hr, lr, strict=True)
                 ],
             )
         writer.finish(kind="sosr", size=size, neighbours=1)

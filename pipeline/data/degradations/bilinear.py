@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Bilinear(Step):
-    """Bilinear interpolation at the centre of each scale x scale block, without antialiasing (OpenCV's INTER_LINEAR).
+    """Bilinear interpolation at the centre of each block, without antialiasing (OpenCV's INTER_LINEAR).
 
     At an even scale that is the mean of the 2 x 2 middle pixels, at scale 3 the middle pixel.
     """

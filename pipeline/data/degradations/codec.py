@@ -30,7 +30,7 @@ X26X = (
 
 
 class Encoder(NamedTuple):
-    """An encoder of ffmpeg: name, name in figures, largest CRF, option of the preset and its values, options."""
+    """An encoder of ffmpeg: name, label, largest CRF, name and values of the preset, further options."""
 
     name: str
     label: str

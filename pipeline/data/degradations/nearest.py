@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Nearest(Step):
-    """The pixel at scale // 2 of each block in x and y (Pillow's NEAREST): half a pixel off the centre at even scales."""
+    """The pixel at scale // 2 of each block in x and y (Pillow's NEAREST); even scales: half a pixel off."""
 
     shrinks = True
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class Subsample(Step):
     """The first pixel of each scale x scale block: LR pixel (x, y) lies at HR pixel (s x, s y).
 
-    As in VSR-DUF's and BasicSR's BD: (s - 1) / 2 HR pixels left of and above the place that bicubic aligns to.
+    As in VSR-DUF's and BasicSR's BD: (s - 1) / 2 HR pixels left of and above the place of bicubic.
     """
 
     shrinks = True

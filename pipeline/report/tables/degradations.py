@@ -1,4 +1,4 @@
-"""Accuracy under several degradations of the test clips, and the gain of each row over plain interpolation."""
+"""Accuracy under several degradations of the test clips, and gains over plain interpolation."""
 
 from __future__ import annotations
 
@@ -57,9 +57,10 @@ class Degradations(Table):
 
     def scored_rows(self, rows: Rows) -> dict[str, Method]:
         """The rows, and they under each further degradation."""
-        shown = rows.with_parts(rows.methods if self.rows is None else self.rows)
+        names = list(rows.methods) if self.rows is None else self.rows
+        shown = rows.with_parts(names)
         for degradation in rows.degradations:
-            shown |= rows.under(shown, degradation)
+            shown |= rows.under(names, degradation)
         return shown
 
     def reads(self, experiment: Experiment) -> list[str]:
@@ -158,7 +159,7 @@ def _text(whole: pd.DataFrame, figure: str, confidence: float) -> list[str]:
         f"degradation, in percentage points; * is beyond noise: p of McNemar's exact test is below "
         f"{1 - confidence:.2g} after Holm's adjustment for all differences of the column.",
         "",
-        f"![Accuracy against the strength of the degradation]({figure})",
+        f"![Accuracy against the strength of the degradation; dotted: default, dashed: HR]({figure})",
         "",
     ]
     chains = whole[whole["steps"] != ""].drop_duplicates("degradation")
@@ -209,5 +210,5 @@ def _curve(axis: Any, row: str, part: pd.DataFrame, kind: str, colour: str) -> N
         axis.errorbar(shown["value"], shown["top1"], error, marker="o", capsize=2, label=row, color=colour)
     for name, style in ((DEFAULT, ":"), (ORIGINAL, "--")):
         for accuracy in part[(part["degradation"] == name) & (part["level"] != kind)]["top1"]:
-            label = f"{row}, {name}" if name == ORIGINAL or not len(shown) else None
+            label = row if name == ORIGINAL or not len(shown) else None
             axis.axhline(accuracy, linestyle=style, color=colour, alpha=0.7, label=label)

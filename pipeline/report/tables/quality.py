@@ -87,8 +87,9 @@ def _read(path: Path) -> pd.DataFrame:
 
 def _lines(whole: pd.DataFrame, quality: Measure, scale: int) -> list[str]:
     channel = "luma (BT.601, studio range)" if quality.channel == "y" else "RGB"
+    border = quality.left_out(scale)
     lines = [
-        f"Test clips' frames that recognisers read, against HR; {channel}, {quality.left_out(scale)} pixels of border "
+        f"Test clips' frames that recognisers read, against HR; {channel}, {border} pixels of border "
         "left out; mean over a clip, then over clips. Flow: end-point error in pixels against HR's TV-L1 "
         "flow, at the recognisers' size. Profiles: error of the temporal profiles' changes in grey levels "
         "(docs/tables.md).",

@@ -49,7 +49,8 @@ class Bicubic(ImageNetwork):
     def super_resolve(self, lr: Tensor) -> Tensor:
         """Enlarge (B, 3, h, w) to (B, 3, s h, s w), at least float32.
 
-        In float64 the sums are exact at scales 2, 4 and 8, as weights are multiples of 2**-10 and float32 pixels v / 255 of
-        2**-32: the bytes of frames do not depend on the order in which a processor adds.
+        In float64 the sums are exact at scales 2, 4 and 8, as weights are multiples of a power of
+        two and float32 pixels v / 255 of 2**-32: the bytes of frames do not depend on the order in which a
+        processor adds.
         """
         return enlarge(lr.double(), self.scale).to(torch.promote_types(lr.dtype, torch.float32))

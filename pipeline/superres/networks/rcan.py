@@ -1,7 +1,7 @@
 """RCAN: Zhang et al., "Image super-resolution using very deep residual channel attention networks",
 ECCV 2018.
 
-10 residual groups of 20 blocks with channel attention, two pixel-shuffle steps (one for x2 and x3, three for x8).
+10 residual groups of 20 blocks with channel attention, two pixel-shuffle steps (x2, x3: one, x8: three).
 
 Details settled:
 - Names of the release (yulunzhang/RCAN, an EDSR descendant): `head.0`, `body.G.body.B.body.{0,2,3}`
