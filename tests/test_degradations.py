@@ -127,6 +127,21 @@ def test_networks_and_weights_of_another_scale_are_named_before_the_first_job(ra
     assert "holds weights of srresnet for scale 4, but scale is 2" in text
 
 
+def test_patches_are_down_sampled_by_bicubic_alone_and_else_cut_from_degraded_frames(tested):
+    """A codec needs whole frames, and other steps than bicubic have another phase or another picture."""
+
+    def low(kind: str, **keys) -> str:
+        config = load_config(with_keys(tested, keys), data_must_exist=False)
+        return Experiment(config).requests.crop_patches(kind).low
+
+    assert [low("sosr"), low("tosr")] == ["patch", "patch"]
+    assert [low("sosr@h264_23"), low("tosr@bd")] == ["frame", "frame"]
+    assert low("sosr", degradation=["area"]) == "frame"
+    assert low("tosr", **{"patches.pair_lr": "frame"}) == "frame"
+    models = Experiment(load_config(tested, data_must_exist=False)).models
+    assert models.patch_kinds(["sosr", "esrgan", "tosr"]) == ["sosr", "sosr@h264_23", "tosr"]
+
+
 def test_only_what_a_chain_needs_is_in_its_request(tested, monkeypatch):
     """The seed counts where noise is drawn, the version of ffmpeg where it encodes, and no chain elsewhere."""
     tested["degradations"] = {**CHAINS, "noisy": ["bicubic", {"noise": 2.0}]}
