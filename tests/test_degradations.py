@@ -1,12 +1,18 @@
 """Scale and degradations in a configuration: what is refused before the first job, and which jobs follow."""
 
 import copy
+import re
+import sys
 
+import numpy as np
 import pytest
 import yaml
+from snakemake.utils import update_config
 from workflow import Project
 
 from pipeline.config.load import ConfigError, load_config
+from pipeline.data.degradations import degrade
+from pipeline.data.request import PrepareClips
 from pipeline.experiment import Experiment
 from pipeline.preflight import inspection
 from pipeline.video import process
@@ -143,7 +149,7 @@ def test_patches_are_down_sampled_by_bicubic_alone_and_else_cut_from_degraded_fr
 
 
 def test_only_what_a_chain_needs_is_in_its_request(tested, monkeypatch):
-    """The seed counts where noise is drawn, the version of ffmpeg where it encodes, and no chain elsewhere."""
+    """The seed counts where noise is drawn, the version of ffmpeg where it encodes, and none elsewhere."""
     tested["degradations"] = {**CHAINS, "noisy": ["bicubic", {"noise": 2.0}]}
 
     def texts(raw: dict) -> dict[str, str]:
@@ -200,3 +206,33 @@ def test_further_degradations_add_their_jobs_and_change_no_others(root, raw, tes
     trained = planned(tested, "results/superres/models/sosr.safetensors")
     assert "crop_patches kind=sosr@h264_23" in trained
     assert "degrade_frames degradation=h264_23 name=training_videos shard=0 split=train" in trained
+
+
+def test_the_documented_snippets_run(root, raw, tmp_path, monkeypatch):
+    """docs/degradations.md: a step of one's own, and keys that are laid over a configuration."""
+    page = (root / "docs/degradations.md").read_text()
+    (step,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    (keys,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "my_steps.py").write_text(step)
+    monkeypatch.syspath_prepend(tmp_path)
+    update_config(raw, yaml.safe_load(keys))
+    named = re.search(r"`(\{step: my_steps:Dim.*?\})`", page)
+    raw["degradation"] = ["bicubic", yaml.safe_load(named[1])]
+    experiment = Experiment(load_config(raw, data_must_exist=False))
+    assert experiment.rows.degradations == ["h264_23", "h264_35", "bd"]
+    assert "my_steps:Dim" in experiment.code.prepare()
+    request = PrepareClips.read(experiment.requests.prepare_clips("hmdb_demo", "test", "0").text())
+    frames = np.full((2, 8, 8, 3), 100, np.uint8)
+    found = np.stack(list(degrade(iter(frames), request.degradation, "a/b", request.scale, request.seed)))
+    np.testing.assert_array_equal(found, np.full((2, 2, 2, 3), 40))
+    sys.modules.pop("my_steps", None)
+
+
+def test_the_documented_scales_are_the_networks(root):
+    from pipeline.plugins import find
+    from pipeline.superres.network import SRNetwork
+    from pipeline.superres.networks import network_names
+
+    rows = re.findall(r"^\| (`\w+`.*?) \| ([\d, ]+) \|$", (root / "docs/degradations.md").read_text(), re.M)
+    told = {name: scales for names, scales in rows for name in re.findall(r"\w+", names)}
+    assert told == {name: ", ".join(map(str, find(SRNetwork, name).scales)) for name in network_names()}

@@ -475,6 +475,6 @@ def test_every_rule_is_covered(finished):
         for p in (finished[0].folder / "rules").glob("*.smk")
         for r in re.findall(r"^(?:use rule \w+ as|rule) (\w+)(?: with)?:", p.read_text(), re.M)
     }
-    # Targets of their own, without a command; and archives and further degradations, which the demo has none of
+    # Targets of their own, without a command; archives and further degradations, which the demo lacks
     # (tests/test_paper.py, tests/test_degradations.py).
     assert covered == rules - {"figures", "tables", "unpack_archive", "degrade_frames"}

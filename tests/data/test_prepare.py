@@ -95,3 +95,18 @@ def test_training_videos_are_resized(tmp_path, video, size):
         np.testing.assert_array_equal(hr.read("a", range(4)), expected)
         quarter = imresize(expected, clip.height // 4, clip.width // 4)
         np.testing.assert_array_equal(lr.read("a", range(4)), quarter)
+
+
+@pytest.mark.parametrize(("scale", "height", "width"), [(2, 34, 46), (3, 33, 45), (4, 32, 44), (8, 32, 40)])
+def test_sizes_are_cut_to_multiples_of_the_scale(tmp_path, video, scale, height, width):
+    _, content = video
+    manifest = tmp_path / "v.csv"
+    (clip,) = list_videos(
+        config.TrainingVideos(), tmp_path / "in", manifest, tmp_path / "left_out.csv", scale=scale
+    )
+    assert (clip.height, clip.width) == (height, width)
+    asked = PrepareVideos.of(config.TrainingVideos(), shard=0, **degrading(scale=scale))
+    prepare_videos(asked, manifest, tmp_path / "hr.h5", tmp_path / "lr.h5")
+    with ShardReader(tmp_path / "hr.h5") as hr, ShardReader(tmp_path / "lr.h5") as lr:
+        np.testing.assert_array_equal(hr.read("a", range(6)), content[:, :height, :width])
+        assert lr.shape("a") == (6, height // scale, width // scale, 3)

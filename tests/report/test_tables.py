@@ -234,3 +234,12 @@ def test_accuracy_and_gain_under_degradations(write_scores, tmp_path):
     assert "100.00 (+50.00*)" in text
     draw_table(DrawTable(table=table), csv, tmp_path / "degradations.png")
     assert cv2.imread(str(tmp_path / "degradations.png")).shape[0] > 500
+
+
+@pytest.mark.parametrize("scale", [4, 2])
+def test_a_table_says_a_scale_that_is_not_the_papers(write_scores, tmp_path, scale):
+    files = write_scores("tsn", "bicubic", LABELS, spatial=LABELS, temporal=LABELS)
+    table, csv = PerClass(table="per_class", rows=["bicubic"]), tmp_path / "1.csv"
+    make(table, files, pick("bicubic"), csv, caption="Toy.", scale=scale)
+    expected = "**Toy.**" if scale == 4 else "**Toy. Super-resolution x2.**"
+    assert expected in csv.with_suffix(".md").read_text().splitlines()
