@@ -171,7 +171,7 @@ def test_same_seed_same_patches(videos):
 
 def test_single_frames_are_cut_from_low_frames_under_other_degradations(videos):
     """Noise in place of down-sampled frames shows where the LR patches come from."""
-    folder, paths = videos
+    _, paths = videos
     marked = {}
     for path in paths["lr"]:
         with ShardReader(path) as store:
