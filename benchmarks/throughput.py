@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from datetime import date
 from itertools import chain, islice
 from pathlib import Path
+from typing import Any
 
 # As Snakemake sets it for its jobs: otherwise numpy's products keep all cores busy, for no gain.
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
@@ -48,6 +49,8 @@ ROOT = Path(__file__).resolve().parent.parent
 PAIRS = 6
 """Pairs of each video whose flow is timed: motion decides how long TV-L1 iterates."""
 Row = tuple[str, str, float | str, float, float | str]
+
+PAPER: dict[str, Any] = {"scale": 4, "degradation": ["bicubic"], "seed": None, "ffmpeg": None}
 
 
 def clock() -> float:
@@ -82,7 +85,12 @@ def video_rows(videos: list[Path], config: Config) -> Iterator[Row]:
         manifest, hr, lr, flow = (Path(folder, name) for name in ("m.csv", "hr.h5", "lr.h5", "flow.h5"))
         write_manifest(manifest, clips)
         start = clock()
-        prepare_clips(PrepareClips(split="train", shard=0), manifest, hr, lr)
+        prepare_clips(
+            PrepareClips(split="train", shard=0, scale=4, degradation=["bicubic"], seed=None, ffmpeg=None),
+            manifest,
+            hr,
+            lr,
+        )
         yield "prepare", "320x240 frame", "", (clock() - start) / frames, ""
         yield "store/frames", "byte of HR", "", round(stored(hr), 3), ""
         yield "store/lr", "byte of LR", "", round(stored(lr), 3), ""
@@ -124,7 +132,7 @@ def main() -> None:
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     config = load_config(yaml.safe_load((ROOT / "config/paper.yaml").read_text()), data_must_exist=False)
-    print(f"# Made by python -m benchmarks throughput on {device_name(Compute())}, torch {torch.__version__},")
+    print(f"# Made by the benchmark throughput on {device_name(Compute())}, torch {torch.__version__},")
     print(f"# {date.today()}, {len(videos)} videos, processor seconds.")
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(["operation", "unit", "gflop", "float32", "bfloat16"])

@@ -37,6 +37,7 @@ STAGES = {
     "prepare-clips": "pipeline.data.prepare:prepare_clips",
     "prepare-native-clips": "pipeline.data.prepare:prepare_native_clips",
     "prepare-videos": "pipeline.data.prepare:prepare_videos",
+    "degrade-frames": "pipeline.data.prepare:degrade_frames",
     "extract-flow": "pipeline.flow.extract:extract_flow",
     "extract-training-flow": "pipeline.flow.extract_training:extract_training_flow",
     "crop-patches": "pipeline.patches.crop:crop_patches",

@@ -51,6 +51,7 @@ def import_weights(
     dataset: str | None = None,
     split: int | None = None,
     part: str | None = None,
+    scale: int = 4,
 ) -> None:
     """Write the weights of a published file as our own checkpoint, with where they come from.
 
@@ -60,7 +61,8 @@ def import_weights(
     config. The stream and the classes of a recogniser are read off the file. ``dataset`` ("ucf101",
     "hmdb51") and ``split`` say what a recogniser was trained on; without them the file itself or its name is
     taken, where it tells. ``part`` says which weights to take of a file that holds several that fit, such as
-    a network and its average (``state_dict_ema``); the error that asks for it lists them.
+    a network and its average (``state_dict_ema``); the error that asks for it lists them. ``scale`` is the
+    super-resolution factor of an SR network.
 
     Raises WeightsError for a file that cannot be read or does not fit, DamagedError for a damaged one, and
     NetworkError for no such network.
@@ -68,7 +70,7 @@ def import_weights(
     args = args or {}
     known = trained_on(dataset, split) or recorded_split(source)
     read = read_source(source)
-    target = _target(network, args, read, part)
+    target = _target(network, args, read, part, scale)
     found = recognise(read, target.network, part, ignore=IGNORED.get(network, ()))
     fit(target.network, found.state, source)
     described = describe_file(source, found.family) | ({"part": found.part} if found.others else {})
@@ -80,7 +82,7 @@ def import_weights(
         print(f"{source.name}: {note}")
 
 
-def _target(network: str, args: dict[str, Any], source: Source, part: str | None) -> Target:
+def _target(network: str, args: dict[str, Any], source: Source, part: str | None, scale: int) -> Target:
     if network in PLAIN:
         if args:
             raise WeightsError(f"{network} takes no args, found {sorted(args)}; leave them out")
@@ -89,7 +91,7 @@ def _target(network: str, args: dict[str, Any], source: Source, part: str | None
         return _recognizer(JOINED, args, source, part, joint=True)
     if _is_backbone(network):
         return _recognizer(network, args, source, part, joint=False)
-    return Target(load_network(network, args), network, {})
+    return Target(load_network(network, args, scale), network, {})
 
 
 def _is_backbone(network: str) -> bool:

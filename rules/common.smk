@@ -56,6 +56,8 @@ GPUS = int(CONFIG.compute.device == "cuda")
 TRAINING_GPUS = GPUS * CONFIG.compute.devices
 TRAINING_THREADS = CONFIG.compute.threads * CONFIG.compute.devices
 MODELS = CONFIG.superres.models
+# Models whose frames are made under further degradations of the test clips.
+DEGRADED = {row.model for row in ROWS.degraded.values() if row.model}
 RECOGNIZERS = CONFIG.recognition.recognizers
 
 
@@ -66,9 +68,9 @@ def one_of(names):
 
 wildcard_constraints:
     dataset=one_of(CONFIG.datasets),
-    model=one_of(MODELS),
-    source=one_of(["hr", *MODELS]),
-    method=one_of(ROWS.scored),
+    model=one_of([*MODELS, *DEGRADED]),
+    source=one_of(["hr", *MODELS, *DEGRADED]),
+    method=one_of([*ROWS.scored, *ROWS.degraded]),
     pair=one_of(ROWS.pairs),
     table=one_of(ROWS.tables),
     recognizer=one_of([*RECOGNIZERS, *ROWS.mixtures]),
@@ -76,8 +78,9 @@ wildcard_constraints:
     split="train|test",
     shard=r"\d+",
     engine="tvl1|flownet2",
-    kind="sosr|tosr",
+    kind=f"(sosr|tosr)(@({one_of(CONFIG.degradations)}))?",
     part="videos|splits",
+    degradation=one_of(CONFIG.degradations),
 
 
 def asks(fill):

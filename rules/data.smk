@@ -77,7 +77,7 @@ rule prepare_clips:
         ENVIRONMENT
     params:
         request=asks(EXPERIMENT.requests.prepare_clips),
-        code=fingerprint("pipeline.data.prepare"),
+        code=fingerprint(*CODE.prepare()),
     shell:
         "python -m pipeline prepare-clips --request {params.request:q} --manifest {input.manifest:q}"
         " --hr {output.hr:q} --lr {output.lr:q} 2> {log:q}"
@@ -97,7 +97,7 @@ rule prepare_native_clips:
     conda:
         ENVIRONMENT
     params:
-        request=asks(EXPERIMENT.requests.prepare_clips),
+        request=asks(EXPERIMENT.requests.prepare_native_clips),
         code=fingerprint("pipeline.data.prepare"),
     shell:
         "python -m pipeline prepare-native-clips --request {params.request:q} --manifest {input.manifest:q}"
@@ -140,7 +140,28 @@ rule prepare_videos:
         ENVIRONMENT
     params:
         request=asks(EXPERIMENT.requests.prepare_videos),
-        code=fingerprint("pipeline.data.prepare"),
+        code=fingerprint(*CODE.prepare()),
     shell:
         "python -m pipeline prepare-videos --request {params.request:q} --manifest {input.manifest:q}"
         " --hr {output.hr:q} --lr {output.lr:q} 2> {log:q}"
+
+
+# LR frames under a further degradation, of the test clips of a data set or of the training videos.
+rule degrade_frames:
+    input:
+        manifest=f"{OUT}/data/{{name}}/manifest.csv",
+        hr=f"{OUT}/data/{{name}}/{{split}}-{{shard}}/hr.h5",
+    output:
+        f"{OUT}/data/{{name}}/{{split}}-{{shard}}/lr-{{degradation}}.h5",
+    log:
+        f"{OUT}/logs/degrade_frames/{{name}}-{{split}}-{{shard}}-{{degradation}}.log",
+    benchmark:
+        f"{OUT}/benchmarks/degrade_frames/{{name}}-{{split}}-{{shard}}-{{degradation}}.tsv"
+    conda:
+        ENVIRONMENT
+    params:
+        request=asks(EXPERIMENT.requests.degrade_frames),
+        code=lambda w: fingerprint(*CODE.degrade(w.degradation)),
+    shell:
+        "python -m pipeline degrade-frames --request {params.request:q} --manifest {input.manifest:q}"
+        " --hr {input.hr:q} --out {output:q} 2> {log:q}"

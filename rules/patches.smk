@@ -5,7 +5,7 @@ rule crop_patches:
     input:
         manifest=f"{OUT}/data/training_videos/manifest.csv",
         hr=FILES.training_store("hr"),
-        lr=FILES.training_store("lr"),
+        lr=lambda w: FILES.training_low(w.kind),
         flow=lambda w: FILES.training_flow(w.kind),
     output:
         patches=f"{OUT}/patches/{{kind}}.h5",

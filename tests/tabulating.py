@@ -55,11 +55,12 @@ def table_4(
     datasets=None,
     limit: Limit = ALL,
     joins: dict[str, list[str]] | None = None,
+    scale: int = 4,
     **report: Any,
 ) -> Aggregate:
     """A request for Table 4, as a rule hands it on; ``datasets`` gives the resolution of each."""
     found = columns(methods, recognizers or (TSN,), published, datasets, limit, joins)
-    request = Aggregate.of(Report(**report), **found)
+    request = Aggregate.of(Report(**report), scale=scale, **found)
     return Aggregate.read(request.text())
 
 
@@ -74,6 +75,7 @@ def make(
     datasets: dict[str, str] | None = None,
     lacking_hr: tuple[str, ...] = (),
     joins: dict[str, list[str]] | None = None,
+    scale: int = 4,
     **settings: Any,
 ) -> None:
     """Make a table beside Table 4; its Markdown lies beside the CSV, whose name is the table's."""
@@ -84,6 +86,7 @@ def make(
         table=table,
         settings={key: value for key, value in settings.items() if key in table.Settings.model_fields},
         caption=caption,
+        scale=scale,
         lacking_hr=list(lacking_hr),
         **columns(methods, recognizers or (TSN,), published, datasets, joins=joins),
     )

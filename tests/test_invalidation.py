@@ -192,6 +192,8 @@ CODE = {
     "pipeline/data/demo/generate.py": DEMO,
     "pipeline/data/listing.py": LISTING,
     "pipeline/data/prepare.py": PREPARE | TRAINING_FRAMES,
+    "pipeline/data/degradations/bicubic.py": PREPARE | TRAINING_FRAMES,
+    "pipeline/data/degradations/codec.py": set(),
     "pipeline/flow/extract.py": EXTRACT_FLOW,
     "pipeline/flow/extract_training.py": TRAINING_FLOW,
     "pipeline/flow/flownet2.py": set(),
@@ -249,6 +251,8 @@ CODE = {
 
 CONFIG = {
     "training_videos.size": ("by_height", {"list_videos"} | TRAINING_FRAMES),
+    "degradation": ([{"blur": 1.6, "size": 13}, "subsample"], PREPARE | TRAINING_FRAMES),
+    "degradations": ({"strong": ["bicubic", {"jpeg": 20}]}, set()),
     "training_videos.listed": ("cdvl134", {"list_videos"} | TRAINING_FRAMES),
     "report.caption": ("Another sentence.", REPORT),
     # Figure 8 then mixes in what VDSR enlarged.
@@ -445,7 +449,7 @@ def test_snakemake_records_every_param(finished):
     rules = declared_params(finished[0].folder / "rules")
     records = [json.loads(p.read_text()) for p in (finished[0].folder / ".snakemake/metadata").rglob("*")]
     made = {record["rule"]: len(record["params"]) for record in records}
-    assert set(made) == set(rules) - {"unpack_archive"}
+    assert set(made) == set(rules) - {"unpack_archive", "degrade_frames"}
     changes_no_result = {"train_sr": {"progress"}}
     for rule, count in made.items():
         assert count == len(rules[rule] - changes_no_result.get(rule, set())), rule
@@ -471,5 +475,6 @@ def test_every_rule_is_covered(finished):
         for p in (finished[0].folder / "rules").glob("*.smk")
         for r in re.findall(r"^(?:use rule \w+ as|rule) (\w+)(?: with)?:", p.read_text(), re.M)
     }
-    # Targets of their own, without a command; and archives, which the demo has none of (tests/test_paper.py).
-    assert covered == rules - {"figures", "tables", "unpack_archive"}
+    # Targets of their own, without a command; archives and further degradations, which the demo lacks
+    # (tests/test_paper.py, tests/test_degradations.py).
+    assert covered == rules - {"figures", "tables", "unpack_archive", "degrade_frames"}

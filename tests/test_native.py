@@ -17,7 +17,7 @@ from workflow import Project
 from pipeline.config import Method
 from pipeline.config.load import ConfigError, load_config
 from pipeline.data.prepare import prepare_native_clips
-from pipeline.data.request import PrepareClips
+from pipeline.data.request import PrepareNativeClips
 from pipeline.experiment import Experiment
 from pipeline.preflight.report import check
 from pipeline.report.aggregate import aggregate
@@ -90,7 +90,7 @@ def test_decoded_frames_are_lr(raw, tmp_path):
     assert [(clip.class_name, clip.label, clip.split) for clip in clips] == [
         *[("Wave", 0, "test")] * 2, *[("run", 1, "test")] * 2]  # fmt: skip
     assert {(clip.height, clip.width) for clip in clips} == {(64, 96)}  # x4
-    prepare_native_clips(PrepareClips(split="test", shard=0), files[0], tmp_path / "lr.h5")
+    prepare_native_clips(PrepareNativeClips(split="test", shard=0, scale=4), files[0], tmp_path / "lr.h5")
     with ShardReader(tmp_path / "lr.h5") as store:
         expected = np.random.default_rng(0).integers(0, 256, (4, 16, 24, 3), dtype=np.uint8)
         np.testing.assert_array_equal(store.read("Wave/test0", range(4)), expected)

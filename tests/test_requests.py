@@ -41,12 +41,14 @@ GIVEN = {
 # Keys whose other value means other jobs, or needs a second key: whole sections, ratios that name a
 # recogniser, the second stage of ST-ResNet with its pooling, paths that only a data set of one's own has.
 OTHERS = {"args", "layout", "loss", "protocol", "table", "ratio", "ratios", "stage2", "temporal_pool", "root"}
+# Lists of sections, what they name and what follows from them: tests/test_degradations.py.
+OTHERS |= {"degradation", "degradations", "step", "low"}
 OTHERS |= {"splits", "classes"}
 # Data sets without HR, which need another one with it.
 OTHERS |= {"resolution", "recognizer_from", "lacking_hr"}
 OTHERS |= {"split_of", "joins"}  # which the run sets
 # Parts that are there or not: their keys are tried one by one where they are there.
-PARTS = {"compute", "feature_network", "flownet2", "pairs", "labels"}
+PARTS = {"compute", "feature_network", "flownet2", "pairs", "labels", "ffmpeg"}
 
 
 class Leaf(NamedTuple):

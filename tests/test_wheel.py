@@ -147,7 +147,7 @@ def test_it_runs_stages(python, tmp_path):
     generate = ["generate-demo", "--request", demo]
     run([*stage, *generate, "--folder", "demo"], cwd=tmp_path)
     listing = ["--root", "demo/videos", "--splits", "demo/splits", "--out", "m.csv", "--left-out", "l.csv"]
-    request = ListClips(name="demo", dataset=UCF101(layout="ucf101")).text()
+    request = ListClips(name="demo", dataset=UCF101(layout="ucf101"), scale=4).text()
     run([*stage, "list-clips", "--request", request, *listing], cwd=tmp_path)
     assert set(pd.read_csv(tmp_path / "m.csv")["split"]) == {"train", "test"}
 

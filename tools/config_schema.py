@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
-from pipeline.config import Config, Dataset, Loss, Protocol, Table
+from pipeline.config import Config, Dataset, Loss, Protocol, Step, Table
 from pipeline.config.tables import KINDS
 from pipeline.config.text import NAMED_MAPS
 from pipeline.plugins import files, find, names
@@ -22,7 +22,7 @@ Schema = dict[str, Any]
 
 TARGET = Path(__file__).parent.parent / "config" / "schema.json"
 
-PLUGINS = {Dataset: "layout", Loss: "loss", Protocol: "protocol", Table: "table"}
+PLUGINS = {Dataset: "layout", Loss: "loss", Protocol: "protocol", Step: "step", Table: "table"}
 """Bases of the sections that a key of theirs tells apart."""
 
 NETWORKS = {
@@ -71,6 +71,8 @@ def config_schema() -> Schema:
         section(base).clear()
         section(base)["anyOf"] = [*alternatives, another]
 
+    # A step without keys of its own is written as its name alone.
+    section(Step)["anyOf"] += [{"enum": names(Step)}, OWN]
     training = sections["SRTraining"]["properties"]["losses"]
     _by_name(training, "loss", references[Loss], {n: references[find(Loss, n)] for n in names(Loss)})
     tables = section(Config)["properties"]["tables"]

@@ -14,12 +14,13 @@ from pydantic import Field
 
 from pipeline.config.compute import Compute, Inference
 from pipeline.config.data import Dataset, Demo, Shards, TrainingVideos
+from pipeline.config.degradation import Chain, Step
 from pipeline.config.flow import TVL1, Flow, FlowNet2
 from pipeline.config.patches import Patches
 from pipeline.config.quality import Quality
 from pipeline.config.recognition import Protocol, Recognition, Recognizer
 from pipeline.config.report import Method, Report
-from pipeline.config.section import SCALE, Name, Section
+from pipeline.config.section import Name, Scale, Section
 from pipeline.config.stream_training import DatasetTraining, StreamTraining
 from pipeline.config.superres import (
     Architecture,
@@ -35,7 +36,6 @@ from pipeline.config.tables import Columns, Table, Tables
 from pipeline.plugins import named
 
 __all__ = [
-    "SCALE",
     "TVL1",
     "Architecture",
     "Columns",
@@ -60,8 +60,10 @@ __all__ = [
     "SRProgress",
     "SRRecipe",
     "SRTraining",
+    "Scale",
     "Section",
     "Shards",
+    "Step",
     "StreamTraining",
     "SuperRes",
     "Table",
@@ -74,6 +76,17 @@ class Config(Section):
     """The whole configuration."""
 
     seed: Annotated[int, Field(ge=0)] = Field(0, description="the seed of all stages")
+    scale: Scale = Field(
+        4,
+        description="super-resolution factor of all networks; sizes of frames are cut to multiples of it",
+    )
+    degradation: Chain = Field(
+        ["bicubic"], validate_default=True, description="steps from HR to LR frames, in order"
+    )
+    degradations: dict[Name, Chain] = Field(
+        default_factory=dict,
+        description="further degradations by name, which data sets and trainings list",
+    )
     output: Path = Field(Path("results"), description="output folder of the run")
     data_root: Path | None = Field(None, description="folder that relative data paths refer to")
     demo: Demo | None = Field(None, description="generated data sets; null: real data")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, ValidationError, WithJsonSchema, field_validator, model_validator
 
-from pipeline.config.section import Pair, PositiveInt, Section
+from pipeline.config.section import Name, Pair, PositiveInt, Section
 
 if TYPE_CHECKING:
     from pipeline.data.entries import Listing, Lists
@@ -107,6 +107,11 @@ class Dataset(Section):
         default_factory=Limit, description="only the first clips of each class, for trials; tables say so"
     )
     shards: Shards = Field(default_factory=Shards, description="jobs per split")
+    degradations: list[Name] = Field(
+        default_factory=list,
+        description="names in `degradations` under which its test clips are tested beside `degradation`, for "
+        "the table of that name",
+    )
     published: Literal["UCF101", "HMDB51"] | None = Field(
         None, description="data set whose published Table 4 is shown beside ours; null: none"
     )
@@ -150,7 +155,7 @@ class Dataset(Section):
     def listed(self) -> Self:
         """The section as the listing reads it: without labels, and without paths, which are arguments."""
         others = dict.fromkeys(("root", "splits", "published", "recognizer_from"))
-        return self.model_copy(update=others | {"label": "", "split_of": ""})
+        return self.model_copy(update=others | {"label": "", "split_of": "", "degradations": []})
 
 
 class VideoSize(Section):

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from pipeline.config import SCALE, Config, SRTraining
+from pipeline.config import Config, SRTraining
 from pipeline.config.messages import error_line
 from pipeline.config.native import native_problems
 from pipeline.config.needs import find_needs
@@ -138,11 +138,50 @@ def _cross_checks(config: Config) -> Iterator[str]:
                 f"recognition.frame_size {config.recognition.frame_size}"
             )
     yield from _device_checks(config)
+    yield from _scale_checks(config)
+    yield from _degradation_checks(config)
     if config.patches.spatial_flow == "flownet2" and not config.flow.flownet2.weights:
         yield (
             "flow.flownet2.weights: missing, but patches.spatial_flow is flownet2; give the path of NVIDIA's "
             "FlowNet2_checkpoint.pth.tar, or set patches.spatial_flow to tvl1 (slightly worse in the paper)"
         )
+
+
+def _scale_checks(config: Config) -> Iterator[str]:
+    """Lines for sizes that ``scale`` does not divide, and for published numbers, which are of scale 4."""
+    scale, size = config.scale, config.patches.size
+    if size % scale:
+        yield f"patches.size: {size} must be a multiple of {scale}, the scale"
+    for name, dataset in config.datasets.items():
+        if dataset.published and scale != 4:
+            yield (
+                f"datasets.{name}.published: published numbers are of scale 4, but scale is {scale}; set "
+                "published to null"
+            )
+
+
+def _degradation_checks(config: Config) -> Iterator[str]:
+    """Lines for names of degradations that are not there, or that no table shows."""
+    named = {f"datasets.{name}.degradations": data.degradations for name, data in config.datasets.items()}
+    for name, model in config.superres.models.items():
+        if model.training and model.training.degradation:
+            yield from _unknown(
+                f"superres.models.{name}.training.degradation", [model.training.degradation], config
+            )
+    shown = [table for table in config.tables.values() if table and table.shows_degradations]
+    for key, names in named.items():
+        yield from _unknown(key, names, config)
+        if len(set(names)) < len(names):
+            yield f"{key}: a name is there twice; keep one"
+        if names and not shown:
+            yield f"{key}: no table shows them; add tables: {{degradations: {{}}}}, or take them out"
+
+
+def _unknown(key: str, names: list[str], config: Config) -> Iterator[str]:
+    for name in names:
+        if name not in config.degradations:
+            known = ", ".join(config.degradations) or "none"
+            yield f"{key}: {name!r} is not one of degradations; known: {known}"
 
 
 def _training_checks(config: Config, key: str, training: SRTraining) -> Iterator[str]:
@@ -152,9 +191,9 @@ def _training_checks(config: Config, key: str, training: SRTraining) -> Iterator
     if training.pairs and training.patches != "tosr":
         of = " and ".join(name for name, loss in losses.items() if loss.pairs)
         yield f"{key}.training.patches: the loss {of} needs pairs; set it to tosr"
-    if training.crop and (training.crop % SCALE or training.crop > config.patches.size):
+    if training.crop and (training.crop % config.scale or training.crop > config.patches.size):
         yield (
-            f"{key}.training.crop: {training.crop} must be a multiple of {SCALE} "
+            f"{key}.training.crop: {training.crop} must be a multiple of {config.scale}, the scale, "
             f"and at most patches.size {config.patches.size}"
         )
     for name, loss in losses.items():

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from pipeline.config.section import SCALE, Pair, PositiveInt, Section
+from pipeline.config.section import Pair, PositiveInt, Section
 
 
 class DrawnFrames(Section):
@@ -21,7 +21,7 @@ class DrawnFrames(Section):
 class Crops(Section):
     """Patches cut from a frame."""
 
-    size: PositiveInt = Field(128, description="side of an HR patch in pixels, a multiple of 4")
+    size: PositiveInt = Field(128, description="side of an HR patch in pixels, a multiple of `scale`")
     crops: PositiveInt = Field(10, description="crops kept per frame: those with the most motion")
     grid: Pair = Field([40, 30], description="stride of candidate crops in x and y")
     border: Annotated[int, Field(ge=0)] = Field(
@@ -41,7 +41,8 @@ class Pairs(Section):
     )
     pair_lr: Literal["patch", "frame"] = Field(
         "patch",
-        description="LR of a pair: HR patches down-sampled (authors' code), or patches of the LR frames",
+        description="LR of a pair: HR patches down-sampled (authors' code), or cut from the LR frames; under "
+        "other degradations than bicubic always the latter, also of single frames",
     )
     warp_check: bool = Field(True, description="keep a pair only if warping raises its PSNR")
 
@@ -55,8 +56,6 @@ class Patches(DrawnFrames, Crops, Pairs):
 
     @model_validator(mode="after")
     def _check(self) -> Patches:
-        if self.size % SCALE:
-            raise ValueError(f"size is {self.size}, but must be a multiple of {SCALE}")
         if self.neighbours % 2 == 0:
             raise ValueError(f"neighbours is {self.neighbours}, but must be odd")
         if 2 * self.border >= self.size:

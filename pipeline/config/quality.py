@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from pipeline.config.section import SCALE, Name, Section
+from pipeline.config.section import Name, Section
 
 
 class Measure(Section):
@@ -15,9 +15,13 @@ class Measure(Section):
     channel: Literal["y", "rgb"] = Field(
         "y", description="y: luma of BT.601, studio range (MATLAB's rgb2ycbcr), or all three channels of rgb"
     )
-    border: Annotated[int, Field(ge=0)] = Field(
-        SCALE, description="pixels left out at each edge of a frame; the usual value is the scale"
+    border: Annotated[int, Field(ge=0)] | None = Field(
+        None, description="pixels left out at each edge of a frame; null: as many as `scale`"
     )
+
+    def left_out(self, scale: int) -> int:
+        """Pixels left out at each edge of a frame that was enlarged by ``scale``."""
+        return scale if self.border is None else self.border
 
 
 class Quality(Measure):

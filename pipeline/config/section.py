@@ -6,9 +6,6 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-SCALE = 4
-"""The super-resolution factor of the whole paper."""
-
 
 class Section(BaseModel):
     """Base of all sections: rejects unknown keys and silent conversions."""
@@ -16,6 +13,8 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
+Scale = Literal[2, 3, 4, 8]
+"""Super-resolution factors; the paper's is 4."""
 PositiveInt = Annotated[int, Field(ge=1)]
 PositiveFloat = Annotated[float, Field(gt=0)]
 NonNegativeFloat = Annotated[float, Field(ge=0)]

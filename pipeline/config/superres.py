@@ -137,7 +137,8 @@ class SRRecipe(Section):
         None, description="largest norm of the gradient; null: no clipping"
     )
     crop: PositiveInt | None = Field(
-        None, description="side of a random HR crop of each patch, a multiple of 4; null: the whole patch"
+        None,
+        description="side of a random HR crop of each patch, a multiple of `scale`; null: the whole patch",
     )
     augment: bool | None = Field(
         None,
@@ -173,6 +174,12 @@ class SRRecipe(Section):
 
 class SRTraining(SRRecipe, SRProgress):
     """How an SR network is trained."""
+
+    degradation: Name | None = Field(
+        None,
+        description="name in `degradations`: LR patches are cut from training videos that were degraded so; "
+        "null: `degradation`",
+    )
 
     @property
     def recipe(self) -> SRRecipe:

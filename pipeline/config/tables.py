@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pipeline.report.tabulate import Made, TableData
 
 KINDS = {
+    "degradations": "degradations",
     "table1": "per_class",
     "table2": "ablation",
     "table3": "ablation",
@@ -63,11 +64,13 @@ class Table(Columns):
         Settings: further keys that it reads, from ``report``, ``quality`` and ``seed``.
         figure: whether it also has a picture (``draw``).
         needs_hr: whether data sets without HR (``resolution: native``) are left out.
+        shows_degradations: whether it reads scores of rows under further degradations.
     """
 
     HOME: ClassVar[str] = "pipeline.report.tables"
     Settings: ClassVar[type[Request]] = NoSettings
     figure: ClassVar[bool] = False
+    shows_degradations: ClassVar[bool] = False
 
     table: str = Field(
         description="kind: a file in report/tables, or package.module:Class; default: the entry's name, "

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from pipeline.config import SCALE
 from pipeline.config.data import VideoSize
 from pipeline.data.entries import Entry, Listing, Lists
 from pipeline.data.manifest import Clip, DataError
@@ -70,12 +69,13 @@ def missing(listing: Listing) -> list[str]:
     return [row.file for name, row in read_cdvl134().items() if name not in there]
 
 
-def differences(clips: Iterable[Clip], videos: VideoSize) -> list[tuple[str, str]]:
+def differences(clips: Iterable[Clip], videos: VideoSize, scale: int) -> list[tuple[str, str]]:
     """Differences from the list: (video, found and listed frames or size).
 
     Args:
-        clips: videos of the manifest, cropped to multiples of 4; unlisted ones are ignored.
+        clips: videos of the manifest, cropped to multiples of ``scale``; unlisted ones are ignored.
         videos: their settings; sizes are compared only if videos are resized by height, as by the authors.
+        scale: super-resolution factor.
     """
     found = []
     for clip in clips:
@@ -83,7 +83,7 @@ def differences(clips: Iterable[Clip], videos: VideoSize) -> list[tuple[str, str
         if row is None:
             continue
         frames = min(row.frames, videos.max_frames or row.frames)
-        height, width = row.height // SCALE * SCALE, row.width // SCALE * SCALE
+        height, width = (side // scale * scale for side in (row.height, row.width))
         if clip.frames != frames:
             found.append((clip.id, f"{clip.frames} frames; the list has {frames}"))
         if videos.size == "by_height" and (clip.height, clip.width) != (height, width):

@@ -7,7 +7,6 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from pipeline import config
 from pipeline.content import content_hash
 from pipeline.data import cdvl134, folder
 from pipeline.data.losses import count_losses
@@ -56,7 +55,7 @@ def list_clips(
     for candidate in listing.candidates:
         entry = candidate.entry
         assert entry.split is not None  # others are left out
-        measured = _measure(candidate.path, None, entry.id, noted)
+        measured = _measure(candidate.path, None, entry.id, noted, request.scale)
         if isinstance(measured, str):
             skipped.append((entry.id, measured))
             continue
@@ -69,8 +68,8 @@ def list_clips(
                 label=labels[entry.class_name],
                 split=entry.split,
                 frames=frames,
-                height=height * config.SCALE if dataset.native else height // config.SCALE * config.SCALE,
-                width=width * config.SCALE if dataset.native else width // config.SCALE * config.SCALE,
+                height=_side(height, dataset.native, request.scale),
+                width=_side(width, dataset.native, request.scale),
                 shard=0,
                 content=content_hash(candidate.path),
             )
@@ -109,16 +108,17 @@ def list_videos(
     clips: list[Clip] = []
     noted: list[tuple[str, str]] = []
     for name, path in found:
-        measured = _measure(path, request.max_frames, name, noted)
+        measured = _measure(path, request.max_frames, name, noted, request.scale)
         if isinstance(measured, str):
             skipped.append((name, measured))
             continue
         frames, height, width = measured
-        height, width = (side // config.SCALE * config.SCALE for side in fit(height, width, request.size))
+        size = fit(height, width, request.size, request.scale)
+        height, width = (side // request.scale * request.scale for side in size)
         clips.append(Clip(name, str(path), "", 0, "train", frames, height, width, 0, content_hash(path)))
     clips = _shard(clips, request.shards)
     if request.listed:
-        noted += cdvl134.differences(clips, request)
+        noted += cdvl134.differences(clips, request, request.scale)
     _report("training videos", clips, skipped, left_out)
     _write_notes(notes, noted)
     if not clips:
@@ -128,7 +128,7 @@ def list_videos(
 
 
 def _measure(
-    path: Path, max_frames: int | None, name: str, noted: list[tuple[str, str]]
+    path: Path, max_frames: int | None, name: str, noted: list[tuple[str, str]], least: int
 ) -> tuple[int, int, int] | str:
     """Frames, height and width of a video, or why it cannot be used; ``noted`` gets ffmpeg's complaints."""
     count, shape = 0, (0, 0, 0)
@@ -138,10 +138,15 @@ def _measure(
             count, shape = count + 1, frame.shape
     except VideoError as error:
         return f"broken: {error}"
-    if min(shape[:2]) < config.SCALE:
-        return f"too small: {shape[1]}x{shape[0]} pixels, at least {config.SCALE}x{config.SCALE} are needed"
+    if min(shape[:2]) < least:
+        return f"too small: {shape[1]}x{shape[0]} pixels, at least {least}x{least} are needed"
     noted += [(name, line) for line in said]
     return count, shape[0], shape[1]
+
+
+def _side(pixels: int, native: bool, scale: int) -> int:
+    """Side of the HR frames: of the file, cut to a multiple of the scale; for LR files what SR makes."""
+    return pixels * scale if native else pixels // scale * scale
 
 
 def _shard(clips: list[Clip], shards: int) -> list[Clip]:

@@ -28,8 +28,8 @@ class Clip:
         label: number of the class, from 0.
         split: "train" or "test".
         frames: number of frames; they are numbered from 0.
-        height: HR rows, the file's cropped at the bottom to a multiple of 4; of a file that is LR by itself,
-            those that SR makes of it.
+        height: HR rows, the file's cropped at the bottom to a multiple of the scale; of a file that is LR by
+            itself, those that SR makes of it.
         width: HR columns, likewise.
         shard: the job of this split that the clip belongs to, from 0.
         content: hash of the file's bytes (pipeline.content), so that changed content changes the manifest.

@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 
-from pipeline.config import SCALE
 from pipeline.content import content_hash
+from pipeline.data.degradations import degrade
 from pipeline.data.manifest import Clip, DataError, read_manifest, select
-from pipeline.data.request import PrepareClips, PrepareVideos
+from pipeline.data.request import Degrade, DegradeFrames, PrepareClips, PrepareNativeClips, PrepareVideos
 from pipeline.data.sizes import fit
 from pipeline.video.frames import read_frames
 from pipeline.video.resize import imresize
-from pipeline.video.store import ShardWriter
+from pipeline.video.store import ClipWriter, ShardReader, ShardWriter
 
 
 def prepare_clips(request: PrepareClips, manifest: Path, hr: Path, lr: Path) -> None:
-    """Write all frames of a shard's action clips, at full resolution and at a quarter of it.
+    """Write all frames of a shard's action clips, HR and LR.
 
-    HR frames are the original frames, cropped at the right and bottom to multiples of 4; LR frames are
-    imresize(HR, 1/4). Only one frame is in memory at a time.
+    HR frames are the original frames, cropped at the right and bottom to multiples of the scale; LR frames
+    are these under the degradation, by default imresize(HR, 1/scale). Memory holds a frame or two.
 
     Args:
-        request: split and shard.
+        request: split, shard, scale and degradation.
         manifest: the data set's manifest.
         hr: HR store, RGB uint8.
         lr: LR store, RGB uint8.
@@ -36,14 +36,14 @@ def prepare_clips(request: PrepareClips, manifest: Path, hr: Path, lr: Path) -> 
 
     Source: paper section 4.1; docs/facts.md, section 1.
     """
-    _prepare(select(read_manifest(manifest), request.split, request.shard), _crop, None, hr, lr)
+    _prepare(select(read_manifest(manifest), request.split, request.shard), _crop, None, hr, lr, request)
 
 
-def prepare_native_clips(request: PrepareClips, manifest: Path, out: Path) -> None:
+def prepare_native_clips(request: PrepareNativeClips, manifest: Path, out: Path) -> None:
     """Write all frames of a shard's clips that are low-resolution by themselves, as they are.
 
     Args:
-        request: split and shard.
+        request: split, shard and scale.
         manifest: the data set's manifest.
         out: LR store, RGB uint8.
 
@@ -56,7 +56,7 @@ def prepare_native_clips(request: PrepareClips, manifest: Path, out: Path) -> No
                 raise DataError(_changed(clip, "another content"))
             stored = store.start(clip.id)
             for frame in read_frames(clip.path):
-                if frame.shape[:2] != (clip.height // SCALE, clip.width // SCALE):
+                if frame.shape[:2] != (clip.height // request.scale, clip.width // request.scale):
                     raise DataError(_changed(clip, f"frames of {frame.shape[1]}x{frame.shape[0]}"))
                 stored.append(frame)
             if stored.count != clip.frames:
@@ -67,10 +67,10 @@ def prepare_native_clips(request: PrepareClips, manifest: Path, out: Path) -> No
 def prepare_videos(request: PrepareVideos, manifest: Path, hr: Path, lr: Path) -> None:
     """Write the frames of a shard's training videos, resized by bicubic interpolation, and their LR.
 
-    After resizing, HR frames are cropped at the right and bottom to multiples of 4.
+    After resizing, HR frames are cropped at the right and bottom to multiples of the scale.
 
     Args:
-        request: shard, target size of videos (pipeline.data.sizes.fit), limit of frames.
+        request: shard, target size of videos (pipeline.data.sizes.fit), limit of frames, scale, degradation.
         manifest: the training videos' manifest, made with the same size and limit.
         hr: HR store, RGB uint8.
         lr: LR store, RGB uint8.
@@ -85,10 +85,41 @@ def prepare_videos(request: PrepareVideos, manifest: Path, hr: Path, lr: Path) -
 
     def resize(frame: np.ndarray, clip: Clip) -> np.ndarray:
         height, width = frame.shape[:2]
-        target = fit(height, width, request.size)
+        target = fit(height, width, request.size, request.scale)
         return _crop(frame if target == (height, width) else imresize(frame, *target), clip)
 
-    _prepare(select(read_manifest(manifest), "train", request.shard), resize, request.max_frames, hr, lr)
+    clips = select(read_manifest(manifest), "train", request.shard)
+    _prepare(clips, resize, request.max_frames, hr, lr, request)
+
+
+def degrade_frames(request: DegradeFrames, manifest: Path, hr: Path, out: Path) -> None:
+    """Write the LR frames of a shard's HR store under a degradation, all frames of each clip.
+
+    Args:
+        request: split, shard, scale and degradation.
+        manifest: the data set's manifest.
+        hr: HR store of the shard.
+        out: LR store, RGB uint8.
+
+    Raises:
+        DataError: the HR store has another number of frames than the manifest.
+        pipeline.video.frames.VideoError: a codec does not take a clip.
+        pipeline.video.process.FfmpegError: ffmpeg was killed or could not work.
+    """
+    with ShardReader(hr) as high, ShardWriter(out) as writer:
+        for clip in select(read_manifest(manifest), request.split, request.shard):
+            count = writer.add(clip.id, _low(_stored(high, clip), clip, request))
+            if count != clip.frames:
+                raise DataError(f"{hr}: {clip.id} gave {count} LR frames, but has {clip.frames} frames")
+
+
+def _stored(store: ShardReader, clip: Clip) -> Iterator[np.ndarray]:
+    for number in range(clip.frames):
+        yield store.read(clip.id, [number])[0]
+
+
+def _low(frames: Iterator[np.ndarray], clip: Clip, request: Degrade) -> Iterator[np.ndarray]:
+    return degrade(frames, request.degradation, clip.id, request.scale, request.seed)
 
 
 def _crop(frame: np.ndarray, clip: Clip) -> np.ndarray:
@@ -101,22 +132,34 @@ def _prepare(
     max_frames: int | None,
     hr: Path,
     lr: Path,
+    request: Degrade,
 ) -> None:
     with ShardWriter(hr) as hr_store, ShardWriter(lr) as lr_store:
         for clip in clips:
             if clip.content and content_hash(Path(clip.path)) != clip.content:
                 raise DataError(_changed(clip, "another content"))
             hr_clip, lr_clip = hr_store.start(clip.id), lr_store.start(clip.id)
-            for decoded in read_frames(clip.path, max_frames):
-                frame = shape(decoded, clip)
-                if frame.shape[:2] != (clip.height, clip.width):
-                    raise DataError(_changed(clip, f"frames of {decoded.shape[1]}x{decoded.shape[0]}"))
-                hr_clip.append(frame)
-                lr_clip.append(imresize(frame, clip.height // SCALE, clip.width // SCALE))
+            shaped = _shaped(clip, shape, max_frames, hr_clip)
+            for frame in _low(shaped, clip, request):
+                lr_clip.append(frame)
             if hr_clip.count != clip.frames:
                 raise DataError(_changed(clip, f"{hr_clip.count} frames"))
+            if lr_clip.count != clip.frames:
+                raise DataError(f"{clip.path}: its degradation gave {lr_clip.count} of {clip.frames} frames")
             hr_clip.finish()
             lr_clip.finish()
+
+
+def _shaped(
+    clip: Clip, shape: Callable[[np.ndarray, Clip], np.ndarray], max_frames: int | None, store: ClipWriter
+) -> Iterator[np.ndarray]:
+    """The HR frames of a clip, which are stored as they pass."""
+    for decoded in read_frames(clip.path, max_frames):
+        frame = shape(decoded, clip)
+        if frame.shape[:2] != (clip.height, clip.width):
+            raise DataError(_changed(clip, f"frames of {decoded.shape[1]}x{decoded.shape[0]}"))
+        store.append(frame)
+        yield frame
 
 
 def _changed(clip: Clip, found: str) -> str:

@@ -5,20 +5,21 @@ from __future__ import annotations
 import math
 from typing import Literal
 
-from pipeline.config import SCALE
-
 MOST_LINES, FEWEST_LINES = 288, 240
 """Range of heights of a training video after resizing by height: those of SIF and CIF."""
 
 
-def fit(height: int, width: int, size: Literal["by_height"] | list[int]) -> tuple[int, int]:
+def fit(
+    height: int, width: int, size: Literal["by_height"] | list[int], multiple: int = 4
+) -> tuple[int, int]:
     """Height and width in pixels to which a video is resized.
 
     Args:
         height, width: those of the video.
         size: ``training_videos.size``: ``"by_height"`` or the width and height of an area.
+        multiple: the scale, of which sizes of equal area are multiples.
     """
-    return fit_height(height, width) if size == "by_height" else fit_area(height, width, size)
+    return fit_height(height, width) if size == "by_height" else fit_area(height, width, size, multiple)
 
 
 def fit_height(height: int, width: int) -> tuple[int, int]:
@@ -38,13 +39,13 @@ def fit_height(height: int, width: int) -> tuple[int, int]:
     return math.floor(height * scale + 0.5), math.floor(width * scale + 0.5)
 
 
-def fit_area(height: int, width: int, size: list[int]) -> tuple[int, int]:
-    """Height and width of about the area of ``size`` with the same aspect ratio, multiples of 4.
+def fit_area(height: int, width: int, size: list[int], multiple: int = 4) -> tuple[int, int]:
+    """Height and width of about the area of ``size`` with the same aspect ratio, multiples of ``multiple``.
 
     Smaller videos keep their size, because enlarging would not add detail.
     """
     scale = math.sqrt(size[0] * size[1] / (height * width))
     if scale >= 1:
         return height, width
-    lines, columns = (max(1, round(side * scale / SCALE)) * SCALE for side in (height, width))
+    lines, columns = (max(1, round(side * scale / multiple)) * multiple for side in (height, width))
     return lines, columns

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pipeline.config import Config, Dataset, Protocol, Table
+from pipeline.config import Config, Dataset, Protocol, Step, Table
+from pipeline.experiment.degraded import parse
 from pipeline.experiment.files import Files, Given
 from pipeline.experiment.rows import Rows
 from pipeline.plugins import module_of
@@ -23,6 +24,14 @@ class Code:
         """For a listing: the reader of its layout."""
         return ["pipeline.data.listing", module_of(Dataset, self.config.datasets[dataset].layout)]
 
+    def prepare(self) -> list[str]:
+        """For HR and LR frames: the steps of the degradation."""
+        return ["pipeline.data.prepare", *_steps(self.config.degradation)]
+
+    def degrade(self, degradation: str) -> list[str]:
+        """For LR frames under a further degradation: its steps."""
+        return ["pipeline.data.prepare", *_steps(self.config.degradations[degradation])]
+
     def training_flow(self, engine: str) -> list[str]:
         """For the flow of training videos: the engine."""
         weights = self.files.flow_weights(engine)
@@ -39,7 +48,7 @@ class Code:
 
     def super_resolve(self, model: str) -> list[str]:
         """For super-resolution with a model: its network, the importer of weights."""
-        network = self.config.superres.models[model].module
+        network = self.config.superres.models[parse(model).name].module
         return ["pipeline.superres.inference", network, *_published(self.files.model_weights(model))]
 
     def plan_frames(self) -> list[str]:
@@ -71,6 +80,10 @@ def recognizer_modules(spec: Protocol, streams: Iterable[str]) -> list[str]:
     names = [name for stream in streams if (name := spec.streams[stream].scored.joint)]
     joints = [name if ":" in name else f"pipeline.recognition.joint_networks.{name}" for name in names]
     return [module_of(Protocol, spec.protocol), _network("recognition", spec.network), *joints]
+
+
+def _steps(chain: Iterable[Step]) -> list[str]:
+    return list(dict.fromkeys(module_of(Step, step.step) for step in chain))
 
 
 def _network(stage: str, network: str) -> str:

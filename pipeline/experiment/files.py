@@ -8,6 +8,7 @@ from pathlib import Path
 from pipeline.config import Config, Dataset, TrainingVideos
 from pipeline.data.members import is_archive
 from pipeline.errors import PipelineError
+from pipeline.experiment.degraded import parse, under
 from pipeline.experiment.models import Models
 from pipeline.experiment.rows import Rows
 from pipeline.weights.location import resolve
@@ -34,6 +35,14 @@ class Files:
             return f"{self.out}/data/{dataset}/{split}-{shard}/hr.h5"
         return f"{self.out}/superres/frames/{dataset}/{source}/{split}-{shard}.h5"
 
+    def low(self, dataset: str, source: str, split: str, shard: int | str) -> str:
+        """LR frame store that a source super-resolves."""
+        return self._low(dataset, split, shard, parse(source).degradation)
+
+    def _low(self, name: str, split: str, shard: int | str, degradation: str) -> str:
+        part = f"lr-{degradation}" if degradation else "lr"
+        return f"{self.out}/data/{name}/{split}-{shard}/{part}.h5"
+
     def all_frames(self, dataset: str, source: str, split: str) -> list[str]:
         """Frame stores of a source, all shards."""
         return [self.frames(dataset, source, split, shard) for shard in self.shards(dataset, split)]
@@ -59,6 +68,11 @@ class Files:
         shards = range(self.config.training_videos.shards)
         return [f"{self.out}/data/training_videos/train-{shard}/{part}.h5" for shard in shards]
 
+    def training_low(self, kind: str) -> list[str]:
+        """LR frame stores of the training videos from which a kind of patches is cut, all shards."""
+        degradation, shards = parse(kind).degradation, range(self.config.training_videos.shards)
+        return [self._low("training_videos", "train", shard, degradation) for shard in shards]
+
     def training_flow(self, kind: str) -> list[str]:
         """Flow stores of the training videos by which a kind of patches is chosen, all shards."""
         engine, gap = self.models.patch_flow(kind)
@@ -69,10 +83,11 @@ class Files:
         """Patches on which a model is trained."""
         training = self.config.superres.models[model].training
         assert training is not None
-        return f"{self.out}/patches/{training.patches}.h5"
+        return f"{self.out}/patches/{under(training.patches, training.degradation)}.h5"
 
     def model_weights(self, model: str) -> list[str]:
         """Weights of a model: published or trained here; none for a network without parameters."""
+        model = parse(model).name
         spec = self.config.superres.models[model]
         if spec.weights:
             return [Given(spec.weights)]

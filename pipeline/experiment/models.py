@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from pipeline.config import Config
+from pipeline.experiment.degraded import parse, under
 
 
 class Models:
@@ -27,9 +28,9 @@ class Models:
     def patch_kinds(self, trained: Iterable[str]) -> list[str]:
         """Kinds of training patches that some trainings read."""
         trainings = (self.models[name].training for name in trained)
-        return sorted({training.patches for training in trainings if training})
+        return sorted({under(training.patches, training.degradation) for training in trainings if training})
 
     def patch_flow(self, kind: str) -> tuple[str, int]:
         """Engine and gap in frames of the flow by which patches are chosen."""
         patches = self.config.patches
-        return {"sosr": (str(patches.spatial_flow), 1), "tosr": ("tvl1", patches.pair_gap)}[kind]
+        return {"sosr": (str(patches.spatial_flow), 1), "tosr": ("tvl1", patches.pair_gap)}[parse(kind).name]

@@ -7,9 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.config import Method
 from pipeline.config.compute import Device, Inference
+from pipeline.config.degradation import Step, plain
 from pipeline.config.flow import FlowNetwork
 from pipeline.config.patches import Pairs
-from pipeline.data.request import GenerateDemo, ListClips, ListVideos, PrepareClips, PrepareVideos
+from pipeline.data.request import (
+    DegradeFrames,
+    GenerateDemo,
+    ListClips,
+    ListVideos,
+    PrepareClips,
+    PrepareNativeClips,
+    PrepareVideos,
+)
+from pipeline.experiment.degraded import parse
 from pipeline.flow.request import ExtractFlow, ExtractTrainingFlow
 from pipeline.patches.request import CropPatches
 from pipeline.quality.request import MeasureQuality
@@ -46,19 +56,36 @@ class Requests:
 
     def list_clips(self, dataset: str) -> ListClips:
         """Manifest of a data set."""
-        return ListClips(name=dataset, dataset=self.config.datasets[dataset].listed())
+        return ListClips.of(self.config, name=dataset, dataset=self.config.datasets[dataset].listed())
 
     def list_videos(self) -> ListVideos:
         """Manifest of the training videos."""
-        return ListVideos.of(self.config.training_videos)
+        return ListVideos.of(self.config.training_videos, self.config)
 
     def prepare_clips(self, dataset: str, split: Split, shard: str) -> PrepareClips:
         """Frames of a shard of clips, HR and LR."""
-        return PrepareClips(split=split, shard=int(shard))
+        return PrepareClips.of(
+            self.config, split=split, shard=int(shard), **_needs(self.config.degradation, self.config.seed)
+        )
+
+    def prepare_native_clips(self, dataset: str, split: Split, shard: str) -> PrepareNativeClips:
+        """Frames of a shard of clips that are LR by themselves."""
+        return PrepareNativeClips.of(self.config, split=split, shard=int(shard))
 
     def prepare_videos(self, shard: str) -> PrepareVideos:
         """Frames of a shard of training videos, HR and LR."""
-        return PrepareVideos.of(self.config.training_videos, shard=int(shard))
+        return PrepareVideos.of(
+            self.config.training_videos,
+            self.config,
+            shard=int(shard),
+            **_needs(self.config.degradation, self.config.seed),
+        )
+
+    def degrade_frames(self, name: str, split: Split, shard: str, degradation: str) -> DegradeFrames:
+        """LR frames of a shard under a further degradation."""
+        chain = self.config.degradations[degradation]
+        needs = _needs(chain, self.config.seed)
+        return DegradeFrames.of(self.config, degradation=chain, split=split, shard=int(shard), **needs)
 
     def extract_flow(self, dataset: str, source: str, split: Split, shard: str) -> ExtractFlow:
         """Flow of a shard of clips."""
@@ -80,8 +107,13 @@ class Requests:
 
     def crop_patches(self, kind: str) -> CropPatches:
         """Patches of one kind."""
-        pairs = part(self.config.patches, Pairs) if kind == "tosr" else None
-        return CropPatches.of(self.config.patches, self.config, kind=kind, pairs=pairs)
+        config, (kind, degradation) = self.config, parse(kind)
+        pairs = part(config.patches, Pairs) if kind == "tosr" else None
+        chain = config.degradations[degradation] if degradation else config.degradation
+        # Down-sampled patches are bicubic ones, and codecs need whole frames.
+        whole = plain(chain) and (pairs is None or pairs.pair_lr == "patch")
+        low = "patch" if whole else "frame"
+        return CropPatches.of(config.patches, config, kind=kind, pairs=pairs, low=low)
 
     def train_sr(self, model: str) -> TrainSR:
         """Training of a model."""
@@ -106,8 +138,8 @@ class Requests:
     def super_resolve(self, dataset: str, model: str, split: Split, shard: str) -> SuperResolve:
         """Super-resolution of a shard; the same for all data sets."""
         superres, compute = self.config.superres, self.config.compute
-        spec = superres.models[model]
-        return SuperResolve.of(spec, superres, compute, split=split, shard=int(shard))
+        spec = superres.models[parse(model).name]
+        return SuperResolve.of(spec, superres, compute, self.config, split=split, shard=int(shard))
 
     def plan_frames(self, dataset: str) -> PlanFrames:
         """Plan of the frames that all recognisers read; the same for all data sets."""
@@ -151,13 +183,15 @@ class Requests:
     def measure_quality(self, dataset: str, model: str, shard: str) -> MeasureQuality:
         """Quality of a model's frames of a shard."""
         config = self.config
-        return MeasureQuality.of(config.quality, config.flow, dataset=dataset, model=model, shard=int(shard))
+        return MeasureQuality.of(
+            config.quality, config.flow, config, dataset=dataset, model=model, shard=int(shard)
+        )
 
     def aggregate(self) -> Aggregate:
         """Table 4."""
         config = self.config
         columns = self._columns(config.methods, config.datasets, config.recognition.recognizers)
-        return Aggregate.of(config.report, **columns)
+        return Aggregate.of(config.report, config, **columns)
 
     def tabulate(self, table: str) -> Tabulate:
         """A table beside Table 4."""
@@ -169,6 +203,7 @@ class Requests:
         settings = section.Settings.of(self.config.report, self.config.quality, self.config)
         return Tabulate.of(
             self.config.report,
+            self.config,
             name=table,
             table=section,
             settings=settings.model_dump(mode="json"),
@@ -219,3 +254,14 @@ class Requests:
                 label = f"{data.split_of} splits {numbers}"
                 entries.append(DatasetEntry(name=whole, label=label, published=None, joins=splits, **about))
         return entries
+
+
+def _needs(chain: list[Step], seed: int) -> dict[str, Any]:
+    """What the bytes of a degradation depend on beside its keys: the seed, the version of ffmpeg."""
+    # Imported here, because only codecs ask ffmpeg.
+    from pipeline.video.process import ffmpeg_version
+
+    return {
+        "seed": seed if any(step.draws for step in chain) else None,
+        "ffmpeg": ffmpeg_version() if any(step.encodes for step in chain) else None,
+    }

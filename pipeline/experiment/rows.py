@@ -8,6 +8,7 @@ from typing import NamedTuple
 from pipeline.config import Columns, Config, Method, Recognizer, Table
 from pipeline.config.quality import Quality
 from pipeline.config.tables import mixture_name
+from pipeline.experiment.degraded import parse, under
 
 TWO_STREAMS = ("spatial", "temporal")
 
@@ -31,6 +32,8 @@ class Rows:
         pairs: pairs of rows that no row shows, as rows; only a joint network scores them.
         baseline: model whose frames represent LR.
         pictured: rows in the figures.
+        degradations: further degradations under which test clips are tested.
+        degraded: rows of Table 4 under these, except HR.
     """
 
     def __init__(self, config: Config) -> None:
@@ -59,6 +62,12 @@ class Rows:
         baseline = self.methods.get(config.report.baseline)
         self.baseline = baseline and baseline.model
         self.pictured = config.report.pictured
+        self.degradations = list(
+            dict.fromkeys(d for data in config.datasets.values() for d in data.degradations)
+        )
+        self.degraded: dict[str, Method] = {}
+        for degradation in self.degradations:
+            self.degraded |= self.under(self.methods, degradation)
 
     def _find_mixtures(self) -> dict[str, Mixture]:
         return {
@@ -129,7 +138,7 @@ class Rows:
         The streams of a pairing are scored for its two rows, except those that read both frames and flow.
         Mixtures score all streams of their few rows, models of other tables the streams of those tables.
         """
-        streams = self.streams(recognizer)
+        streams, method = self.streams(recognizer), parse(method).name
         if method in self._other_streams:
             return [stream for stream in streams if stream in self._other_streams[method]]
         row = self.methods.get(method) or self.pairs[method]
@@ -153,10 +162,11 @@ class Rows:
 
         For a pairing it comes from one of its two rows.
         """
+        method, degradation = parse(method)
         row = self.scored.get(method) or self.pairs[method]
         source = row.model or self.methods[getattr(row, stream)].model
         assert source is not None  # the configuration check refuses pairings of pairings
-        return source
+        return source if source == "hr" else under(source, degradation)
 
     @property
     def sources(self) -> list[str]:
@@ -189,6 +199,24 @@ class Rows:
         rows = list(rows)
         parts = {getattr(self.methods[row], stream) for row in rows for stream in TWO_STREAMS}
         return {name: row for name, row in self.methods.items() if name in {*rows, *parts}}
+
+    def under(self, rows: Iterable[str], degradation: str) -> dict[str, Method]:
+        """Rows under a further degradation and, for pairings, the rows of their streams. HR has none."""
+        names = {
+            name: name if row.model == "hr" else under(name, degradation)
+            for name, row in self.with_parts(rows).items()
+        }
+        # Their names are no names of the configuration, whose check they would not pass.
+        return {
+            new: Method.model_construct(
+                label=(row := self.methods[name]).label,
+                model=row.model and under(row.model, degradation),
+                spatial=row.spatial and names[row.spatial],
+                temporal=row.temporal and names[row.temporal],
+            )
+            for name, new in names.items()
+            if new != name
+        }
 
     def of_models(self, models: Iterable[str]) -> dict[str, Method]:
         """Scored rows of models, without labels; a row of Table 4 if one shows the model."""

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.config import SCALE
 from pipeline.config.patches import Pairs
 from pipeline.data.manifest import Clip, read_manifest, select
 from pipeline.errors import PipelineError
@@ -42,7 +41,7 @@ def crop_patches(
     flow, and its LR patch. ``tosr``: HR patches of t and t + pair_gap, and the LR neighbourhood of each
     (zero beyond the ends of the video), kept only if warping raises the PSNR (authors' code). LR patches are
     down-sampled HR patches (paper), not cut from LR frames, so that pixels outside the patch do not affect
-    them; with ``pair_lr: frame`` those of ``tosr`` are cut. The last ``validation_fraction`` of the drawn
+    them; with ``low: frame`` they are cut from there. The last ``validation_fraction`` of the drawn
     frames of a video are for validation. Training patches read no frame from the first of these on; patches
     that would are skipped and counted as ``between``.
 
@@ -52,7 +51,7 @@ def crop_patches(
     videos, skipped, engines = {}, {}, set()
     clips = select(read_manifest(manifest), "train")
     kind, neighbours = request.kind, request.pairs.neighbours if request.pairs else 1
-    with PatchWriter(out, kind, request.size, neighbours) as writer:
+    with PatchWriter(out, kind, request.size, neighbours, request.scale) as writer:
         for clip in clips:
             if min(clip.height, clip.width) < request.size:
                 skipped[clip.id] = f"{clip.width}x{clip.height} is smaller than a patch of {request.size}"
@@ -129,7 +128,7 @@ class _Video:
     def _samples(self, frame: int, counts: Counter) -> list[dict]:
         """The patches of one drawn frame."""
         request, pairs, clip = self.request, self.request.pairs, self.clip
-        size = request.size
+        size, scale = request.size, request.scale
         rng = np.random.default_rng(seed_for(request.seed, "patches", request.kind, clip.id, str(frame)))
         flow = self.flow.read(clip.id, [frame])[0]  # (h, w, 2)
         if flow.shape[:2] != (clip.height, clip.width):
@@ -138,15 +137,16 @@ class _Video:
                 f"extract the training flow again"
             )
         # LR patches cut from LR frames need HR positions that are multiples of the scale.
-        step = SCALE if pairs and pairs.pair_lr == "frame" else 1
+        whole = request.low == "patch"
+        step = 1 if whole else scale
         candidates = candidate_positions(clip.height, clip.width, size, request.grid, step, rng)
         positions = top_motion(flow, candidates, size, request.border, request.crops)
         counts["candidates"] += len(candidates)
         samples = []
         if pairs is None:
             images = self.hr.read(clip.id, [frame])[0]  # (h, w, 3)
+            small_images = None if whole else self.lr.read(clip.id, [frame])[0]
         else:
-            whole = pairs.pair_lr == "patch"
             window, around, padded = self._neighbourhoods(pairs, self.hr if whole else self.lr, frame)
             centres = [frame, frame + pairs.pair_gap]
             images = (
@@ -159,11 +159,11 @@ class _Video:
                 counts["dropped_by_warp"] += 1
                 continue
             sample = {"hr": patch, "flow": fields, "video": clip.id, "frame": frame, "x": x, "y": y}
+            small = (slice(y // scale, (y + size) // scale), slice(x // scale, (x + size) // scale))
             if pairs is None:
-                sample["lr"] = _shrunk(patch)
+                sample["lr"] = _shrunk(patch, scale) if small_images is None else small_images[small]
             else:
-                small = (slice(y // SCALE, (y + size) // SCALE), slice(x // SCALE, (x + size) // SCALE))
-                low = _shrunk(window[:, *place]) if whole else window[:, *small]
+                low = _shrunk(window[:, *place], scale) if whole else window[:, *small]
                 sample["lr"] = np.where(padded[..., None, None, None], np.uint8(0), low[around])
                 sample["padded"] = padded
             samples.append(sample)
@@ -183,7 +183,7 @@ class _Video:
         return window, numbers.clip(first, last) - first, padded
 
 
-def _shrunk(patches: np.ndarray) -> np.ndarray:
+def _shrunk(patches: np.ndarray, scale: int) -> np.ndarray:
     """Down-sample HR patches (..., size, size, 3) to LR, each one separately."""
-    small = patches.shape[-2] // SCALE
+    small = patches.shape[-2] // scale
     return imresize(patches, small, small)

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from pipeline.config.patches import Crops, Pairs
+from pipeline.config.section import Scale
 from pipeline.request import Request
 
 
@@ -15,4 +16,8 @@ class CropPatches(Request, Crops):
 
     kind: Literal["sosr", "tosr"] = Field(description="single frames, or pairs with their neighbourhoods")
     pairs: Pairs | None = Field(description="how pairs are made; null: single frames")
+    scale: Scale = Field(description="side of an HR patch over that of its LR patch")
+    low: Literal["patch", "frame"] = Field(
+        description="LR of a patch: down-sampled from it by bicubic interpolation, or cut from the LR frames"
+    )
     seed: int = Field(description="the configuration's seed")

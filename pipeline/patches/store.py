@@ -10,7 +10,6 @@ from types import TracebackType
 import h5py
 import numpy as np
 
-from pipeline.config import SCALE
 from pipeline.hdf5 import CHECKED, COMPRESSED, create_hdf5, write_attributes
 
 PARTS = ("train", "validation")
@@ -22,13 +21,14 @@ class PatchWriter:
     Each group holds, sample by sample (a chunk each, lzf): ``hr`` uint8, ``lr`` uint8, ``flow`` float16
     (S, S, 2) in HR pixels, and where each comes from: ``video`` (name), ``frame``, ``x``, ``y`` (HR pixels).
     All of it has checksums.
-    ``sosr``: hr (S, S, 3), lr (S/4, S/4, 3). ``tosr``: hr (2, S, S, 3), lr (2, neighbours, S/4, S/4, 3) and
+    ``sosr``: hr (S, S, 3), lr (s, s, 3). ``tosr``: hr (2, S, S, 3), lr (2, neighbours, s, s, 3) and
     ``padded`` (2, neighbours) bool: True for the zero frames beyond the ends of the video.
-    Raises DiskFullError.
+    s is S over the scale. Raises DiskFullError.
     """
 
-    def __init__(self, path: Path, kind: str, size: int, neighbours: int) -> None:
+    def __init__(self, path: Path, kind: str, size: int, neighbours: int, scale: int = 4) -> None:
         self.path, self.kind, self.size, self.neighbours = path, kind, size, neighbours
+        self.small = size // scale
         self.videos: dict[str, list[str]] = {part: [] for part in PARTS}
         self.digest = hashlib.sha256()
         self._stack = ExitStack()
@@ -46,7 +46,7 @@ class PatchWriter:
         self._stack.__exit__(kind, error, trace)
 
     def _create_datasets(self, file: h5py.File) -> None:
-        kind, size, neighbours, small = self.kind, self.size, self.neighbours, self.size // SCALE
+        kind, size, neighbours, small = self.kind, self.size, self.neighbours, self.small
         pair, around = ((2,), (2, neighbours)) if kind == "tosr" else ((), ())
         shapes: dict[str, tuple[type[np.generic], tuple[int, ...]]] = {
             "hr": (np.uint8, (*pair, size, size, 3)),

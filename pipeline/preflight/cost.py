@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pipeline.config import Config, Dataset, SRModel, TrainingVideos
 from pipeline.config.superres import LossNetwork
 from pipeline.experiment import Experiment
+from pipeline.experiment.degraded import parse
 from pipeline.preflight.counts import Clips, count_clips, count_videos
 from pipeline.preflight.reading import Reads
 from pipeline.preflight.throughput import GPU_TFLOPS, Measured, Operation, throughput
@@ -132,7 +133,7 @@ class Estimate:
             frames = self.reads.count(clips.lengths["test"])[0] * clips.pixels / FRAME
             inference.size += frames * FRAME * 3 * self._of("store/sr") * len(made)
             for model in made:
-                if operation := sr_operation(config.superres.models[model]):
+                if operation := sr_operation(config.superres.models[model], config.scale):
                     self._add(inference, operation, frames)
         return [training, inference]
 
@@ -141,7 +142,7 @@ class Estimate:
         assert training is not None  # as of all ``trained_models``
         side = training.crop or self.config.patches.size
         images = training.iterations * training.batch_size * (2 if training.pairs else 1)
-        if operation := sr_operation(model):
+        if operation := sr_operation(model, self.config.scale):
             self._add(work, operation, images * BACKWARD * side**2 / FRAME)
         for loss in training.terms.values():
             for own in loss.networks(self.config.superres.feature_network):
@@ -207,18 +208,18 @@ class Estimate:
 
     def _frame_bytes(self, frames: float, low: bool = False) -> float:
         """Size of a store of 320x240 HR frames; with ``low`` also of their LR frames."""
-        ratio = self._of("store/frames") + low * self._of("store/lr") / 16
+        ratio = self._of("store/frames") + low * self._of("store/lr") / self.config.scale**2
         return frames * FRAME * 3 * ratio
 
     def _patch_bytes(self, pairs: float, kinds: list[str]) -> float:
         """Upper bound for the patch files: all crops kept, no compression."""
         patches = self.config.patches
-        pixels = patches.size**2
+        pixels, low = patches.size**2, 3 / self.config.scale**2
         each = {
-            "sosr": pixels * (3 + 3 / 16 + 4),
-            "tosr": pixels * (6 + 2 * patches.neighbours * 3 / 16 + 4),
+            "sosr": pixels * (3 + low + 4),
+            "tosr": pixels * (6 + 2 * patches.neighbours * low + 4),
         }
-        return sum(pairs * patches.crops * each[kind] for kind in kinds)
+        return sum(pairs * patches.crops * each[parse(kind).name] for kind in kinds)
 
     def _archive_bytes(self) -> float:
         """Size of unpacked archives: videos and lists hardly compress."""
@@ -235,12 +236,13 @@ def network_operations(config: Config) -> list[Operation]:
     return list(estimate.operations.values())
 
 
-def sr_operation(model: SRModel) -> Operation | None:
-    """An SR network on one frame; None if its time is negligible."""
+def sr_operation(model: SRModel, scale: int) -> Operation | None:
+    """An SR network on one HR frame; None if its time is negligible. Only x4 is in throughput.csv."""
     if model.network == "bicubic":
         return None
     depth = f"_{model.args.get('depth', 52)}" if model.network == "vsr_duf" else ""
-    return Operation("sr", f"sr/{model.network}{depth}", model.network, "320x240 frame", model.args)
+    name = f"sr/{model.network}{depth}" + (f"_x{scale}" if scale != 4 else "")
+    return Operation("sr", name, model.network, "320x240 frame", model.args, scale)
 
 
 def loss_operation(own: LossNetwork, side: int) -> tuple[Operation, float]:

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.config import Config, Dataset, TrainingVideos
+from pipeline.config import Config, Dataset
 from pipeline.data.cdvl134 import UNLISTED, differences, find_cdvl134, missing, read_cdvl134
 from pipeline.data.entries import Listing, unknown_classes
 from pipeline.data.folder import find_videos
@@ -157,7 +157,7 @@ def count_videos(config: Config, named: int | None = NAMED) -> Clips:
         frames, pixels, found = _expect_videos(root, listing)
         frames = [min(length, videos.max_frames or length) for length in frames]
         pixels = pixels if videos.size == "by_height" else float(videos.size[0] * videos.size[1])
-    wrong = _unlike_the_list(videos, listing, clips, named) if videos.listed else []
+    wrong = _unlike_the_list(config, listing, clips, named) if videos.listed else []
     return Clips({"train": Counter(frames), "test": Counter()}, pixels, _with(found, wrong))
 
 
@@ -180,10 +180,11 @@ def _expect_videos(root: Path | None, listing: Listing | None) -> tuple[list[int
 
 
 def _unlike_the_list(
-    videos: TrainingVideos, listing: Listing | None, clips: list[Clip], named: int | None
+    config: Config, listing: Listing | None, clips: list[Clip], named: int | None
 ) -> list[str]:
     """Number and names of videos that are missing, unlisted, or differ from the list in length or size."""
-    kinds = {"not as listed": [f"{n} ({what})" for n, what in differences(clips, videos)]}
+    differing = differences(clips, config.training_videos, config.scale)
+    kinds = {"not as listed": [f"{n} ({what})" for n, what in differing]}
     if listing:
         kinds |= {
             "missing": missing(listing),

@@ -49,6 +49,7 @@ class Inspector:
         environment (jobs may have their own) the jobs check networks themselves.
         """
         problems = machine_problems() if self.machine else []
+        problems += list(degradation_problems(config))
         if importlib.util.find_spec("torch") is None:
             return problems
         devices = self.machine and config.compute.device == "cuda"
@@ -65,6 +66,20 @@ class Inspector:
             with suppress(OSError), atomic_path(remembered) as temporary:
                 temporary.write_text(json.dumps(self.notes), "utf-8")
         return problems + found["problems"]
+
+
+def degradation_problems(config: Config) -> Iterator[str]:
+    """Lines for steps of degradations that this machine cannot apply, such as a codec that ffmpeg lacks."""
+    chains = {"degradation": config.degradation}
+    chains |= {f"degradations.{name}": chain for name, chain in config.degradations.items()}
+    for key, chain in chains.items():
+        for step in chain:
+            try:
+                problem = step.lacking()
+            except PipelineError as error:
+                problem = str(error)
+            if problem:
+                yield f"{key}.{step.step}: {problem}"
 
 
 def inspect_networks(config: Config, devices: bool) -> dict[str, list[str]]:
@@ -91,7 +106,7 @@ def verdict_key(config: Config, devices: bool) -> str | None:
         code = fingerprint(CHECKER, "pipeline.weights.published", *_modules(config))
     except (ImportError, SyntaxError, OSError, ValueError):
         return None
-    read = {"superres", "recognition", "flow", "patches"}
+    read = {"scale", "superres", "recognition", "flow", "patches"}
     # Classes matter only for given weights of a recogniser; otherwise the verdict holds for all data sets.
     given = any(recognizer.weights for recognizer in config.recognition.recognizers.values())
     read |= {"datasets", "output", "demo"} if given else set()

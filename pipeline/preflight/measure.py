@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from pipeline.config import SCALE, Compute, Config
+from pipeline.config import Compute, Config
 from pipeline.files import atomic_path
 from pipeline.flow.flownet2 import NETWORKS
 from pipeline.preflight.cost import network_operations
@@ -78,8 +78,8 @@ def build(operation: Operation) -> tuple[nn.Module, tuple[int, ...]]:
     network: nn.Module
     match operation.kind:
         case "sr":
-            network = generator = load_network(operation.network, args)
-            shape = (generator.frames, 3, height // SCALE, width // SCALE)
+            network = generator = load_network(operation.network, args, operation.scale)
+            shape = (generator.frames, 3, height // operation.scale, width // operation.scale)
         case "discriminator":
             network = load_discriminator(operation.network, args)
         case "features":

@@ -21,7 +21,7 @@ from unittest import mock
 import torch
 from torch import Tensor, nn
 
-from pipeline.config import SCALE, Config, Loss, SRModel, SRTraining
+from pipeline.config import Config, Loss, SRModel, SRTraining
 from pipeline.config.recognition import Recognizer
 from pipeline.data.manifest import DataError
 from pipeline.errors import PipelineError
@@ -84,7 +84,8 @@ class Inspection:
             side = training.crop or self.config.patches.size
             for name, loss in training.terms.items():
                 self._loss(f"{key}.training.losses.{name}", loss, side)
-        network = self._build(key, lambda: load_network(model.network, model.args))
+        scale = self.config.scale
+        network = self._build(key, lambda: load_network(model.network, model.args, scale))
         if network is None:
             return
         frames, padding = getattr(network, "frames", None), network.temporal_padding
@@ -94,13 +95,15 @@ class Inspection:
                 f"{padding!r}; expected an odd number, and zero or replicate: superres/network.py)"
             )
             return
-        out = (1, 3, SCALE * SIDE, SCALE * SIDE)
+        out = (1, 3, scale * SIDE, scale * SIDE)
         self._pass(f"{key}.network", model.network, model.args, network, [(1, frames, 3, SIDE, SIDE)], [out])
         init = self.config.superres.models.get(model.init) if model.init else None
         if model.weights:
-            self._weights(f"{key}.weights", model.weights, lambda path: load_trained(network, model, path))
+            self._weights(
+                f"{key}.weights", model.weights, lambda path: load_trained(network, model, path, scale)
+            )
         if init and init.weights:
-            self._weights(f"{key}.init", init.weights, lambda path: load_start(network, model, path))
+            self._weights(f"{key}.init", init.weights, lambda path: load_start(network, model, path, scale))
         if init and init.training:
             self._start(f"{key}.init", model, network, init)
         if training:
@@ -111,7 +114,7 @@ class Inspection:
         free = network.start_args
         fits = (init.network, without(init.args, free)) == (model.network, without(model.args, free))
         if fits and init.args != model.args:
-            start = self._build(key, lambda: load_network(init.network, init.args))
+            start = self._build(key, lambda: load_network(init.network, init.args, self.config.scale))
             fits = start is None or start.state_dict().keys() <= network.state_dict().keys()
         if not fits:
             self.problems.append(

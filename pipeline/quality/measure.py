@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from pipeline.config.quality import Measure
 from pipeline.csv_rows import write_rows
 from pipeline.data.manifest import Clip, read_manifest, select
 from pipeline.data.plan import ClipPlan, read_plan
@@ -66,9 +65,10 @@ def measure_quality(
         for clip in tqdm(clips, desc=f"measure_quality {request.model}", unit="clip", mininterval=10):
             if clip.id not in read:
                 raise QualityError(f"{plan}: no clip {clip.id}, but {manifest} has it; make the plan again")
-            if min(clip.height, clip.width) < 2 * request.border + WINDOW:
+            border = request.left_out(request.scale)
+            if min(clip.height, clip.width) < 2 * border + WINDOW:
                 raise QualityError(
-                    f"{clip.id} is {clip.width}x{clip.height}: without quality.border ({request.border}) "
+                    f"{clip.id} is {clip.width}x{clip.height}: without quality.border ({border}) "
                     f"less than SSIM's window of {WINDOW} pixels is left; lower quality.border"
                 )
             line: dict[str, str | float] = {
@@ -83,13 +83,14 @@ def measure_quality(
 
 
 def _frame_quality(
-    clip: Clip, plan: ClipPlan, sr: ShardReader, hr: ShardReader, measure: Measure
+    clip: Clip, plan: ClipPlan, sr: ShardReader, hr: ShardReader, measure: MeasureQuality
 ) -> dict[str, float]:
     fields, previous = set(plan.fields), None
+    border = measure.left_out(measure.scale)
     psnrs, ssims, profiles = [], [], []
     for number in (n for n in plan.all_frames if n < clip.frames):
         ours, reference = (
-            channels(store.read(clip.id, [number])[0], measure.channel, measure.border) for store in (sr, hr)
+            channels(store.read(clip.id, [number])[0], measure.channel, border) for store in (sr, hr)
         )
         psnrs.append(psnr(ours, reference))
         ssims.append(ssim(ours, reference))

@@ -75,7 +75,7 @@ def aggregate(
     listed = [names.datasets[dataset.name] for dataset in request.datasets if not dataset.joins]
     losses = summarise_losses(listed, manifests, left_out)
     lines = [*_lines(table, names, _hr(rows), request), "", losses, *made_by(provenance)]
-    write_markdown(markdown, title, request.caption, lines)
+    write_markdown(markdown, title, request.heading, lines)
 
 
 def _cells(rows: Rows, request: Aggregate) -> Iterator[Cell]:

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from pipeline.config.data import Limit
 from pipeline.config.report import Column, Method
-from pipeline.config.section import Section
+from pipeline.config.section import Scale, Section
 from pipeline.config.tables import Table
 from pipeline.plugins import named
 from pipeline.request import Request
@@ -18,6 +18,10 @@ class RowEntry(Method):
     """A row, with its name in the scores."""
 
     name: str = Field(description="name in the scores")
+    # Under a further degradation these are no names of the configuration.
+    model: str | None = Field(description="SR model, or hr; null: a pairing")
+    spatial: str | None = Field(description="row from which the spatial stream comes")
+    temporal: str | None = Field(description="row from which the temporal stream comes")
 
 
 class DatasetEntry(Section):
@@ -55,6 +59,12 @@ class Columns(Request):
     datasets: list[DatasetEntry] = Field(description="data sets of the columns")
     recognizers: list[RecognizerEntry] = Field(description="recognisers of the columns")
     caption: str = Field(description="sentence that labels the results, for example as demo data")
+    scale: Scale = Field(description="super-resolution factor")
+
+    @property
+    def heading(self) -> str:
+        """The caption, with the scale where it is not the paper's."""
+        return self.caption if self.scale == 4 else f"{self.caption} Super-resolution x{self.scale}.".strip()
 
 
 class Aggregate(Columns):

@@ -72,6 +72,12 @@ class Rows:
         parts = [self.methods[part].model for part in (row.spatial, row.temporal) if part]
         return "hr" in (row.model, *parts)
 
+    def has(self, dataset: str, recognizer: str, method: str) -> bool:
+        """Whether a row was scored, or for a pairing the rows of its streams."""
+        row = self.methods[method]
+        parts = [method] if row.model else [row.spatial, row.temporal]
+        return all((dataset, recognizer, part) in self._scores for part in parts)
+
     def scored_row(self, recognizer: str, method: str, column: str) -> str:
         """The row that provides a cell's scores: its own row, or for a pairing's streams one of its two."""
         row, found = self.methods[method], self.recognizers[recognizer].column(column)

@@ -77,7 +77,7 @@ def tabulate(request: Tabulate, read: list[Path], csv: Path, markdown: Path) -> 
         made.table.to_csv(path, index=False, float_format=made.digits)
     lacking = [f"{one_line(name)} is left out: {NO_HR}." for name in request.lacking_hr]
     notes = [line for note in lacking for line in ("", note)]
-    write_markdown(markdown, made.title, request.caption, [*made.lines, *notes])
+    write_markdown(markdown, made.title, request.heading, [*made.lines, *notes])
 
 
 def draw_table(request: DrawTable, csv: Path, out: Path) -> None:

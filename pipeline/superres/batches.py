@@ -11,7 +11,6 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from pipeline.config.section import SCALE
 from pipeline.config.superres import SRRecipe
 from pipeline.errors import PipelineError
 from pipeline.files import seed_for
@@ -63,9 +62,10 @@ class PatchFile:
                 f"a network of {frames} frames{' with a loss of pairs' if self.siamese else ''} needs pairs "
                 f"with neighbourhoods, but {path} holds single frames; set training.patches to tosr"
             )
-        if training.crop and (training.crop > self.size or training.crop % SCALE):
+        self.scale = int(group["hr"].shape[-2] // group["lr"].shape[-2])
+        if training.crop and (training.crop > self.size or training.crop % self.scale):
             raise PatchFileError(
-                f"training.crop is {training.crop}, but must be a multiple of {SCALE} and at most "
+                f"training.crop is {training.crop}, but must be a multiple of {self.scale} and at most "
                 f"{self.size}, the size of the patches of {path}"
             )
         if frames > neighbours:
@@ -161,16 +161,16 @@ def training_batch(
     """
     rng = np.random.default_rng([seed, seed_for(seed, "augment"), step])
     indices = draw_indices(len(patches), training.batch_size, seed, step)
-    crop = training.crop or patches.size
+    crop, scale = training.crop or patches.size, patches.scale
     # Crops are on the LR grid, so that LR and HR crops show the same place.
-    corners = rng.integers(0, (patches.size - crop) // SCALE + 1, (len(indices), 2))
+    corners = rng.integers(0, (patches.size - crop) // scale + 1, (len(indices), 2))
     turns = rng.integers(0, 8 if training.augmented else 1, len(indices))
     samples = []
     drawn = zip(indices.tolist(), corners.tolist(), turns.tolist(), strict=True)
     for index, (y, x), turn in list(drawn)[part]:
         hr, lr, flow = patches.sample(index)
-        small = (slice(y, y + crop // SCALE), slice(x, x + crop // SCALE))
-        large = (slice(y * SCALE, y * SCALE + crop), slice(x * SCALE, x * SCALE + crop))
+        small = (slice(y, y + crop // scale), slice(x, x + crop // scale))
+        large = (slice(y * scale, y * scale + crop), slice(x * scale, x * scale + crop))
         samples.append(
             (orient(hr[:, *large], turn), orient(lr[:, :, *small], turn), orient_flow(flow[large], turn))
         )

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from pipeline.config.section import SCALE
 from pipeline.data.manifest import Clip, read_manifest, select
 from pipeline.data.plan import read_plan
 from pipeline.errors import PipelineError
@@ -55,7 +54,7 @@ def super_resolve(
     clips = select(read_manifest(manifest), request.split, request.shard)
     read = read_plan(plan) if plan else None
     with torch_settings(request) as device, ShardReader(lr) as low, ShardWriter(out) as writer:
-        network = image_layout(load_model(request, weights, device))
+        network = image_layout(load_model(request, weights, device, request.scale))
         for clip in tqdm(clips, desc=f"super_resolve {request.network}", unit="clip", mininterval=10):
             if read is not None and clip.id not in read:
                 raise SuperResolutionError(f"{clip.id} is not in {plan}; make the plan again")
@@ -87,7 +86,7 @@ def sr_frames(
         window = {n: frame for n, frame in window.items() if n in wanted}
         if missing:
             window.update(zip(missing, low.read(clip.id, missing), strict=True))
-        _check_size(clip, window[chosen[0]])
+        _check_size(clip, window[chosen[0]], request.scale)
         stacks = np.stack([_neighbourhood(window, t, radius, network, clip.frames) for t in chosen])
         # Not inference_mode: a later training could not use the tensors that networks cache.
         with torch.no_grad(), autocast(request):
@@ -101,7 +100,7 @@ def _clip_frames(
     """``sr_frames`` of a network that sees whole clips: segment by segment."""
     for wanted, seen in segments(numbers, clip.frames, network.segment, network.overlap):
         frames = low.read(clip.id, list(seen))
-        _check_size(clip, frames[0])
+        _check_size(clip, frames[0], request.scale)
         with torch.no_grad(), autocast(request):
             sequence = network.sequence(_planes(frames[None], request), [n - seen.start for n in wanted])
             made = [_pixels(sr, clip)[0] for sr in sequence]
@@ -129,12 +128,12 @@ def segments(
             part.append(number)
 
 
-def _check_size(clip: Clip, frame: np.ndarray) -> None:
-    height, width = clip.height // SCALE, clip.width // SCALE
+def _check_size(clip: Clip, frame: np.ndarray, scale: int) -> None:
+    height, width = clip.height // scale, clip.width // scale
     if frame.shape != (height, width, 3):
         raise SuperResolutionError(
             f"{clip.id}: LR frames are {frame.shape[1]}x{frame.shape[0]}, but the manifest's "
-            f"{clip.width}x{clip.height} requires {width}x{height}; prepare the data set again"
+            f"{clip.width}x{clip.height} at scale {scale} requires {width}x{height}; prepare them again"
         )
 
 

@@ -26,9 +26,11 @@ class ArgumentsError(NetworkError):
 class SRNetwork(nn.Module):
     """Base of all SR networks. Each file of ``networks/`` has one class that extends one of the bases below.
 
-    A constructor takes plain arguments, the ``args`` of the configuration, and draws the weights.
+    A constructor takes plain arguments, the ``args`` of the configuration, and draws the weights. One that
+    can be built for several ``scales`` also takes ``scale``.
 
     Attributes:
+        scales: super-resolution factors for which it can be built; by default the paper's alone.
         frames: number of LR input frames, odd; the middle one is super-resolved.
         temporal_padding: frames beyond a clip's ends: "zero", or "replicate" for the end frame.
         start_args: names of arguments that add parameters, which the constructor initialises; a training with
@@ -38,13 +40,14 @@ class SRNetwork(nn.Module):
 
     HOME: ClassVar[str] = "pipeline.superres.networks"
 
+    scales: ClassVar[tuple[int, ...]] = (4,)
     frames: int
     temporal_padding: Literal["zero", "replicate"] = "replicate"
     start_args: tuple[str, ...] = ()
     estimates_motion: bool = False
 
     def super_resolve(self, lr: Tensor) -> Tensor:
-        """Super-resolve frames, RGB in [0, 1], to (B, 3, 4h, 4w), RGB that need not be clipped."""
+        """Super-resolve frames, RGB in [0, 1], to (B, 3, s h, s w), s the scale; not clipped."""
         raise NotImplementedError(f"{type(self).__name__} must define super_resolve")
 
     def flows(self, y: Tensor) -> Tensor:
@@ -58,7 +61,7 @@ class ImageNetwork(SRNetwork):
     frames = 1
 
     def forward(self, lr: Tensor) -> Tensor:
-        """Super-resolve LR frames (B, 3, h, w) or (B, 1, 3, h, w) to (B, 3, 4h, 4w), RGB in [0, 1].
+        """Super-resolve LR frames (B, 3, h, w) or (B, 1, 3, h, w) to (B, 3, s h, s w), RGB in [0, 1].
 
         Raises:
             ValueError: another shape.
@@ -74,7 +77,7 @@ class VideoNetwork(SRNetwork):
     """Base of networks with several input frames: ``super_resolve`` gets (B, frames, 3, h, w)."""
 
     def forward(self, lr: Tensor) -> Tensor:
-        """Super-resolve the centre of LR frames (B, frames, 3, h, w) to (B, 3, 4h, 4w), RGB in [0, 1].
+        """Super-resolve the centre of LR frames (B, frames, 3, h, w) to (B, 3, s h, s w), RGB in [0, 1].
 
         Raises:
             ValueError: another shape.
@@ -97,7 +100,7 @@ class ClipNetwork(VideoNetwork):
     overlap: ClassVar[int] = 15
 
     def sequence(self, lr: Tensor, wanted: Collection[int]) -> Iterator[Tensor]:
-        """Super-resolve a clip; yields the frames of the numbers ``wanted``, (B, 3, 4h, 4w), in order.
+        """Super-resolve a clip; yields the frames of the numbers ``wanted``, (B, 3, s h, s w), in order.
 
         One by one, so that a single HR frame is held.
         """
@@ -108,13 +111,14 @@ class ClipNetwork(VideoNetwork):
         return next(self.sequence(lr, [lr.shape[1] // 2]))
 
 
-def construct(base: type[T], name: str, args: dict[str, Any]) -> T:
+def construct(base: type[T], name: str, args: dict[str, Any], scale: int | None = None) -> T:
     """Build a network by its name (``pipeline.plugins.find``).
 
     Args:
         base: base class of its kind.
         name: a file in the folder of the kind, or ``package.module:Class``.
         args: arguments of its constructor.
+        scale: of SR networks, the super-resolution factor; a constructor with the argument ``scale`` gets it.
 
     Returns:
         The network in training mode, with freshly drawn weights.
@@ -122,9 +126,20 @@ def construct(base: type[T], name: str, args: dict[str, Any]) -> T:
     Raises:
         PluginError: there is no such class.
         ArgumentsError: the constructor does not accept the arguments.
+        NetworkError: it cannot be built for the scale.
     """
     cls = find(base, name)
     signature = inspect.signature(cls)
+    if scale is not None:
+        if "scale" in args:
+            raise ArgumentsError(f"network {name!r}: scale is the configuration's; leave it out of args")
+        scales = getattr(cls, "scales", (4,))
+        if scale not in scales:
+            listed = ", ".join(map(str, scales))
+            raise NetworkError(
+                f"{name} cannot be built for scale {scale}, only for {listed}; set scale to one"
+            )
+        args = args | ({"scale": scale} if "scale" in signature.parameters else {})
     try:
         signature.bind(**args)
     except TypeError as error:

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from pipeline.config.compute import Compute, Inference
+from pipeline.config.section import Scale
 from pipeline.config.superres import Architecture, FeatureNetwork, SRProgress, SRRecipe
 from pipeline.request import Request
 
@@ -14,6 +15,7 @@ from pipeline.request import Request
 class TrainSR(Request, Architecture):
     """Train an SR network: everything that determines its weights, except the files that are read."""
 
+    scale: Scale = Field(description="super-resolution factor")
     name: str = Field(description="name of the model; random numbers depend on it and on the seed")
     training: SRRecipe = Field(description="recipe")
     feature_network: FeatureNetwork | None = Field(description="network of feature losses; null: not needed")
@@ -28,6 +30,7 @@ class ShowProgress(Request, SRProgress):
 class SuperResolve(Request, Architecture, Inference):
     """Super-resolve the needed frames of one shard of clips."""
 
+    scale: Scale = Field(description="super-resolution factor")
     split: Literal["train", "test"] = Field(description="split of the clips")
     shard: int = Field(description="shard of the split")
     batch_pixels: int = Field(

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from pipeline.config.compute import Compute
 from pipeline.files import seed_for
-from pipeline.superres.batches import Batch, PatchFile, training_batches
+from pipeline.superres.batches import Batch, PatchFile, PatchFileError, training_batches
 from pipeline.superres.memory_format import image_layout
 from pipeline.superres.models import load_start, save_network
 from pipeline.superres.network import SRNetwork
@@ -93,13 +93,18 @@ def _train(fabric: Fabric, run: _Run) -> None:
     run_seed = seed_for(request.seed, "train_sr", request.name)
     with torch_settings(compute) as device:
         torch.manual_seed(run_seed)
-        network = load_network(request.network, request.args)
+        network = load_network(request.network, request.args, request.scale)
         if run.init is not None:
-            load_start(network, request, run.init)
+            load_start(network, request, run.init, request.scale)
         network = image_layout(network.to(device).train())
         _freeze(network, training.frozen)
         read = (training, network.frames, network.temporal_padding)
         train, held_out = PatchFile(run.patches, "train", *read), PatchFile(run.patches, "validation", *read)
+        if train.scale != request.scale:
+            raise PatchFileError(
+                f"{run.patches} holds patches of scale {train.scale}, but scale is {request.scale}; "
+                "crop them again"
+            )
         objective = Objective(Setting(training, request.feature_network, compute, network, fabric))
         forward = fabric.setup_module(_Step(network, objective, compute), move_to_device=False)
         beta1, beta2 = training.betas
@@ -135,7 +140,8 @@ def _train(fabric: Fabric, run: _Run) -> None:
             return
         recipe = request.model_dump(mode="json", include={"network", "args", "training"})
         metadata = {
-            "name": request.name, "seed": request.seed, "steps": training.iterations, "run": key,
+            "name": request.name, "scale": request.scale, "seed": request.seed, "run": key,
+            "steps": training.iterations,
             "torch": str(torch.__version__), "recipe": json.dumps(recipe),
             "patches": train.attributes,
             "psnr": validation and validation.psnr, "bicubic_psnr": validation and validation.bicubic_psnr,

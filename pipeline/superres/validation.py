@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from pipeline.config import SCALE, Compute
+from pipeline.config import Compute
 from pipeline.superres.batches import PatchFile, validation_batches
 from pipeline.superres.networks.bicubic import enlarge
 from pipeline.training.torch_settings import autocast
@@ -25,7 +25,7 @@ SAMPLES = 4
 
 @dataclass(frozen=True)
 class Validation:
-    """PSNR in dB, mean over patches (RGB, 4 px border left out), and rows LR | bicubic | SR | HR."""
+    """PSNR in dB, mean over patches (RGB, a border as wide as the scale left out); LR | bicubic | SR | HR."""
 
     psnr: float
     bicubic_psnr: float
@@ -57,18 +57,18 @@ def validate(network: nn.Module, patches: PatchFile, batch_size: int, compute: C
             with autocast(compute):
                 sr = network(lr.to(compute.device)).float().cpu().clamp(0, 1)
             centre = lr[:, lr.shape[1] // 2]  # (B, 3, s, s)
-            enlarged = enlarge(centre).clamp(0, 1)
-            ours += _psnrs(sr, hr)
-            bicubics += _psnrs(enlarged, hr)
+            enlarged = enlarge(centre, patches.scale).clamp(0, 1)
+            ours += _psnrs(sr, hr, patches.scale)
+            bicubics += _psnrs(enlarged, hr, patches.scale)
             for i in range(min(len(lr), SAMPLES - len(rows))):
-                nearest = centre[i].repeat_interleave(SCALE, 1).repeat_interleave(SCALE, 2)
+                nearest = centre[i].repeat_interleave(patches.scale, 1).repeat_interleave(patches.scale, 2)
                 rows.append(torch.cat([nearest, enlarged[i], sr[i], hr[i]], dim=2))
     network.train(was_training)
     return Validation(sum(ours) / len(ours), sum(bicubics) / len(bicubics), torch.cat(rows, dim=1))
 
 
-def _psnrs(sr: torch.Tensor, hr: torch.Tensor) -> list[float]:
-    """PSNR in dB of each of the images (B, 3, h, w) in [0, 1], in 8 bits and without a border of 4 px."""
-    inner = (..., slice(SCALE, -SCALE), slice(SCALE, -SCALE))
+def _psnrs(sr: torch.Tensor, hr: torch.Tensor, border: int) -> list[float]:
+    """PSNR in dB of each of the images (B, 3, h, w) in [0, 1], in 8 bits and without a border in pixels."""
+    inner = (..., slice(border, -border), slice(border, -border))
     ours, references = (images[inner].mul(255).round().numpy() for images in (sr, hr))
     return [psnr(*pair) for pair in zip(ours, references, strict=True)]

@@ -59,6 +59,27 @@ def find_ffmpeg() -> str:
         ) from error
 
 
+@lru_cache(maxsize=1)
+def ffmpeg_version() -> str:
+    """First line of ``ffmpeg -version``: version and build. Raises FfmpegError."""
+    return _ask("-version").partition(" Copyright")[0].splitlines()[0]
+
+
+@lru_cache(maxsize=1)
+def find_encoders() -> frozenset[str]:
+    """Names of the encoders that this machine's ffmpeg has. Raises FfmpegError."""
+    lines = _ask("-hide_banner", "-encoders").partition("------")[2].splitlines()
+    return frozenset(line.split()[1] for line in lines if len(line.split()) > 1)
+
+
+def _ask(*options: str) -> str:
+    program = find_ffmpeg()
+    try:
+        return subprocess.run([program, *options], capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise FfmpegError(f"{program} {' '.join(options)}: {error}; repair it and run again") from error
+
+
 class Ffmpeg:
     """A running ffmpeg, which is ended with the ``with`` block in any case.
 

@@ -59,7 +59,7 @@ def test_notes_are_kept_beside_what_is_left_out(tree):
 
 
 def test_a_lost_clip_is_on_the_terminal_and_an_unlisted_one_is_not(tree, capfd):
-    request = ListClips(name="Jumps", dataset=dataset_in("hmdb51"))
+    request = ListClips(name="Jumps", dataset=dataset_in("hmdb51"), scale=4)
     dataset = ["--request", request.text()]
     folders = ["--root", str(tree / "videos"), "--splits", str(tree / "splits")]
     files = ["--out", str(tree / "m.csv"), "--left-out", str(tree / "left_out.csv")]

@@ -10,7 +10,7 @@ import unicodedata
 import numpy as np
 import pytest
 from layouts import dataset as dataset_in
-from layouts import list_clips, list_videos
+from layouts import degrading, list_clips, list_videos
 
 from pipeline import config
 from pipeline.data.manifest import read_manifest
@@ -58,7 +58,9 @@ def test_every_name_is_listed_stored_and_planned(tree, tmp_path):
     assert read_manifest(out) == clips
     with left_out.open(encoding="utf-8", newline="") as file:
         assert list(csv.reader(file))[1:] == [[rf"{CLASS}/v_Andr\xe9", "its path is not UTF-8; rename it"]]
-    prepare_clips(PrepareClips(split="train", shard=0), out, tmp_path / "hr.h5", tmp_path / "lr.h5")
+    prepare_clips(
+        PrepareClips(split="train", shard=0, **degrading()), out, tmp_path / "hr.h5", tmp_path / "lr.h5"
+    )
     with ShardReader(tmp_path / "hr.h5") as store:
         assert store.clips == sorted(ids)
         assert all(store.read(name, range(3)).shape == (3, 16, 20, 3) for name in ids)
@@ -79,7 +81,7 @@ def test_training_videos_of_every_name(tree, tmp_path):
 @pytest.mark.parametrize("environment", [{"LC_ALL": "C"}, {"LC_ALL": "C", "PYTHONIOENCODING": "ascii"}])
 def test_the_locale_changes_nothing(tree, tmp_path, root, environment):
     arguments = {"root": tree / "videos", "splits": tree / "splits", "left-out": tmp_path / "left_out.csv"}
-    request = ListClips(name="Mine", dataset=dataset_in("hmdb51")).text()
+    request = ListClips(name="Mine", dataset=dataset_in("hmdb51"), scale=4).text()
     command = [sys.executable, "-m", "pipeline", "list-clips", "--request", request]
     command += [word for key, value in arguments.items() for word in (f"--{key}", str(value))]
     errors = []

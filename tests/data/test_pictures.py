@@ -5,7 +5,7 @@
 
 import numpy as np
 import pytest
-from layouts import dataset, list_clips, list_videos
+from layouts import dataset, degrading, list_clips, list_videos
 from PIL import Image
 
 from pipeline import config
@@ -108,7 +108,9 @@ def test_they_stand_beside_videos_in_all_layouts(tree, layout, lists):
         clip.id.split("/")[-1]: (clip.frames, clip.height, clip.width) for clip in clips
     } == dict.fromkeys("acb", (12, 32, 44))
     assert "8x8" in files[1].read_text()
-    prepare_clips(PrepareClips(split="test", shard=0), files[0], tree / "hr.h5", tree / "lr.h5")
+    prepare_clips(
+        PrepareClips(split="test", shard=0, **degrading()), files[0], tree / "hr.h5", tree / "lr.h5"
+    )
     with ShardReader(tree / "hr.h5") as hr:
         np.testing.assert_array_equal(hr.read(hr.clips[0], range(12)), draw(1)[:, :32, :44])
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from layouts import list_videos
+from layouts import degrading, list_videos
 
 from pipeline import config
 from pipeline.data.manifest import Clip, DataError, write_manifest
@@ -23,7 +23,10 @@ def video(tmp_path):
 def prepare(tmp_path, *clips, shard=0):
     write_manifest(tmp_path / "m.csv", clips)
     prepare_clips(
-        PrepareClips(split="test", shard=shard), tmp_path / "m.csv", tmp_path / "hr.h5", tmp_path / "lr.h5"
+        PrepareClips(split="test", shard=shard, **degrading()),
+        tmp_path / "m.csv",
+        tmp_path / "hr.h5",
+        tmp_path / "lr.h5",
     )
 
 
@@ -59,7 +62,10 @@ def test_training_videos_are_resized_by_height_and_then_cropped(tmp_path):
     # 412 / 2 = 206 is below 240: 240 lines, 720 * 240 / 412 = 419.4 columns, cut to 416.
     assert (clip.height, clip.width) == (240, 416)
     prepare_videos(
-        PrepareVideos.of(videos, shard=0), tmp_path / "v.csv", tmp_path / "hr.h5", tmp_path / "lr.h5"
+        PrepareVideos.of(videos, shard=0, **degrading()),
+        tmp_path / "v.csv",
+        tmp_path / "hr.h5",
+        tmp_path / "lr.h5",
     )
     with ShardReader(tmp_path / "hr.h5") as hr, ShardReader(tmp_path / "lr.h5") as lr:
         frames = hr.read("a", range(2))
@@ -74,7 +80,10 @@ def test_training_videos_are_resized(tmp_path, video, size):
         config.TrainingVideos(size=size, max_frames=4), tmp_path / "in", manifest, tmp_path / "left_out.csv"
     )
     prepare_videos(
-        PrepareVideos(shard=0, size=size, max_frames=4), manifest, tmp_path / "hr.h5", tmp_path / "lr.h5"
+        PrepareVideos(shard=0, size=size, max_frames=4, **degrading()),
+        manifest,
+        tmp_path / "hr.h5",
+        tmp_path / "lr.h5",
     )
     frames = np.stack(list(read_frames(clip.path)))[:4]
     if size == [32, 20]:
@@ -86,3 +95,18 @@ def test_training_videos_are_resized(tmp_path, video, size):
         np.testing.assert_array_equal(hr.read("a", range(4)), expected)
         quarter = imresize(expected, clip.height // 4, clip.width // 4)
         np.testing.assert_array_equal(lr.read("a", range(4)), quarter)
+
+
+@pytest.mark.parametrize(("scale", "height", "width"), [(2, 34, 46), (3, 33, 45), (4, 32, 44), (8, 32, 40)])
+def test_sizes_are_cut_to_multiples_of_the_scale(tmp_path, video, scale, height, width):
+    _, content = video
+    manifest = tmp_path / "v.csv"
+    (clip,) = list_videos(
+        config.TrainingVideos(), tmp_path / "in", manifest, tmp_path / "left_out.csv", scale=scale
+    )
+    assert (clip.height, clip.width) == (height, width)
+    asked = PrepareVideos.of(config.TrainingVideos(), shard=0, **degrading(scale=scale))
+    prepare_videos(asked, manifest, tmp_path / "hr.h5", tmp_path / "lr.h5")
+    with ShardReader(tmp_path / "hr.h5") as hr, ShardReader(tmp_path / "lr.h5") as lr:
+        np.testing.assert_array_equal(hr.read("a", range(6)), content[:, :height, :width])
+        assert lr.shape("a") == (6, height // scale, width // scale, 3)

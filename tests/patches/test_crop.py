@@ -14,7 +14,7 @@ from pipeline.patches.crop import PatchError, crop_patches
 from pipeline.patches.request import CropPatches
 from pipeline.request import part
 from pipeline.video.resize import imresize
-from pipeline.video.store import ShardWriter
+from pipeline.video.store import ShardReader, ShardWriter
 
 pytestmark = pytest.mark.numeric
 
@@ -59,11 +59,12 @@ def videos(tmp_path):
     return tmp_path, paths
 
 
-def cut(videos, kind: str, options: Patches = OPTIONS, seed: int = 0, name: str = "out"):
+def cut(videos, kind: str, options: Patches = OPTIONS, seed: int = 0, name: str = "out", scale=4, low=None):
     folder, paths = videos
     out, report = folder / f"{name}.h5", folder / f"{name}.json"
     pairs = part(options, Pairs) if kind == "tosr" else None
-    request = CropPatches.of(options, kind=kind, pairs=pairs, seed=seed)
+    low = low or (pairs.pair_lr if pairs else "patch")
+    request = CropPatches.of(options, kind=kind, pairs=pairs, seed=seed, scale=scale, low=low)
     stores = (paths[name] for name in ("hr", "lr", "flow"))
     crop_patches(CropPatches.read(request.text()), folder / "manifest.csv", *stores, out, report)
     return out, json.loads(report.read_text())
@@ -166,3 +167,38 @@ def test_same_seed_same_patches(videos):
         with h5py.File(out) as file:
             digests.append(file.attrs["digest"])
     assert digests[0] == digests[1] != digests[2]
+
+
+def test_single_frames_are_cut_from_low_frames_under_other_degradations(videos):
+    """Noise in place of down-sampled frames shows where the LR patches come from."""
+    _, paths = videos
+    marked = {}
+    for path in paths["lr"]:
+        with ShardReader(path) as store:
+            shapes = {clip: store.shape(clip) for clip in store.clips}
+        with ShardWriter(path) as store:
+            for number, (clip, shape) in enumerate(shapes.items()):
+                marked[clip] = np.random.default_rng(number).integers(0, 256, shape, dtype=np.uint8)
+                store.add(clip, marked[clip])
+    out, _ = cut(videos, "sosr", low="frame")
+    with h5py.File(out) as file:
+        group = file["train"]
+        assert len(group["lr"])
+        for low, video, frame, x, y in zip(
+            *(group[n] for n in ("lr", "video", "frame", "x", "y")), strict=True
+        ):
+            assert (x % 4, y % 4) == (0, 0)
+            place = (slice(y // 4, y // 4 + 8), slice(x // 4, x // 4 + 8))
+            np.testing.assert_array_equal(low, marked[video.decode()][frame][place])
+
+
+@pytest.mark.parametrize("kind", ["sosr", "tosr"])
+def test_patches_of_another_scale(videos, kind):
+    out, _ = cut(videos, kind, scale=2)
+    with h5py.File(out) as file:
+        group = file["train"]
+        assert group["lr"].shape[-3:] == (16, 16, 3)
+        high, low = group["hr"][:], group["lr"][:]
+        if kind == "tosr":
+            low = low[:, :, low.shape[2] // 2]
+        np.testing.assert_array_equal(low, imresize(high, 16, 16))

@@ -70,7 +70,7 @@ def run(folder: Path, frames, shard_of: dict[str, int], quality: Quality) -> lis
                 moved = [quantise(still + np.float32([0.6 * f, 0.8 * f]), BOUND) for f in fields]
                 flow.add(clip.id, moved, index=fields)
         out = folder / f"{shard}.csv"
-        request = MeasureQuality.of(quality, dataset="set", model="m", shard=shard, bound=BOUND)
+        request = MeasureQuality.of(quality, dataset="set", model="m", shard=shard, bound=BOUND, scale=4)
         measure_quality(
             *(request, folder / "manifest.csv", folder / "plan.json"),
             *(stores["sr"], stores["hr"], stores["flow"], stores["hr_flow"], out),

@@ -170,3 +170,76 @@ def test_accuracy_against_the_share_of_lr(write_scores, tmp_path):
     picture = cv2.imread(str(figure))
     assert picture.shape[1] > picture.shape[0] > 200
     assert picture.std() > 5
+
+
+def test_accuracy_and_gain_under_degradations(write_scores, tmp_path):
+    """SoSR gains under H.264 and not by default; a pairing is compared in the fused column alone."""
+    from pipeline.config.degradation import SEPARATOR
+    from pipeline.report.tables.degradations import Degradations
+
+    labels = LABELS * 10
+    wrong = [(label + 1) % 3 for label in labels]
+    half = [label if place % 2 else (label + 1) % 3 for place, label in enumerate(labels)]
+    methods = pick("bicubic", "sosr", "tosr", "pair", "hr")
+    chains = {"h264_23": 23, "h264_35": 35}
+    files = write_scores("tsn", "hr", labels, spatial=labels, temporal=labels)
+    for suffix, sosr in {"": half, "@h264_23": labels, "@h264_35": half}.items():
+        picked = {"bicubic": half, "sosr": sosr, "tosr": wrong}
+        for row, spatial in picked.items():
+            files += write_scores("tsn", row + suffix, labels, spatial=spatial, temporal=half)
+    for name in chains:
+        under = lambda row, name=name: f"{row}{SEPARATOR}{name}"  # noqa: E731
+        methods |= {
+            under(row): Method.model_construct(
+                label=METHODS[row].label, model=under(row), spatial=None, temporal=None
+            )
+            for row in ("bicubic", "sosr", "tosr")
+        }
+        pair = {"label": "SoSR+ToSR", "model": None, "spatial": under("sosr"), "temporal": under("tosr")}
+        methods[under("pair")] = Method.model_construct(**pair)
+    csv = tmp_path / "degradations.csv"
+    settings = {"degradation": [{"step": "bicubic"}]}
+    settings["degradations"] = {
+        name: [{"step": "bicubic"}, {"step": "codec", "codec": "h264", "crf": crf}]
+        for name, crf in chains.items()
+    }
+    table = Degradations(table="degradations")
+    make(table, files, methods, csv, **settings)
+    found = pd.read_csv(csv, keep_default_na=False, na_values=[""]).set_index(
+        ["stream", "degradation", "row"]
+    )
+    spatial = found.loc["spatial"]
+    assert spatial.index.get_level_values("degradation").unique().tolist() == [
+        "default",
+        "h264_23",
+        "h264_35",
+        "HR",
+    ]
+    assert spatial.loc["h264_23", "level"].unique().tolist() == ["H.264 CRF"]
+    assert spatial.loc["h264_23", "value"].unique().tolist() == [23]
+    assert spatial.loc[("h264_23", "SoSR"), "top1"] == 100
+    assert spatial.loc[("h264_23", "SoSR"), ["gain", "gain_low"]].gt(30).all()
+    assert spatial.loc[("h264_23", "SoSR"), "beyond_noise"] in (True, "True")
+    assert spatial.loc[("default", "SoSR"), "gain"] == 0
+    assert spatial.loc[("default", "ToSR"), "gain"] == -50
+    assert spatial["gain"].isna().groupby("row").all().loc[["Bicubic", "HR", "SoSR"]].tolist() == [
+        True,
+        True,
+        False,
+    ]
+    assert "SoSR+ToSR" not in spatial.index.get_level_values("row")
+    assert ("h264_35", "SoSR+ToSR") in found.loc["fusion"].index
+    text = csv.with_suffix(".md").read_text()
+    assert "- `h264_23`: bicubic, codec h264 crf 23" in text
+    assert "100.00 (+50.00*)" in text
+    draw_table(DrawTable(table=table), csv, tmp_path / "degradations.png")
+    assert cv2.imread(str(tmp_path / "degradations.png")).shape[0] > 500
+
+
+@pytest.mark.parametrize("scale", [4, 2])
+def test_a_table_says_a_scale_that_is_not_the_papers(write_scores, tmp_path, scale):
+    files = write_scores("tsn", "bicubic", LABELS, spatial=LABELS, temporal=LABELS)
+    table, csv = PerClass(table="per_class", rows=["bicubic"]), tmp_path / "1.csv"
+    make(table, files, pick("bicubic"), csv, caption="Toy.", scale=scale)
+    expected = "**Toy.**" if scale == 4 else "**Toy. Super-resolution x2.**"
+    assert expected in csv.with_suffix(".md").read_text().splitlines()

@@ -176,7 +176,9 @@ def test_errors_name_what_is_wrong(shard):
         run(shard, BICUBIC)
     assert not (shard / "sr.h5").exists()
     write_manifest(shard / "manifest.csv", [Clip("a/x", "x.avi", "a", 0, "test", FRAMES, 64, 80, 1)])
-    with pytest.raises(SuperResolutionError, match=r"a/x: LR frames are 10x8, .*80x64 requires 20x16"):
+    with pytest.raises(
+        SuperResolutionError, match=r"a/x: LR frames are 10x8, .*80x64 at scale 4 requires 20x16"
+    ):
         run(shard, BICUBIC)
 
 

@@ -65,7 +65,7 @@ def test_a_real_video_trains_a_network_that_beats_bicubic_where_it_was_not_train
     extract_training_flow(drawn, tmp_path / "hr.h5", manifest, None, tmp_path / "flow.h5")
     options = CropPatches(
         kind=kind, size=48, crops=4, border=6, grid=[24, 20], validation_fraction=0.2, seed=0,
-        pairs=Pairs() if kind == "tosr" else None,
+        scale=4, low="patch", pairs=Pairs() if kind == "tosr" else None,
     )  # fmt: skip
     stores = ([tmp_path / f"{name}.h5"] for name in ("hr", "lr", "flow"))
     crop_patches(options, manifest, *stores, tmp_path / "patches.h5", tmp_path / "patches.json")

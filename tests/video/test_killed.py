@@ -64,7 +64,7 @@ def test_training_videos_and_the_command_line(tree, fake_ffmpeg, capfd):
     with pytest.raises(FfmpegError, match="SIGKILL"):
         list_videos(config.TrainingVideos(), tree / "videos", tree / "m.csv", tree / "left_out.csv")
     (tree / "bin" / "calls").unlink()
-    request = ListVideos.of(config.TrainingVideos())
+    request = ListVideos.of(config.TrainingVideos(), scale=4)
     root, out = ["--request", request.text(), "--root", str(tree / "videos")], ["--out", str(tree / "m.csv")]
     assert main(["list-videos", *root, *out, "--left-out", str(tree / "left_out.csv")]) == 1
     assert capfd.readouterr().err.startswith("list-videos: FfmpegError: decoding ")

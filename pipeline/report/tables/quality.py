@@ -73,7 +73,9 @@ class QualityTable(Table):
                 line |= {measure: part[measure].mean() for measure in MEASURES}
                 lines.append(line | {"clips": len(part), "frames": part["frames"].sum()})
         whole = pd.DataFrame(lines)
-        return Made("Quality of super-resolved frames", whole, _lines(whole, data.settings))
+        return Made(
+            "Quality of super-resolved frames", whole, _lines(whole, data.settings, data.request.scale)
+        )
 
 
 def _read(path: Path) -> pd.DataFrame:
@@ -85,10 +87,11 @@ def _read(path: Path) -> pd.DataFrame:
         raise DamagedError(path, error) from error
 
 
-def _lines(whole: pd.DataFrame, quality: Measure) -> list[str]:
+def _lines(whole: pd.DataFrame, quality: Measure, scale: int) -> list[str]:
     channel = "luma (BT.601, studio range)" if quality.channel == "y" else "RGB"
+    border = quality.left_out(scale)
     lines = [
-        f"Test clips' frames that recognisers read, against HR; {channel}, {quality.border} pixels of border "
+        f"Test clips' frames that recognisers read, against HR; {channel}, {border} pixels of border "
         "left out; mean over a clip, then over clips. Flow: end-point error in pixels against HR's TV-L1 "
         "flow, at the recognisers' size. Profiles: error of the temporal profiles' changes in grey levels "
         "(docs/tables.md).",

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from pipeline.superres.network import SRNetwork
 
 
-def load_network(network: str, args: dict[str, Any]) -> SRNetwork:
-    """Build an SR network by name; see ``pipeline.superres.network.construct``."""
+def load_network(network: str, args: dict[str, Any], scale: int = 4) -> SRNetwork:
+    """Build an SR network by name for a scale; see ``pipeline.superres.network.construct``."""
     from pipeline.superres.network import SRNetwork, construct
 
-    return construct(SRNetwork, network, args)
+    return construct(SRNetwork, network, args, scale)
 
 
 def network_names() -> list[str]:

@@ -17,7 +17,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from pipeline.config import SCALE
 from pipeline.superres.network import ClipNetwork, in_float32
 from pipeline.superres.networks._spynet import SPyNet
 
@@ -101,7 +100,7 @@ class BasicVSR(ClipNetwork):
         for convolution in (self.upconv1, self.upconv2):
             x = F.leaky_relu(F.pixel_shuffle(convolution(x), 2), SLOPE)
         residual = in_float32(self.conv_last, F.leaky_relu(self.conv_hr(x), SLOPE))
-        return residual + F.interpolate(frame, scale_factor=SCALE, mode="bilinear", align_corners=False)
+        return residual + F.interpolate(frame, scale_factor=4, mode="bilinear", align_corners=False)
 
 
 def sample(features: Tensor, flow: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """RCAN: Zhang et al., "Image super-resolution using very deep residual channel attention networks",
 ECCV 2018.
 
-10 residual groups of 20 blocks with channel attention, two pixel-shuffle steps.
+10 residual groups of 20 blocks with channel attention, two pixel-shuffle steps (x2, x3: one, x8: three).
 
 Details settled:
 - Names of the release (yulunzhang/RCAN, an EDSR descendant): `head.0`, `body.G.body.B.body.{0,2,3}`
@@ -106,7 +106,10 @@ class RCAN(ImageNetwork):
         reduction: factor by which the attention reduces the number of channels.
         rgb_range: the network's value of white.
         mean_shift: whether DIV2K's mean colour is subtracted before and added after.
+        scale: enlargement.
     """
+
+    scales = (2, 3, 4, 8)
 
     def __init__(
         self,
@@ -116,6 +119,7 @@ class RCAN(ImageNetwork):
         reduction: int = 16,
         rgb_range: float = 255.0,
         mean_shift: bool = True,
+        scale: int = 4,
     ) -> None:
         super().__init__()
         if features < reduction:
@@ -130,16 +134,14 @@ class RCAN(ImageNetwork):
         self.body = nn.Sequential(
             *(Group(blocks, features, reduction) for _ in range(groups)), _conv(features, features)
         )
+        steps = [3] if scale == 3 else [2] * (scale.bit_length() - 1)
         enlarge = nn.Sequential(
-            _conv(features, 4 * features),
-            nn.PixelShuffle(2),
-            _conv(features, 4 * features),
-            nn.PixelShuffle(2),
+            *(m for n in steps for m in (_conv(features, n * n * features), nn.PixelShuffle(n)))
         )
         self.tail = nn.Sequential(enlarge, _conv(features, 3))
 
     def super_resolve(self, lr: Tensor) -> Tensor:
-        """Super-resolve (B, 3, h, w) to (B, 3, 4h, 4w)."""
+        """Super-resolve (B, 3, h, w) to (B, 3, s h, s w)."""
         x = self.head(in_float32(self.sub_mean, lr * self.rgb_range))
         x = x + self.body(x)
         x = in_float32(self.tail[1], self.tail[0](x))

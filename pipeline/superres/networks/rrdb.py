@@ -10,6 +10,8 @@ Details settled:
 - Leaky ReLU with slope 0.2 after each convolution except the fifth of a dense block, `conv_body`,
   `conv_first` and `conv_last`; both residual scales are 0.2; zero padding.
 - Dense blocks start from He's initialisation times 0.1, as in the release. 16,697,987 parameters.
+- For x2, 2x2 pixels become channels before the first convolution (12 instead of 3), as in the release. Here
+  odd sides are padded by their last pixel, and the result is cut.
 """
 
 from __future__ import annotations
@@ -73,11 +75,15 @@ class RRDBNet(ImageNetwork):
         blocks: residual-in-residual dense blocks.
         features: filters of the trunk.
         growth: filters that each convolution of a dense block adds.
+        scale: enlargement.
     """
 
-    def __init__(self, blocks: int = 23, features: int = 64, growth: int = 32) -> None:
+    scales = (2, 4)
+
+    def __init__(self, blocks: int = 23, features: int = 64, growth: int = 32, scale: int = 4) -> None:
         super().__init__()
-        self.conv_first = nn.Conv2d(3, features, 3, padding=1)
+        self.scale, self.shrink = scale, 4 // scale
+        self.conv_first = nn.Conv2d(3 * self.shrink**2, features, 3, padding=1)
         self.body = nn.Sequential(*(RRDB(features, growth) for _ in range(blocks)))
         self.conv_body = nn.Conv2d(features, features, 3, padding=1)
         self.conv_up1 = nn.Conv2d(features, features, 3, padding=1)
@@ -86,9 +92,14 @@ class RRDBNet(ImageNetwork):
         self.conv_last = nn.Conv2d(features, 3, 3, padding=1)
 
     def super_resolve(self, lr: Tensor) -> Tensor:
-        """Super-resolve (B, 3, h, w) to (B, 3, 4h, 4w)."""
+        """Super-resolve (B, 3, h, w) to (B, 3, s h, s w)."""
+        height, width = lr.shape[-2:]
+        if self.shrink > 1:
+            lr = F.pad(lr, (0, -width % self.shrink, 0, -height % self.shrink), mode="replicate")
+            lr = F.pixel_unshuffle(lr, self.shrink)
         x = self.conv_first(lr)
         x = x + self.conv_body(self.body(x))
         for conv in (self.conv_up1, self.conv_up2):
             x = F.leaky_relu_(conv(F.interpolate(x, scale_factor=2, mode="nearest")), SLOPE)
-        return in_float32(self.conv_last, F.leaky_relu_(self.conv_hr(x), SLOPE))
+        sr = in_float32(self.conv_last, F.leaky_relu_(self.conv_hr(x), SLOPE))
+        return sr[..., : self.scale * height, : self.scale * width]

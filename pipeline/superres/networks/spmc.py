@@ -35,14 +35,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from pipeline.config import SCALE
 from pipeline.flow.warp import warp
 from pipeline.superres.luma import LUMA_TO_RGB, luma
 from pipeline.superres.network import VideoNetwork, in_float32
 from pipeline.superres.networks.bicubic import enlarge
 
 
-def splat(image: Tensor, flow: Tensor, scale: int = SCALE) -> Tensor:
+def splat(image: Tensor, flow: Tensor, scale: int = 4) -> Tensor:
     """Splat LR pixels along a flow onto a finer grid (the sub-pixel motion compensation layer).
 
     Pixel (x, y) goes to (scale * (x + u), scale * (y + v)) and is shared out bilinearly among the 4

@@ -2,7 +2,7 @@
 a generative adversarial network", CVPR 2017.
 
 9x9 convolution, residual blocks with batch normalisation, 3x3 convolution with batch normalisation and
-a long skip, two pixel-shuffle steps, 9x9 convolution.
+a long skip, two pixel-shuffle steps (one for x2, three for x8), 9x9 convolution.
 
 Details settled:
 - Layout of the most used PyTorch release (leftthomas/SRGAN): `block1` the first convolution, then one
@@ -63,7 +63,10 @@ class SRResNet(ImageNetwork):
         features: filters of a convolution.
         bias: whether convolutions before a batch normalisation have a bias.
         output: "linear", or "tanh" for (tanh + 1) / 2.
+        scale: enlargement, one pixel-shuffle step for each factor of 2.
     """
+
+    scales = (2, 4, 8)
 
     def __init__(
         self,
@@ -71,6 +74,7 @@ class SRResNet(ImageNetwork):
         features: int = 64,
         bias: bool = False,
         output: Literal["linear", "tanh"] = "linear",
+        scale: int = 4,
     ) -> None:
         super().__init__()
         if output not in ("linear", "tanh"):
@@ -84,15 +88,16 @@ class SRResNet(ImageNetwork):
             nn.Conv2d(features, features, 3, padding=1, bias=bias), nn.BatchNorm2d(features)
         )
         self.add_module(f"block{blocks + 2}", trunk_end)
-        tail = nn.Sequential(Enlarge2(features), Enlarge2(features), nn.Conv2d(features, 3, 9, padding=4))
+        steps = (Enlarge2(features) for _ in range(scale.bit_length() - 1))
+        tail = nn.Sequential(*steps, nn.Conv2d(features, 3, 9, padding=4))
         self.add_module(f"block{blocks + 3}", tail)
 
     def super_resolve(self, lr: Tensor) -> Tensor:
-        """Super-resolve (B, 3, h, w) to (B, 3, 4h, 4w)."""
+        """Super-resolve (B, 3, h, w) to (B, 3, s h, s w)."""
         first = self.block1(lr)
         x = first
         for index in range(2, self.blocks + 3):
             x = self.get_submodule(f"block{index}")(x)
         tail = cast(nn.Sequential, self.get_submodule(f"block{self.blocks + 3}"))
-        x = in_float32(tail[2], tail[1](tail[0](first + x)))
+        x = in_float32(tail[-1], tail[:-1](first + x))
         return (torch.tanh(x) + 1) / 2 if self.output == "tanh" else x

@@ -44,10 +44,14 @@ class VDSR(ImageNetwork):
     Args:
         depth: convolutions, first and last included; at least 2.
         features: filters of each.
+        scale: enlargement before the first convolution; the weights are of any (the release's of 2, 3 and 4).
     """
 
-    def __init__(self, depth: int = 20, features: int = 64) -> None:
+    scales = (2, 3, 4, 8)
+
+    def __init__(self, depth: int = 20, features: int = 64, scale: int = 4) -> None:
         super().__init__()
+        self.scale = scale
         if depth < 2:
             raise ValueError(f"depth is {depth}, but VDSR has at least 2 convolutions")
         self.input = nn.Conv2d(1, features, 3, padding=1, bias=False)
@@ -64,6 +68,6 @@ class VDSR(ImageNetwork):
         return in_float32(self.output, self.residual_layer(x))
 
     def super_resolve(self, lr: Tensor) -> Tensor:
-        """Super-resolve (B, 3, h, w) to (B, 3, 4h, 4w)."""
-        base = enlarge(lr)
+        """Super-resolve (B, 3, h, w) to (B, 3, s h, s w)."""
+        base = enlarge(lr, self.scale)
         return base + LUMA_TO_RGB * self.residual(luma(base))

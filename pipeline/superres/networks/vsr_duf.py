@@ -2,7 +2,7 @@
 explicit motion compensation", CVPR 2018. ToSR is VSR-DUF-16 trained with the warp loss.
 
 7 frames; densely connected 3-D convolutions that keep time, three more that shorten it from 7 to 1; one
-branch makes 25 x 16 filter weights for each LR pixel, which filter the centre frame (one 5x5 filter for
+branch makes 25 x s^2 filter weights for each LR pixel, which filter the centre frame (one 5x5 filter for
 each of the 16 sub-pixels, the same for R, G and B), the other a residual image.
 
 Details settled (from the release, TensorFlow, yhjo09/VSR-DUF):
@@ -15,6 +15,7 @@ Details settled (from the release, TensorFlow, yhjo09/VSR-DUF):
   softmax over the 25 taps, so each filter sums to one. Zero padding of the frame that is filtered.
 - BN's running statistics: decay 0.999, without the bias of their start (TensorFlow's `zero_debias`).
 - At a clip's ends the missing frames are zero (black), as in the release's test script.
+- For x2 and x3 the two heads have 4 and 9 sub-pixels in place of 16.
 - Names and channel order of the PyTorch port (BasicSR): `conv3d1`, `dense_block1.dense_blocks.N`,
   `dense_block2.temporal_reduceN`, `bn3d2`, `conv3d2`, `conv3d_r1`, ...; residual channel c * 16 + s is
   colour c of sub-pixel s (the release: s * 3 + c, to be permuted by whoever converts its h5).
@@ -33,11 +34,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from pipeline.config import SCALE
 from pipeline.superres.network import VideoNetwork, in_float32
 
 TAPS = 5
-SUBPIXELS = SCALE * SCALE
 LAYOUTS = {16: (3, 32), 28: (9, 16), 52: (21, 16)}
 """Units that keep time, and growth, for each published depth."""
 
@@ -137,19 +136,19 @@ class DynamicFilter(nn.Module):
             self.expansion_filter = nn.Parameter(identity.repeat(3, 1, 1, 1))
 
     def forward(self, frame: Tensor, filters: Tensor) -> Tensor:
-        """Filter (B, 3, h, w) by (B, 25, 16, h, w) to (B, 48, h, w), channel c * 16 + sub-pixel."""
+        """Filter (B, 3, h, w) by (B, 25, s^2, h, w) to (B, 3 s^2, h, w), channel c * s^2 + sub-pixel."""
         b, _, h, w = frame.shape
         if self.learned:
             taps = F.conv2d(frame, self.expansion_filter, padding=TAPS // 2, groups=3)
         else:
             taps = F.unfold(frame, TAPS, padding=TAPS // 2)
         taps = taps.view(b, 3, TAPS * TAPS, h * w)
-        filters = filters.reshape(b, TAPS * TAPS, SUBPIXELS, h * w)
+        filters = filters.reshape(b, TAPS * TAPS, -1, h * w)
         # One fused multiply-add per tap keeps pixels innermost and avoids a transposed copy of the filters.
         out = taps[:, :, 0, None] * filters[:, None, 0]
         for tap in range(1, TAPS * TAPS):
             out = torch.addcmul(out, taps[:, :, tap, None], filters[:, None, tap])
-        return out.reshape(b, 3 * SUBPIXELS, h, w)
+        return out.reshape(b, -1, h, w)
 
 
 class VSRDUF(VideoNetwork):
@@ -165,7 +164,10 @@ class VSRDUF(VideoNetwork):
         epsilon: of BN; 1e-3 for the published weights, 1e-5 for those that BasicSR trained from scratch.
         learned_expansion: see ``DynamicFilter``.
         start: initialisation, "he" or "bilinear".
+        scale: enlargement.
     """
+
+    scales = (2, 3, 4)
 
     frames = 7
     temporal_padding = "zero"
@@ -182,12 +184,15 @@ class VSRDUF(VideoNetwork):
         epsilon: float = 1e-3,
         learned_expansion: bool = False,
         start: Literal["he", "bilinear"] = "he",
+        scale: int = 4,
     ) -> None:
         super().__init__()
         if depth not in LAYOUTS:
             raise ValueError(f"depth is {depth}, but must be one of {sorted(LAYOUTS)}")
         if start not in ("he", "bilinear"):
             raise ValueError(f"start is {start!r}, but must be 'he' or 'bilinear'")
+        self.scale = scale
+        subpixels = scale * scale
         units = LAYOUTS[depth][0] if units is None else units
         growth = LAYOUTS[depth][1] if growth is None else growth
         kept = features + units * growth
@@ -199,9 +204,9 @@ class VSRDUF(VideoNetwork):
         self.bn3d2 = DebiasedBatchNorm3d(channels, **norm)
         self.conv3d2 = nn.Conv3d(channels, head, (1, 3, 3), padding=(0, 1, 1))
         self.conv3d_r1 = nn.Conv3d(head, head, 1)
-        self.conv3d_r2 = nn.Conv3d(head, 3 * SUBPIXELS, 1)
+        self.conv3d_r2 = nn.Conv3d(head, 3 * subpixels, 1)
         self.conv3d_f1 = nn.Conv3d(head, 2 * head, 1)
-        self.conv3d_f2 = nn.Conv3d(2 * head, TAPS * TAPS * SUBPIXELS, 1)
+        self.conv3d_f2 = nn.Conv3d(2 * head, TAPS * TAPS * subpixels, 1)
         self.dynamic_filter = DynamicFilter(learned_expansion)
         for module in self.modules():
             if isinstance(module, nn.Conv3d):
@@ -213,7 +218,9 @@ class VSRDUF(VideoNetwork):
 
     def _start_bilinear(self) -> None:
         """Biases that softmax turns into bilinear filters; weights near zero; no residual."""
-        offsets = (torch.arange(SCALE) + 0.5) / SCALE - 0.5  # of sub-pixels from the LR pixel's centre
+        offsets = (
+            torch.arange(self.scale) + 0.5
+        ) / self.scale - 0.5  # of sub-pixels from the LR pixel's centre
         taps = torch.arange(TAPS) - TAPS // 2
         tent = (1 - (offsets[None] - taps[:, None]).abs()).clamp(min=0)  # (tap, sub-pixel) of one axis
         filters = torch.einsum("ai,bj->abij", tent, tent).reshape(-1)
@@ -225,19 +232,19 @@ class VSRDUF(VideoNetwork):
             self.conv3d_r2.weight.zero_()
 
     def filters_and_residual(self, lr: Tensor) -> tuple[Tensor, Tensor]:
-        """Filters (B, 25, 16, h, w) and residual (B, 48, h, w) of frames (B, 7, 3, h, w)."""
+        """Filters (B, 25, s^2, h, w) and residual (B, 3 s^2, h, w) of frames (B, 7, 3, h, w)."""
         b, _, _, h, w = lr.shape
         x = self.conv3d1(lr.transpose(1, 2))  # (B, C, 7, h, w)
         x = self.dense_block2(self.dense_block1(x))  # (B, C, 1, h, w)
         x = torch.relu_(self.conv3d2(torch.relu_(self.bn3d2(x))))
         residual = in_float32(self.conv3d_r2, torch.relu_(self.conv3d_r1(x)))
         logits = in_float32(self.conv3d_f2, torch.relu_(self.conv3d_f1(x)))
-        filters = torch.softmax(logits.view(b, TAPS * TAPS, SUBPIXELS, h, w), dim=1)
+        filters = torch.softmax(logits.view(b, TAPS * TAPS, -1, h, w), dim=1)
         return filters, residual[:, :, 0]
 
     def super_resolve(self, lr: Tensor) -> Tensor:
-        """Super-resolve the centre of LR frames (B, 7, 3, h, w) to (B, 3, 4h, 4w)."""
+        """Super-resolve the centre of LR frames (B, 7, 3, h, w) to (B, 3, s h, s w)."""
         filters, residual = self.filters_and_residual(lr)
         with torch.autocast(lr.device.type, enabled=False):
             out = self.dynamic_filter(lr[:, self.frames // 2], filters) + residual
-        return F.pixel_shuffle(out, SCALE)
+        return F.pixel_shuffle(out, self.scale)

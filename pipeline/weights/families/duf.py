@@ -5,7 +5,7 @@ BasicSR's port has our names. Names of the release (yhjo09/VSR-DUF): ``G/conv1``
 (residual), ``fconv1``, ``fconv2`` (filters); the last three units shorten time. A convolution has ``W``
 (t, h, w, in, out) and ``b``, a normalisation ``gamma``, ``beta``, ``moving_mean``, ``moving_variance``.
 
-Channel s * 3 + c of the release's residual is colour c of sub-pixel s; ours is c * 16 + s.
+Channel s * 3 + c of the release's residual is colour c of sub-pixel s; ours is c * 16 + s (for x4).
 
 ToSR's checkpoint also holds trained expansion filters, ``filter_localexpand``, ``..._1``, ``..._2`` of shape
 (5, 5, 1, 25), one a colour; the release's are the plain neighbourhood. A network with ``learned_expansion``
