@@ -251,6 +251,10 @@ def loss_operation(own: LossNetwork, side: int) -> tuple[Operation, float]:
 
 def stream_operations(stream: BuiltStream, crop: int) -> list[Operation]:
     """The backbones of a stream on one view of ``crop`` pixels."""
+    if stream.clip_shape:
+        args = {**stream.args, "frames": stream.clip_shape[0]}
+        name = f"recognition/{stream.network}/clip"
+        return [Operation("clip", name, stream.network, f"{crop}x{crop} clip", args)]
     operations = []
     for flow, channels in zip(stream.flows, stream.channels, strict=True):
         name = f"recognition/{stream.network}/{'temporal' if flow else 'spatial'}"

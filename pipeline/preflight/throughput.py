@@ -39,7 +39,7 @@ class Operation:
         args: the constructor's arguments.
     """
 
-    kind: Literal["sr", "discriminator", "features", "recognition", "flow"]
+    kind: Literal["sr", "discriminator", "features", "recognition", "clip", "flow"]
     name: str
     network: str
     unit: str

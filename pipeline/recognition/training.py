@@ -18,7 +18,14 @@ from pipeline.data.manifest import Clip, count_classes, read_manifest, select
 from pipeline.files import seed_for
 from pipeline.recognition import inputs
 from pipeline.recognition.batches import Batch, Batches
-from pipeline.recognition.models import backbones_of, build_backbones, join, load_trained, save_model
+from pipeline.recognition.models import (
+    backbones_of,
+    build_backbones,
+    join,
+    load_trained,
+    memory_format,
+    save_model,
+)
 from pipeline.recognition.optimisation import (
     make_optimiser,
     own_norm_momentum,
@@ -120,7 +127,7 @@ def _train_stream(fabric: Fabric, run: _Run) -> None:
         torch.manual_seed(seed_for(request.seed, *names, "weights"))
         network = _start(part, classes, run.init)
         # torch's stubs leave the argument out.
-        network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network = network.to(device, memory_format=memory_format(network))  # type: ignore[call-overload]
         state = TrainingState(run.out, key, iterations, seconds=CHECKPOINT_SECONDS)
         name = f"train_recognizer {request.dataset} {part.protocol} {part.stream}"
         section, first = f"the recogniser's section {part.stream}", fabric.is_global_zero
