@@ -89,7 +89,7 @@ def mixed_scores(*methods: str) -> set[str]:
 def mixed(*streams: str) -> set[str]:
     """Trainings of figure 8's mixture and what it scores."""
     about = {"dataset": "hmdb_demo", "recognizer": MIXED}
-    return {job("train_mixed_recognizer", **about, stream=s) for s in streams} | mixed_scores(
+    return {job("train_recognizer", **about, stream=s) for s in streams} | mixed_scores(
         "hr", "bicubic", "sosr"
     )
 
@@ -218,7 +218,7 @@ CODE = {
     "pipeline/recognition/optimisation.py": recognizers(*STREAMS),
     "pipeline/recognition/networks/bn_inception.py": recognizers("tsn"),
     "pipeline/recognition/joint_networks/st_resnet.py": recognizers("st_resnet", streams=("joint",)),
-    "pipeline/recognition/mixtures.py": mixed("spatial", "temporal"),
+    "pipeline/recognition/mixtures.py": recognizers(*STREAMS),
     "pipeline/recognition/scoring.py": scores(*ROWS, *ABLATED, "hr", "sosr_tosr")
     | mixed_scores("hr", "bicubic", "sosr"),
     "pipeline/quality/measure.py": quality(*ROWS),

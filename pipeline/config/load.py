@@ -16,6 +16,7 @@ from pipeline.config.paths import resolve_paths
 from pipeline.config.stream_training import DatasetTraining, StreamTraining
 from pipeline.config.tables import table_problems
 from pipeline.config.text import without_empty
+from pipeline.config.trained_on import trained_on_problem
 from pipeline.errors import PipelineError
 from pipeline.plugins import files
 from pipeline.weights import WeightsError
@@ -107,6 +108,9 @@ def _cross_checks(config: Config) -> Iterator[str]:
         key = f"recognition.recognizers.{name}"
         if problem := _network_problem(recognizer.network, "pipeline.recognition.networks"):
             yield f"{key}.network: {problem}"
+        trained_on, baseline = recognizer.trained_on, config.report.baseline
+        if problem := trained_on_problem(f"{key}.trained_on", trained_on, methods, baseline):
+            yield problem
         if problem := _initial_weights_problem(recognizer.initial_weights):
             yield f"{key}.initial_weights: {problem}"
         for stream in recognizer.streams:

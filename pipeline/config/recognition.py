@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from pipeline.config.report import Column, ColumnPart
 from pipeline.config.section import Name, Pair, PositiveInt, Section, Stream
 from pipeline.config.stream_training import DatasetTraining
+from pipeline.config.trained_on import HR, TrainedOn
 from pipeline.errors import PipelineError
 from pipeline.plugins import named
 
@@ -67,6 +68,11 @@ class Protocol(StartKeys, InputKeys, BackboneKeys):
 
     protocol: str = Field(description="protocol: a file in recognition/protocols, or package.module:Class")
     label: str = Field("", description="name in tables; empty: its key")
+    trained_on: TrainedOn = Field(
+        HR,
+        description="training clips: hr; lr, as enlarged by the row report.baseline; a row of methods (its "
+        "frames for the spatial stream, its flow for the temporal); or {mixture: RATIO of LR}",
+    )
     weights: dict[Name, Path | dict[Name, Path]] = Field(
         default_factory=dict,
         description="published or imported weights, by stream: a path, or one for each data set",
@@ -151,7 +157,7 @@ Recognizer = Annotated[Protocol, *named(Protocol, "protocol")]
 
 
 class Recognition(Section):
-    """The recognisers, which are trained on HR clips of the training split only."""
+    """The recognisers, which are trained on clips of the training split only."""
 
     frame_size: Pair = Field(
         [340, 256],

@@ -7,16 +7,16 @@ from typing import NamedTuple
 
 from pipeline.config import Columns, Config, Method, Recognizer, Table
 from pipeline.config.quality import Quality
-from pipeline.config.tables import mixture_name
+from pipeline.config.trained_on import HR, LR, Mixture, TrainedOn, variant_name
 
 TWO_STREAMS = ("spatial", "temporal")
 
 
-class Mixture(NamedTuple):
-    """A recogniser trained on HR and LR: the recogniser whose network and recipe it has, and the LR ratio."""
+class Variant(NamedTuple):
+    """A recogniser that a table trains once more: the one whose network and recipe it has, and on what."""
 
     recognizer: str
-    ratio: float
+    trained_on: TrainedOn
 
 
 class Rows:
@@ -26,7 +26,7 @@ class Rows:
         methods: rows of Table 4.
         tables: the tables beside Table 4.
         scored: rows of Table 4, and models of other tables that no row of Table 4 shows, by their names.
-        mixtures: recognisers that are trained with a ratio of LR clips, by name.
+        variants: recognisers that tables train once more, by name.
         pairs: pairs of rows that no row shows, as rows; only a joint network scores them.
         baseline: model whose frames represent LR.
         pictured: rows in the figures.
@@ -47,18 +47,19 @@ class Rows:
         self.scored: dict[str, Method] = self.methods | {
             row.model: Method(label=row.label, model=row.model) for row, _ in others
         }
-        self.mixtures = self._find_mixtures()
+        self.variants = self._find_variants()
         self.pairs = self._find_pairs()
         baseline = self.methods.get(config.report.baseline)
         self.baseline = baseline and baseline.model
         self.pictured = config.report.pictured
 
-    def _find_mixtures(self) -> dict[str, Mixture]:
+    def _find_variants(self) -> dict[str, Variant]:
         return {
-            mixture_name(recognizer, ratio): Mixture(recognizer, ratio)
+            variant_name(recognizer, trained_on): Variant(recognizer, trained_on)
             for table in self.tables.values()
             for recognizer in self.recognizers_of(table)
-            for ratio in table.mixed_ratios()
+            if self.recognizers[recognizer].trained_on == HR
+            for trained_on in table.trainings()
         }
 
     def _find_pairs(self) -> dict[str, Method]:
@@ -79,8 +80,41 @@ class Rows:
         return [n for n in self.recognizers if table.recognizers is None or n in table.recognizers]
 
     def recognizer(self, name: str) -> Recognizer:
-        """Section of a recogniser; for a mixture that of its recogniser."""
-        return self.recognizers[self.mixtures[name].recognizer if name in self.mixtures else name]
+        """Section of a recogniser; for a variant that of its recogniser."""
+        return self.recognizers[self.variants[name].recognizer if name in self.variants else name]
+
+    def trained_on(self, recognizer: str) -> TrainedOn:
+        """What a recogniser, or a variant, is trained on."""
+        variant = self.variants.get(recognizer)
+        return variant.trained_on if variant else self.recognizers[recognizer].trained_on
+
+    def training_source(self, recognizer: str, stream: str) -> str:
+        """Model (or "hr") behind the training clips' frames ("spatial") or flow ("temporal").
+
+        For a mixture that of its HR clips.
+        """
+        trained_on = self.trained_on(recognizer)
+        if isinstance(trained_on, Mixture) or trained_on == HR:
+            return HR
+        if trained_on == LR:
+            assert self.baseline is not None  # the configuration check refuses it
+            return self.baseline
+        return self.source(trained_on, stream)
+
+    def mixed_ratio(self, recognizer: str) -> float:
+        """Ratio of the training clips that are LR."""
+        trained_on = self.trained_on(recognizer)
+        return trained_on.mixture if isinstance(trained_on, Mixture) else 0.0
+
+    def training_sources(self, dataset: str) -> tuple[list[str], list[str]]:
+        """Models (and "hr") whose frames, and whose flow, Table 4's recognisers train on."""
+        frames, flow = [], []
+        for name in self.recognizers:
+            if self.trained_streams(name, dataset):
+                low = [self.baseline] if self.baseline and self.mixed_ratio(name) else []
+                frames += [self.training_source(name, "spatial"), *low]
+                flow += [self.training_source(name, "temporal"), *low] if self.sees_flow(name) else []
+        return list(dict.fromkeys(frames)), list(dict.fromkeys(flow))
 
     def streams(self, recognizer: str) -> list[str]:
         """Streams of a recogniser."""
@@ -95,13 +129,13 @@ class Rows:
         """Streams that are scored for a row.
 
         The streams of a pairing are scored for its two rows, except those that read both frames and flow.
-        Mixtures score all streams of their few rows, models of other tables the streams of those tables.
+        Variants score all streams of their few rows, models of other tables the streams of those tables.
         """
         streams = self.streams(recognizer)
         if method in self._other_streams:
             return [stream for stream in streams if stream in self._other_streams[method]]
         row = self.methods.get(method) or self.pairs[method]
-        if row.model or recognizer in self.mixtures:
+        if row.model or recognizer in self.variants:
             return streams
         spec = self.recognizer(recognizer)
         return [stream for stream in streams if spec.part(stream).row is None]

@@ -8,9 +8,8 @@ import recognising
 import torch
 
 from pipeline.data.manifest import Clip, read_manifest, select
-from pipeline.recognition.mixtures import MixedReader, low_clips, train_mixed_recognizer
+from pipeline.recognition.mixtures import MixedReader, low_clips
 from pipeline.recognition.reading import ClipReader
-from pipeline.recognition.request import TrainMixedRecognizer
 from pipeline.recognition.training import train_recognizer
 from pipeline.video.store import ShardReader, ShardWriter
 from pipeline.weights.checkpoint import read_own
@@ -73,10 +72,8 @@ def test_the_ends_of_the_scale_are_plain_trainings(tsn, toy, low, tmp_path, stre
         request = recognising.training(tsn, stream, toy.frame_size, **about)
         train_recognizer(request, **common, **plain, out=tmp_path / f"{name}.pt")
     for ratio in (0.0, 0.5, 1.0):
-        request = recognising.training(
-            tsn, stream, toy.frame_size, TrainMixedRecognizer, **about, ratio=ratio
-        )
-        train_mixed_recognizer(
+        request = recognising.training(tsn, stream, toy.frame_size, **about, ratio=ratio)
+        train_recognizer(
             request,
             **common,
             **stores,
