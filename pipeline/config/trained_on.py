@@ -25,11 +25,18 @@ TrainedOn = Name | Mixture
 """``hr``: HR; ``lr``: LR, as enlarged by the row ``report.baseline``; a row of ``methods``; or a mixture."""
 
 
+def is_hr(trained_on: TrainedOn) -> bool:
+    """Whether no clip is anything but HR."""
+    return not trained_on.mixture if isinstance(trained_on, Mixture) else trained_on == HR
+
+
 def variant_name(recognizer: str, trained_on: TrainedOn) -> str:
     """Name of a recogniser of Table 4 that is trained once more on something else; on HR its plain name."""
+    if is_hr(trained_on):
+        return recognizer
     if isinstance(trained_on, Mixture):
-        return f"{recognizer}-mixed{100 * trained_on.mixture:g}" if trained_on.mixture else recognizer
-    return recognizer if trained_on == HR else f"{recognizer}-on-{trained_on}"
+        return f"{recognizer}-mixed{100 * trained_on.mixture:g}"
+    return f"{recognizer}-on-{trained_on}"
 
 
 def trained_on_problem(
@@ -41,8 +48,8 @@ def trained_on_problem(
         if row is None or row.model in (None, HR):
             known = [name for name, row in methods.items() if row.model not in (None, HR)]
             return (
-                f"report.baseline: {baseline!r} is not a row with an SR model, but {key} trains on its frames; "
-                f"known: {', '.join(known)}"
+                f"report.baseline: {baseline!r} is not a row with an SR model, but {key} trains on its "
+                f"frames; known: {', '.join(known)}"
             )
     elif trained_on != HR and trained_on not in methods:
         return f"{key}: {trained_on!r} is not a row of methods; known: {HR}, {LR}, {', '.join(methods)}"

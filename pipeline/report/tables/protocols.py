@@ -12,7 +12,7 @@ from pydantic import Field
 from pipeline.config.report import Method
 from pipeline.config.section import Name
 from pipeline.config.tables import Table, retraining_problems, unknown_rows
-from pipeline.config.trained_on import HR, LR, Mixture, TrainedOn, variant_name
+from pipeline.config.trained_on import HR, LR, Mixture, TrainedOn, is_hr, variant_name
 from pipeline.report.accuracy import measure
 from pipeline.report.request import Intervals
 from pipeline.report.rows import Rows as ScoredRows
@@ -57,7 +57,7 @@ class Protocols(Table):
 
     def trainings(self) -> list[TrainedOn]:
         """All but HR."""
-        return [on for on in self.trained_on if variant_name("", on)]
+        return [on for on in self.trained_on if not is_hr(on)]
 
     def scored_rows(self, rows: Rows) -> dict[str, Method]:
         """The rows, and for pairings the rows of their streams."""
@@ -126,7 +126,7 @@ class Protocols(Table):
         tested = []
         for line, ((place, row), scores) in enumerate(found.items()):
             is_sr = row != settings.baseline and rows.methods[row].model != HR
-            if self.trained_on[place] != HR or not is_sr:
+            if not is_hr(self.trained_on[place]) or not is_sr:
                 continue
             correct = scores.correct
             tests.loc[line, "difference"] = 100 * float(correct.mean() - reference.mean())
@@ -147,10 +147,10 @@ def _label(trained_on: TrainedOn, names: dict[str, str]) -> str:
 
 def _lines(whole: pd.DataFrame, confidence: float) -> list[str]:
     lines = [
-        "Top-1 accuracy in percent; rows are what the recogniser was trained on, columns what it is tested on. "
-        "Below each: SR before the recogniser trained on HR, minus no SR and the recogniser trained on LR, in "
-        f"percentage points. Beyond noise: p of McNemar's exact test is below {1 - confidence:.2g} after Holm's "
-        "adjustment for the SR rows of the column.",
+        "Top-1 accuracy in percent; rows are what the recogniser was trained on, columns what it is tested "
+        "on. Below each: SR before the recogniser trained on HR, minus no SR and the recogniser trained on "
+        "LR, in percentage points. Beyond noise: p of McNemar's exact test is below "
+        f"{1 - confidence:.2g} after Holm's adjustment for the SR rows of the column.",
     ]
     if whole.empty:
         return [*lines, "", "No recogniser of this table is trained on HR."]
@@ -159,10 +159,11 @@ def _lines(whole: pd.DataFrame, confidence: float) -> list[str]:
         grid = grid.loc[part["trained_on"].unique(), part["row"].unique()]
         lines += ["", f"## {dataset}, {recognizer}, {stream} ({part['clips'].iloc[0]} test clips)", ""]
         lines.append(markdown_table(grid.rename_axis("trained on \\ tested on"), floatfmt=".2f"))
-        lines += [""] * part["p"].notna().any()
+        tested = part[part["p"].notna()]
+        lines += [""] * (len(tested) > 0)
         lines += [
             f"- {cell.row}, HR-trained, minus LR-trained without SR: {cell.difference:+.2f}, "
             f"p {cell.p_holm:.2g}, {'beyond' if cell.beyond_noise else 'within'} noise"
-            for cell in part[part["p"].notna()].itertuples()
+            for cell in tested.itertuples()
         ]
     return lines
