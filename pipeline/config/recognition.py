@@ -13,6 +13,7 @@ from pipeline.config.stream_training import DatasetTraining
 from pipeline.config.trained_on import HR, TrainedOn
 from pipeline.errors import PipelineError
 from pipeline.plugins import named
+from pipeline.weights.location import in_folder
 
 if TYPE_CHECKING:
     from pipeline.recognition.streams import (
@@ -75,7 +76,8 @@ class Protocol(StartKeys, InputKeys, BackboneKeys):
     )
     weights: dict[Name, Path | dict[Name, Path]] = Field(
         default_factory=dict,
-        description="published or imported weights, by stream: a path, or one for each data set",
+        description="published or imported weights, by stream: a file, or a folder with "
+        "model.safetensors; or one for each data set",
     )
 
     @classmethod
@@ -98,7 +100,8 @@ class Protocol(StartKeys, InputKeys, BackboneKeys):
     def weights_for(self, stream: str, dataset: str) -> Path | None:
         """The published weights of a stream for a data set; None if the stream is trained here."""
         given = self.weights.get(stream)
-        return given.get(dataset) if isinstance(given, dict) else given
+        path = given.get(dataset) if isinstance(given, dict) else given
+        return path and in_folder(path)
 
     def training_of(self, stream: str) -> DatasetTraining | None:
         """The section of a stream's training; None for a stream with published weights."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar, Literal
 
 import torch
@@ -100,6 +101,9 @@ class Backbone(nn.Module):
         window = (min(7, features.shape[-2]), min(7, features.shape[-1]))
         pooled = F.avg_pool2d(features, window, stride=1).mean((-2, -1))
         return self.get_submodule(self.classifier)(self.dropout(pooled))
+
+    def check_published(self, path: Path) -> None:
+        """Check what lies beside published weights; by default nothing does. Raises WeightsError."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(B, C, H, W) normalised input -> (B, classes) scores before softmax."""

@@ -64,7 +64,7 @@ def clip_box(height: int, width: int, sides: Sequence[float], rng: np.random.Gen
 
     Its side is a fraction of the frame's shorter side, drawn between the two ``sides``.
     """
-    pixels = max(1, round(float(rng.uniform(*sides)) * min(height, width)))
+    pixels = max(1, round(float(rng.uniform(sides[0], sides[1])) * min(height, width)))
     top, left = (int(rng.integers(free + 1)) for free in (height - pixels, width - pixels))
     return Box(top, left, pixels, pixels, bool(rng.integers(2)))
 

@@ -78,6 +78,8 @@ def load_trained(network: nn.Module, path: Path, part: BuiltStream, stream: str,
     """
     content = read_own(path)
     if content is None:
+        for backbone in backbones_of(network):
+            backbone.check_published(path)
         published().load_published(network, path)
         return
     metadata = content["metadata"]

@@ -32,7 +32,8 @@ ROWS = ("bicubic", "hr")
 @pytest.fixture
 def code(root: Path) -> str:
     """The example file in the documentation."""
-    return re.search(r"```python\n(.*?)```", (root / "docs/protocols.md").read_text(), re.DOTALL)[1]
+    _, code = re.findall(r"```python\n(.*?)```", (root / "docs/protocols.md").read_text(), re.DOTALL)
+    return code
 
 
 @pytest.fixture

@@ -49,10 +49,18 @@ def _construct(network: str, args: dict[str, Any], given: dict[str, Any], clips:
             f"network '{network}' sees {sees}, but the protocol's network must see {expected}; "
             f"name one that extends {base} (pipeline.recognition.backbone)"
         )
+    signature = inspect.signature(constructor)
     try:
-        inspect.signature(constructor).bind(**given, **args)
+        signature.bind_partial(**given)
     except TypeError as error:
-        known = [name for name in inspect.signature(constructor).parameters if name not in given]
+        raise NetworkError(
+            f"network '{network}': {error}; its constructor must take {', '.join(given)}, and further "
+            "arguments with defaults (pipeline.recognition.backbone)"
+        ) from error
+    try:
+        signature.bind(**given, **args)
+    except TypeError as error:
+        known = [name for name in signature.parameters if name not in given]
         raise ArgumentsError(
             f"network '{network}' does not take args {sorted(args)}: {error}; it takes {', '.join(known)}"
         ) from error
