@@ -118,8 +118,8 @@ def _cross_checks(config: Config) -> Iterator[str]:
             training = recognizer.training_of(stream)
             if training is None and not all(recognizer.weights_for(stream, d) for d in config.datasets):
                 yield f"{key}.{stream}: give either this training or {key}.weights.{stream}"
-            for path in {recognizer.weights_for(stream, dataset) for dataset in config.datasets} - {None}:
-                if path.parent.is_dir() and path.name == IN_FOLDER and not path.is_file():
+            for path in {recognizer.weights_for(stream, dataset) for dataset in config.datasets}:
+                if path and path.parent.is_dir() and path.name == IN_FOLDER and not path.is_file():
                     yield f"{key}.weights.{stream}: {path.parent} holds no {IN_FOLDER}; give a file"
             given = recognizer.weights.get(stream)
             for dataset in given if isinstance(given, dict) else ():

@@ -50,7 +50,7 @@ class Rows:
         self.variants = self._find_variants()
         self.pairs = self._find_pairs()
         baseline = self.methods.get(config.report.baseline)
-        self.baseline = baseline and baseline.model
+        self.baseline = baseline.model if baseline else None
         self.pictured = config.report.pictured
 
     def _find_variants(self) -> dict[str, Variant]:

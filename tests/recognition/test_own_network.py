@@ -139,6 +139,5 @@ def test_weights_of_another_number_of_classes(raw, tmp_path):
     raw["quality"] = {}
     recognizer = {"protocol": "clip", "args": args, "weights": {"rgb": str(tmp_path / "w.safetensors")}}
     [problem] = problems(raw, recognizer | {"crop": 24, "frames": 4})
-    assert re.match(
-        r"recognition\.recognizers\.mine\.weights\.rgb: for toy, of 2 classes: .*400 classes", problem
-    )
+    assert problem.startswith("recognition.recognizers.mine.weights.rgb: for toy, of 2 classes: ")
+    assert "400 classes" in problem

@@ -15,10 +15,11 @@ from torch import nn
 
 from pipeline.recognition.backbone import ClipBackbone, Normalisation, initialise
 
-MEAN = (0.43216, 0.394666, 0.37645)
-DEVIATION = (0.22803, 0.22145, 0.216989)
 KINETICS = Normalisation(
-    "rgb", tuple(255 * v for v in MEAN), tuple(255 * v for v in DEVIATION), 255 * 0.222156
+    "rgb",
+    (255 * 0.43216, 255 * 0.394666, 255 * 0.37645),
+    (255 * 0.22803, 255 * 0.22145, 255 * 0.216989),
+    255 * 0.222156,
 )
 
 

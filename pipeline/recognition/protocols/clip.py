@@ -110,8 +110,7 @@ class RgbNetwork(Rgb, InputKeys, Levels):
         backbone.normalisation = replace(backbone.normalisation, **given)
 
 
-# mypy compares the constructors of unchecked models that its plugin makes up.
-class RgbScoring(RgbNetwork, RgbPlan, ScoredStream, Crops):  # type: ignore[misc]
+class RgbScoring(RgbNetwork, RgbPlan, ScoredStream, Crops):
     """Scores of clips, averaged over clips and crops before softmax."""
 
     together: ClassVar[bool] = True
@@ -133,7 +132,8 @@ class RgbScoring(RgbNetwork, RgbPlan, ScoredStream, Crops):  # type: ignore[misc
     def scores(self, network: nn.Module, tensors: list[Tensor]) -> Tensor:
         """The mean over clips, of which the network gets one at a time, to bound memory."""
         (frames,) = tensors  # (B, clips x T, 3, h, w)
-        clips = frames.unflatten(1, (self.clips, self.frames)).movedim(1, 0).transpose(2, 3)
+        clips = frames.reshape(len(frames), self.clips, self.frames, *frames.shape[2:])
+        clips = clips.movedim(1, 0).transpose(2, 3)  # (clips, B, 3, T, h, w)
         total: Tensor = sum(network(clip).float() for clip in clips)
         return total / self.clips
 
