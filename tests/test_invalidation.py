@@ -219,6 +219,8 @@ CODE = {
     "pipeline/recognition/networks/bn_inception.py": recognizers("tsn"),
     "pipeline/recognition/joint_networks/st_resnet.py": recognizers("st_resnet", streams=("joint",)),
     "pipeline/recognition/mixtures.py": recognizers(*STREAMS),
+    "pipeline/recognition/protocols/clip.py": set(),
+    "pipeline/recognition/networks/r2plus1d_18.py": set(),
     "pipeline/recognition/scoring.py": scores(*ROWS, *ABLATED, "hr", "sosr_tosr")
     | mixed_scores("hr", "bicubic", "sosr"),
     "pipeline/quality/measure.py": quality(*ROWS),
@@ -230,6 +232,7 @@ CODE = {
     "pipeline/report/tables/ablation.py": {LOSSES, WARP},
     "pipeline/report/tables/pairings.py": {PAIRINGS},
     "pipeline/report/tables/mixtures.py": {MIXTURES, DRAWN},
+    "pipeline/report/tables/protocols.py": set(),
     "pipeline/report/tables/quality.py": {QUALITY},
     "pipeline/report/picture.py": pictures(),
     "pipeline/weights/checkpoint.py": CHECKPOINTS,
