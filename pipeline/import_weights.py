@@ -59,8 +59,8 @@ def import_weights(
 
     ``network`` is a network of superres/networks (``rrdb``), a recogniser's backbone (``bn_inception``,
     ``resnet50``, ``r2plus1d_18``), ``st_resnet`` (both streams of ST-ResNet in one file), ``flownet2`` or a
-    part of it (``flownet2_c``), ``vgg19``, or package.module:Class; ``args`` are its constructor's arguments, as in
-    the config. The stream and the classes of a recogniser are read off the file. ``dataset`` ("ucf101",
+    part of it (``flownet2_c``), ``vgg19``, or package.module:Class; ``args`` are its constructor's arguments,
+    as in the config. The stream and the classes of a recogniser are read off the file. ``dataset`` ("ucf101",
     "hmdb51") and ``split`` say what a recogniser was trained on; without them the file itself or its name is
     taken, where it tells. ``part`` says which weights to take of a file that holds several that fit, such as
     a network and its average (``state_dict_ema``); the error that asks for it lists them.
