@@ -46,7 +46,6 @@ STAGES = {
     "plan-frames": "pipeline.recognition.plan:plan_frames",
     "train-recognizer": "pipeline.recognition.training:train_recognizer",
     "score-clips": "pipeline.recognition.scoring:score_clips",
-    "train-mixed-recognizer": "pipeline.recognition.mixtures:train_mixed_recognizer",
     "measure-quality": "pipeline.quality.measure:measure_quality",
     "aggregate": "pipeline.report.aggregate:aggregate",
     "tabulate": "pipeline.report.tabulate:tabulate",
@@ -158,7 +157,7 @@ def _parse(stage: str, function: Callable[..., None], arguments: list[str]) -> d
     parser.add_argument("--traceback", action="store_true", help="show where an error came from")
     for name, parameter in inspect.signature(function).parameters.items():
         required = parameter.default is inspect.Parameter.empty
-        many = hints[name] == list[Path]
+        many = hints[name] in (list[Path], list[Path] | None)
         parser.add_argument(
             f"--{name.replace('_', '-')}",
             required=required,

@@ -14,9 +14,9 @@ from typing import Any, NamedTuple, cast
 from torch import nn
 
 from pipeline.flow.flownet2 import NETWORKS as FLOW_NETWORKS
-from pipeline.plugins import names
+from pipeline.plugins import find, names
 from pipeline.recognition.backbone import Backbone
-from pipeline.recognition.networks import load_backbone, load_joint
+from pipeline.recognition.networks import load_backbone, load_clip_backbone, load_joint
 from pipeline.superres.features import VGG19
 from pipeline.superres.networks import load_network, network_names
 from pipeline.weights import WeightsError
@@ -33,6 +33,9 @@ IGNORED = {"vgg19": ("classifier.",)}
 JOINT = "st_resnet"
 JOINED = "resnet50"
 """The joint network, and the backbone of its checkpoints."""
+
+CLIP = (16, 224)
+"""Frames and side of a clip; the shapes of the weights are the same for all."""
 
 
 class Target(NamedTuple):
@@ -56,9 +59,9 @@ def import_weights(
     """Write the weights of a published file as our own checkpoint, with where they come from.
 
     ``network`` is a network of superres/networks (``rrdb``), a recogniser's backbone (``bn_inception``,
-    ``resnet50``), ``st_resnet`` (both streams of ST-ResNet in one file), ``flownet2`` or a part of it
-    (``flownet2_c``), ``vgg19``, or package.module:Class; ``args`` are its constructor's arguments, as in the
-    config. The stream and the classes of a recogniser are read off the file. ``dataset`` ("ucf101",
+    ``resnet50``, ``r2plus1d_18``), ``st_resnet`` (both streams of ST-ResNet in one file), ``flownet2`` or a
+    part of it (``flownet2_c``), ``vgg19``, or package.module:Class; ``args`` are its constructor's arguments,
+    as in the config. The stream and the classes of a recogniser are read off the file. ``dataset`` ("ucf101",
     "hmdb51") and ``split`` say what a recogniser was trained on; without them the file itself or its name is
     taken, where it tells. ``part`` says which weights to take of a file that holds several that fit, such as
     a network and its average (``state_dict_ema``); the error that asks for it lists them. ``scale`` is the
@@ -105,7 +108,11 @@ def _is_backbone(network: str) -> bool:
 def _recognizer(name: str, args: dict[str, Any], source: Source, part: str | None, joint: bool) -> Target:
     """A recogniser with the classes and channels of the file's classifier and first convolution."""
 
+    clips = find(Backbone, name).clips
+
     def build(classes: int, channels: int) -> nn.Module:
+        if clips:
+            return load_clip_backbone(name, classes, *CLIP, 0.0, args)
         motion = load_backbone(name, classes, channels, 0.0, args)
         if not joint:
             return motion
@@ -124,5 +131,6 @@ def _recognizer(name: str, args: dict[str, Any], source: Source, part: str | Non
             )
         shapes.append([n for n in value.shape if n != 1] if layer == backbone.classifier else value.shape)
     classes, channels = shapes[0][0], shapes[1][1]
-    stream = "joint" if joint else "spatial" if channels == 3 else "temporal"
+    alone = "rgb" if clips else "spatial" if channels == 3 else "temporal"
+    stream = "joint" if joint else alone
     return Target(build(classes, channels), name, {"stream": stream, "classes": classes})

@@ -20,7 +20,6 @@ BOUNDS = {
     "train-sr": "superres.models.{name}.training.batch_size or its crop",
     "super-resolve": "superres.batch_pixels",
     "train-recognizer": "micro_batch of the {part[stream]} stream of the recogniser",
-    "train-mixed-recognizer": "micro_batch of the {part[stream]} stream of the recogniser",
 }
 # Other signals (Ctrl-C, scancel, time-out) are intended.
 SIGNALS: dict[int, str] = {

@@ -73,7 +73,7 @@ wildcard_constraints:
     method=one_of([*ROWS.scored, *ROWS.degraded]),
     pair=one_of(ROWS.pairs),
     table=one_of(ROWS.tables),
-    recognizer=one_of([*RECOGNIZERS, *ROWS.mixtures]),
+    recognizer=one_of([*RECOGNIZERS, *ROWS.variants]),
     stream=one_of(dict.fromkeys(s for r in RECOGNIZERS.values() for s in r.streams)),
     split="train|test",
     shard=r"\d+",

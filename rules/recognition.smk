@@ -1,4 +1,4 @@
-# Which frames are read, training of the recognisers on HR, and scores of every row.
+# Which frames are read, training of the recognisers, and scores of every row.
 
 
 rule plan_frames:
@@ -21,15 +21,15 @@ rule plan_frames:
 rule train_recognizer:
     input:
         manifest=f"{OUT}/data/{{dataset}}/manifest.csv",
-        frames=lambda w: FILES.all_frames(w.dataset, "hr", "train"),
-        flow=lambda w: FILES.recognizer_flow(w.dataset, w.recognizer, "hr"),
+        frames=lambda w: FILES.training_frames(w.dataset, w.recognizer),
+        flow=lambda w: FILES.training_fields(w.dataset, w.recognizer),
+        low_frames=lambda w: FILES.low_frames(w.dataset, w.recognizer),
+        low_flow=lambda w: FILES.low_fields(w.dataset, w.recognizer),
         init=lambda w: inputs(FILES.start_weights(w.dataset, w.recognizer, w.stream)),
     output:
         f"{OUT}/recognition/{{dataset}}/{{recognizer}}/{{stream}}.safetensors",
     log:
         f"{OUT}/logs/train_recognizer/{{dataset}}-{{recognizer}}-{{stream}}.log",
-    wildcard_constraints:
-        recognizer=one_of(RECOGNIZERS),
     cache: True
     priority: 5
     conda:
@@ -50,41 +50,7 @@ rule train_recognizer:
     shell:
         "python -m pipeline train-recognizer --request {params.request:q}"
         " --manifest {input.manifest:q} --frames {input.frames:q}"
-        " --flow {input.flow:q} --init {input.init:q}"
-        " --code {params.code} --out {output:q} 2> {log:q}"
-
-
-rule train_mixed_recognizer:
-    input:
-        manifest=f"{OUT}/data/{{dataset}}/manifest.csv",
-        frames=lambda w: FILES.all_frames(w.dataset, "hr", "train"),
-        flow=lambda w: FILES.recognizer_flow(w.dataset, w.recognizer, "hr"),
-        low_frames=lambda w: FILES.all_frames(w.dataset, ROWS.baseline, "train"),
-        low_flow=lambda w: FILES.recognizer_flow(w.dataset, w.recognizer, ROWS.baseline),
-        init=lambda w: inputs(FILES.start_weights(w.dataset, w.recognizer, w.stream)),
-    output:
-        f"{OUT}/recognition/{{dataset}}/{{recognizer}}/{{stream}}.safetensors",
-    log:
-        f"{OUT}/logs/train_mixed_recognizer/{{dataset}}-{{recognizer}}-{{stream}}.log",
-    wildcard_constraints:
-        recognizer=one_of(ROWS.mixtures),
-    cache: True
-    conda:
-        ENVIRONMENT
-    threads: TRAINING_THREADS
-    resources:
-        gpu=TRAINING_GPUS,
-        gpu_turn=GPUS,
-    params:
-        request=asks(EXPERIMENT.requests.train_mixed_recognizer),
-        content=lambda w: CONTENT.of(FILES.initial_weights(w.recognizer)),
-        code=lambda w: fingerprint(
-            *CODE.train_recognizer(w.dataset, w.recognizer, w.stream)
-        ),
-    shell:
-        "python -m pipeline train-mixed-recognizer --request {params.request:q}"
-        " --manifest {input.manifest:q}"
-        " --frames {input.frames:q} --flow {input.flow:q} --low-frames {input.low_frames:q}"
+        " --flow {input.flow:q} --low-frames {input.low_frames:q}"
         " --low-flow {input.low_flow:q} --init {input.init:q}"
         " --code {params.code} --out {output:q} 2> {log:q}"
 

@@ -19,7 +19,7 @@ def training(
 ) -> TrainRecognizer:
     """Training of a stream on the toy data, whose frames are of ``size``."""
     fields = {"dataset": "toy", "layout": "ucf101", "split": 1, "frame_size": list(size)}
-    fields |= {"compute": Compute(), "seed": 0}
+    fields |= {"compute": Compute(), "seed": 0, "trained_on": ["hr", "hr"], "ratio": 0.0}
     request = kind(part=spec.trained(stream, "toy"), **fields | values)
     return kind.read(request.text())
 

@@ -8,7 +8,7 @@ from typing import Any
 from pipeline.config import Method, Report
 from pipeline.config.data import Limit
 from pipeline.config.tables import Table
-from pipeline.recognition.protocols import st_resnet, tsn
+from pipeline.recognition.protocols import clip, st_resnet, tsn
 from pipeline.report.request import Aggregate, DatasetEntry, RecognizerEntry, RowEntry, Tabulate
 from pipeline.report.tabulate import tabulate
 
@@ -17,6 +17,9 @@ _COLUMNS = {
     "st_resnet": st_resnet.STResNet(protocol="st_resnet").columns(),
 }
 TSN = RecognizerEntry(name="tsn", label="TSN", protocol="tsn", columns=_COLUMNS["tsn"])
+CLIP = RecognizerEntry(
+    name="clip", label="Clip", protocol="clip", columns=clip.Clip(protocol="clip").columns()
+)
 ST_RESNET = RecognizerEntry(name="st", label="ST-ResNet", protocol="st_resnet", columns=_COLUMNS["st_resnet"])
 
 ALL = Limit()

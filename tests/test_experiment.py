@@ -120,7 +120,7 @@ def test_without_tables_there_are_only_table_4s_rows(raw):
     del raw["tables"]
     rows = experiment(raw).rows
     assert rows.scored == rows.methods
-    assert rows.mixtures == {}
+    assert rows.variants == {}
     assert list(rows.tables) == ["pairings", "quality", "significance"]
 
 
@@ -224,7 +224,7 @@ def test_code_that_a_job_reaches_by_name(raw):
         "ucf_demo", "st_resnet", "joint"
     )
     assert "pipeline.recognition.joint_networks.st_resnet" not in code.score("ucf_demo", "tsn", "sosr")
-    assert code.train_recognizer("hmdb_demo", "tsn-mixed100", "spatial")[0] == "pipeline.recognition.mixtures"
+    assert code.train_recognizer("hmdb_demo", "tsn-mixed100", "spatial")[0] == "pipeline.recognition.training"
     assert "pipeline.recognition.protocols.tsn" in code.score("ucf_demo", "tsn", "sosr")
     assert "pipeline.recognition.protocols.st_resnet" not in code.score("ucf_demo", "tsn", "sosr")
     assert {module.rpartition(".")[2] for module in code.plan_frames()} == {"plan", "tsn", "st_resnet"}

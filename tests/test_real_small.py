@@ -39,7 +39,7 @@ def test_all_tables_are_planned(project, arguments):
     assert jobs["score_clips"] == 2 * (11 + 12) + 2 * 4 + 2 * 3
     # ST-ResNet's pairs of eleven rows, but for SoSR+ToSR, which is a row.
     assert jobs["score_pair"] == 2 * (11 * 10 - 1)
-    assert jobs["train_mixed_recognizer"] == 2 * 2
+    assert jobs["train_recognizer"] == 2 * 5 + 2 * 2
     assert jobs["tabulate"] == 7
 
 

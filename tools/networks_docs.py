@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from pipeline.flow.flownet2 import NETWORKS as FLOW_NETWORKS
-from pipeline.recognition.networks import load_backbone, load_joint
+from pipeline.recognition.networks import load_backbone, load_clip_backbone, load_joint
 from pipeline.superres.discriminators import load_discriminator
 from pipeline.superres.features import VGG19
 from pipeline.superres.networks import load_network
@@ -29,8 +29,9 @@ The top of each file says which details follow the published implementation and 
 weights, a network gives that implementation's output to 1e-5 (relative, float32): tests compare it with
 outputs of the published code, at its published size (tests/golden; BasicVSR at a small size). The outputs for
 ST-ResNet come from a transcription of its MATLAB code, which is weaker evidence. Two networks have no such
-test: SPMC was published without its code, and nobody's output for EfficientNet-Lite0 is stored. BasicVSR and
-EfficientNet-Lite0 are not part of the paper.
+test: SPMC was published without its code, and nobody's output for EfficientNet-Lite0 is stored. BasicVSR,
+EfficientNet-Lite0 and R(2+1)D-18 are not part of the paper. VideoMAE (`recognition/networks/videomae.py`) is
+that of the package `transformers`, and not in the table.
 """
 
 
@@ -121,6 +122,14 @@ ROWS = (
     ),
     _backbone(
         "efficientnet_lite0", "EfficientNet-Lite0 (small runs)", "Tan and Le, ICML 2019", "4.7 M", 1000
+    ),
+    Row(
+        "R(2+1)D-18, Kinetics-400",
+        "classes=400",
+        functools.partial(load_clip_backbone, "r2plus1d_18", 400, 16, 112, 0.0, {}),
+        "Tran et al., CVPR 2018",
+        "31,505,325",
+        "recognition/networks/r2plus1d_18.py",
     ),
 )
 

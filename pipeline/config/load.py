@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -18,10 +19,11 @@ from pipeline.config.splits import SplitsError, with_splits
 from pipeline.config.stream_training import DatasetTraining, StreamTraining
 from pipeline.config.tables import table_problems
 from pipeline.config.text import without_empty
+from pipeline.config.trained_on import trained_on_problem
 from pipeline.errors import PipelineError
 from pipeline.plugins import files
 from pipeline.weights import WeightsError
-from pipeline.weights.location import in_package, resolve
+from pipeline.weights.location import IN_FOLDER, in_package, resolve
 from pipeline.weights.provenance import check_split
 
 
@@ -117,6 +119,9 @@ def _cross_checks(config: Config) -> Iterator[str]:
         key = f"recognition.recognizers.{name}"
         if problem := _network_problem(recognizer.network, "pipeline.recognition.networks"):
             yield f"{key}.network: {problem}"
+        trained_on, baseline = recognizer.trained_on, config.report.baseline
+        if problem := trained_on_problem(f"{key}.trained_on", trained_on, methods, baseline):
+            yield problem
         if problem := _initial_weights_problem(recognizer.initial_weights):
             yield f"{key}.initial_weights: {problem}"
         for stream in recognizer.streams:
@@ -124,6 +129,9 @@ def _cross_checks(config: Config) -> Iterator[str]:
             trained = [d for d, data in config.datasets.items() if not data.native]
             if training is None and not all(recognizer.weights_for(stream, d) for d in trained):
                 yield f"{key}.{stream}: give either this training or {key}.weights.{stream}"
+            for path in {recognizer.weights_for(stream, dataset) for dataset in config.datasets}:
+                if path and path.parent.is_dir() and path.name == IN_FOLDER and not path.is_file():
+                    yield f"{key}.weights.{stream}: {path.parent} holds no {IN_FOLDER}; give a file"
             given = recognizer.weights.get(stream)
             for dataset in given if isinstance(given, dict) else ():
                 if dataset not in config.datasets:
@@ -271,8 +279,8 @@ def _is_module(name: str) -> bool:
 
 
 def _initial_weights_problem(weights: str | None) -> str | None:
-    if not weights or not in_package(weights):
-        return None  # a path, which find_needs checks
+    if not weights or not (in_package(weights) or Path(weights).is_dir()):
+        return None  # a file, which find_needs checks
     try:
         resolve(weights)
     except WeightsError as error:

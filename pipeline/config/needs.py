@@ -33,6 +33,14 @@ SOURCES = {
         "ImageNet weights of BN-Inception, bn_inception-52deb4733.pth, linked from "
         "https://github.com/Cadene/pretrained-models.pytorch"
     ),
+    r".*r2plus1d_18 initial_weights": (
+        "torchvision's Kinetics-400 weights of R(2+1)D-18, "
+        "https://download.pytorch.org/models/r2plus1d_18-91a641e6.pth"
+    ),
+    r".*videomae initial_weights": (
+        "a folder of VideoMAE with config.json and model.safetensors, such as "
+        "https://huggingface.co/MCG-NJU/videomae-base"
+    ),
     r"superres\.models\..*\.weights": "the checkpoint that the network's authors published",
     r"recognition\.recognizers\..*\.weights\..*": "the checkpoint that the recogniser's authors published",
 }

@@ -10,8 +10,10 @@ from pydantic import Field, model_validator
 from pipeline.config.report import Column, ColumnPart
 from pipeline.config.section import Name, Pair, PositiveInt, Section, Stream
 from pipeline.config.stream_training import DatasetTraining
+from pipeline.config.trained_on import HR, TrainedOn
 from pipeline.errors import PipelineError
 from pipeline.plugins import named
+from pipeline.weights.location import in_folder
 
 if TYPE_CHECKING:
     from pipeline.recognition.streams import (
@@ -67,9 +69,15 @@ class Protocol(StartKeys, InputKeys, BackboneKeys):
 
     protocol: str = Field(description="protocol: a file in recognition/protocols, or package.module:Class")
     label: str = Field("", description="name in tables; empty: its key")
+    trained_on: TrainedOn = Field(
+        HR,
+        description="training clips: hr; lr, as enlarged by the row report.baseline; a row of methods (its "
+        "frames for the spatial stream, its flow for the temporal); or {mixture: RATIO of LR}",
+    )
     weights: dict[Name, Path | dict[Name, Path]] = Field(
         default_factory=dict,
-        description="published or imported weights, by stream: a path, or one for each data set",
+        description="published or imported weights, by stream: a file, or a folder with "
+        "model.safetensors; or one for each data set",
     )
 
     @classmethod
@@ -92,7 +100,8 @@ class Protocol(StartKeys, InputKeys, BackboneKeys):
     def weights_for(self, stream: str, dataset: str) -> Path | None:
         """The published weights of a stream for a data set; None if the stream is trained here."""
         given = self.weights.get(stream)
-        return given.get(dataset) if isinstance(given, dict) else given
+        path = given.get(dataset) if isinstance(given, dict) else given
+        return path and in_folder(path)
 
     def training_of(self, stream: str) -> DatasetTraining | None:
         """The section of a stream's training; None for a stream with published weights."""
@@ -151,7 +160,7 @@ Recognizer = Annotated[Protocol, *named(Protocol, "protocol")]
 
 
 class Recognition(Section):
-    """The recognisers, which are trained on HR clips of the training split only."""
+    """The recognisers, which are trained on clips of the training split only."""
 
     frame_size: Pair = Field(
         [340, 256],

@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field
 
 from pipeline.config.report import Method
 from pipeline.config.section import Name, Section, Stream
+from pipeline.config.trained_on import HR, TrainedOn, trained_on_problem
 from pipeline.plugins import named
 from pipeline.request import Request
 
@@ -30,6 +31,7 @@ KINDS = {
     "pairings": "pairings",
     "quality": "quality",
     "significance": "significance",
+    "protocols": "protocols",
 }
 """Kinds of entries that have the paper's name or the name of their kind: these need no key ``table``."""
 
@@ -65,12 +67,14 @@ class Table(Columns):
         figure: whether it also has a picture (``draw``).
         needs_hr: whether data sets without HR (``resolution: native``) are left out.
         shows_degradations: whether it reads scores of rows under further degradations.
+        retrains: whether it trains recognisers again, which is possible for those that are trained on HR.
     """
 
     HOME: ClassVar[str] = "pipeline.report.tables"
     Settings: ClassVar[type[Request]] = NoSettings
     figure: ClassVar[bool] = False
     shows_degradations: ClassVar[bool] = False
+    retrains: ClassVar[bool] = False
 
     table: str = Field(
         description="kind: a file in report/tables, or package.module:Class; default: the entry's name, "
@@ -83,7 +87,11 @@ class Table(Columns):
 
     def columns(self, experiment: Experiment) -> tuple[list[str], list[str]]:
         """Its data sets and recognisers, in the order of the configuration."""
-        return experiment.rows.datasets_of(self), experiment.rows.recognizers_of(self)
+        rows = experiment.rows
+        names = rows.recognizers_of(self)
+        if self.retrains:
+            names = [name for name in names if rows.recognizers[name].trained_on == HR]
+        return rows.datasets_of(self), names
 
     def reads(self, experiment: Experiment) -> list[str]:
         """Files that it reads: by default the scores of its rows in its columns."""
@@ -93,8 +101,8 @@ class Table(Columns):
         """Models that it shows beside the rows of Table 4, and the stream on which they are scored."""
         return None
 
-    def mixed_ratios(self) -> list[float]:
-        """Ratios of LR clips for which its recognisers are trained again."""
+    def trainings(self) -> list[TrainedOn]:
+        """On what its recognisers are trained again, if they are trained on HR for Table 4."""
         return []
 
     def joint_pairs(self, methods: dict[str, Method]) -> list[tuple[str, str]]:
@@ -112,11 +120,6 @@ class Table(Columns):
     def draw(self, table: pd.DataFrame, path: Path) -> None:
         """Draw the picture of a table from its CSV."""
         raise NotImplementedError
-
-
-def mixture_name(recognizer: str, ratio: float) -> str:
-    """Name of a recogniser trained with a ratio of LR clips; with ratio 0 its plain name."""
-    return f"{recognizer}-mixed{100 * ratio:g}" if ratio else recognizer
 
 
 def _with_kinds(value: Any) -> Any:
@@ -151,6 +154,22 @@ def table_problems(config: Config) -> Iterator[str]:
                     yield f"{key}.{columns}: {name!r} is not among this config's: {', '.join(all_names)}"
         if isinstance(table, Table) and not wrong:
             yield from table.problems(key, config)
+
+
+def retraining_problems(table: Table, key: str, config: Config) -> Iterator[str]:
+    """One line per thing that a table with ``retrains`` cannot train on or cannot train."""
+    for on in table.trainings():
+        if problem := trained_on_problem(f"{key}.trained_on", on, config.methods, config.report.baseline):
+            yield problem
+    recognizers = config.recognition.recognizers
+    for name in table.recognizers or recognizers:
+        if recognizers[name].trained_on != HR:
+            if table.recognizers:
+                yield f"{key}.recognizers: {name} is not trained on hr (its trained_on); leave it out"
+            continue
+        for stream in recognizers[name].streams:
+            if recognizers[name].training_of(stream) is None:
+                yield f"recognition.recognizers.{name}.{stream}: missing, but {key} trains it"
 
 
 def unknown_rows(key: str, rows: list[str], config: Config) -> Iterator[str]:

@@ -7,9 +7,9 @@ from pipeline.experiment.code import Code
 from pipeline.experiment.files import Files, Given
 from pipeline.experiment.models import Models
 from pipeline.experiment.requests import Requests
-from pipeline.experiment.rows import TWO_STREAMS, Mixture, Rows
+from pipeline.experiment.rows import TWO_STREAMS, Rows
 
-__all__ = ["TWO_STREAMS", "Experiment", "Given", "Mixture"]
+__all__ = ["TWO_STREAMS", "Experiment", "Given"]
 
 
 class Experiment:

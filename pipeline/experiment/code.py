@@ -57,12 +57,11 @@ class Code:
         return ["pipeline.recognition.plan", *sorted(protocols)]
 
     def train_recognizer(self, dataset: str, recognizer: str, stream: str) -> list[str]:
-        """For the training of a stream, on HR or on a mixture."""
+        """For the training of a stream."""
         weights = self.files.start_weights(dataset, recognizer, stream)
         spec = self.rows.recognizer(recognizer)
-        stage = "mixtures" if recognizer in self.rows.mixtures else "training"
         published = _published(weights) or [PUBLISHED] * bool(spec.initial_weights)
-        return [f"pipeline.recognition.{stage}", *recognizer_modules(spec, [stream]), *published]
+        return ["pipeline.recognition.training", *recognizer_modules(spec, [stream]), *published]
 
     def score(self, dataset: str, recognizer: str, method: str) -> list[str]:
         """For the scores of a row or a pair."""

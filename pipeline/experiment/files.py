@@ -59,6 +59,24 @@ class Files:
         """Flow stores of a source that a recogniser trains on, all shards; none if it reads no flow."""
         return self.all_flow(dataset, source, "train") if self.rows.sees_flow(recognizer) else []
 
+    def training_frames(self, dataset: str, recognizer: str) -> list[str]:
+        """Frame stores that a recogniser trains on."""
+        return self.all_frames(dataset, self.rows.training_source(recognizer, "spatial"), "train")
+
+    def training_fields(self, dataset: str, recognizer: str) -> list[str]:
+        """Flow stores that a recogniser trains on."""
+        return self.recognizer_flow(dataset, recognizer, self.rows.training_source(recognizer, "temporal"))
+
+    def low_frames(self, dataset: str, recognizer: str) -> list[str]:
+        """Frame stores of the LR clips of a mixture; none for other trainings."""
+        low = self.rows.baseline if self.rows.mixed_ratio(recognizer) else None
+        return self.all_frames(dataset, low, "train") if low else []
+
+    def low_fields(self, dataset: str, recognizer: str) -> list[str]:
+        """Flow stores of the LR clips of a mixture."""
+        low = self.rows.baseline if self.rows.mixed_ratio(recognizer) else None
+        return self.recognizer_flow(dataset, recognizer, low) if low else []
+
     def plan(self, dataset: str, split: str) -> list[str]:
         """Plan of the frames that are read: some frames of test clips; none for training, which reads any."""
         return [] if split == "train" else [f"{self.out}/recognition/{dataset}/plan.json"]
@@ -112,17 +130,17 @@ class Files:
         return [Given(weights)] if weights and engine == "flownet2" else []
 
     def published_stream(self, dataset: str, recognizer: str, stream: str) -> Path | None:
-        """Published weights of a stream; None if it is trained here, as mixtures always are."""
-        if recognizer in self.rows.mixtures:
+        """Published weights of a stream; None if it is trained here, as variants always are."""
+        if recognizer in self.rows.variants:
             return None
-        return self.rows.recognizer(recognizer).weights_for(stream, self.rows.trained_on(dataset))
+        return self.rows.recognizer(recognizer).weights_for(stream, self.rows.recognizers_from(dataset))
 
     def recognizer_weights(self, dataset: str, recognizer: str, streams: Iterable[str]) -> list[str]:
         """Weights of some streams, published or trained here."""
         files = []
         for stream in streams:
             published = self.published_stream(dataset, recognizer, stream)
-            trained = self.rows.trained_on(dataset)
+            trained = self.rows.recognizers_from(dataset)
             made = f"{self.out}/recognition/{trained}/{recognizer}/{stream}.safetensors"
             files.append(Given(published) if published else made)
         return files

@@ -20,10 +20,11 @@ from pipeline.data.request import (
     PrepareVideos,
 )
 from pipeline.experiment.degraded import parse
+from pipeline.experiment.rows import TWO_STREAMS
 from pipeline.flow.request import ExtractFlow, ExtractTrainingFlow
 from pipeline.patches.request import CropPatches
 from pipeline.quality.request import MeasureQuality
-from pipeline.recognition.request import PlanFrames, ScoreClips, TrainMixedRecognizer, TrainRecognizer
+from pipeline.recognition.request import PlanFrames, ScoreClips, TrainRecognizer
 from pipeline.report.request import (
     Aggregate,
     DatasetEntry,
@@ -147,20 +148,16 @@ class Requests:
         return PlanFrames(streams=[spec.planned(stream) for spec in specs for stream in spec.streams])
 
     def train_recognizer(self, dataset: str, recognizer: str, stream: str) -> TrainRecognizer:
-        """Training of a stream on HR."""
-        return TrainRecognizer.of(self.config, **self._training(dataset, recognizer, stream))
-
-    def train_mixed_recognizer(self, dataset: str, recognizer: str, stream: str) -> TrainMixedRecognizer:
-        """Training of a stream on a mixture."""
-        ratio = float(self.rows.mixtures[recognizer].ratio)
-        training = self._training(dataset, recognizer, stream)
-        return TrainMixedRecognizer.of(self.config, ratio=ratio, **training)
-
-    def _training(self, dataset: str, recognizer: str, stream: str) -> dict[str, Any]:
-        data, size = self.config.datasets[dataset], self.config.recognition.frame_size
-        trained = self.rows.recognizer(recognizer).trained(stream, dataset)
-        about = {"dataset": dataset, "layout": data.layout, "split": data.split}
-        return {"part": trained, "frame_size": size} | about
+        """Training of a stream."""
+        data, rows = self.config.datasets[dataset], self.rows
+        return TrainRecognizer.of(
+            self.config,
+            self.config.recognition,
+            part=rows.recognizer(recognizer).trained(stream, dataset),
+            trained_on=[rows.training_source(recognizer, kind) for kind in TWO_STREAMS],
+            ratio=float(rows.mixed_ratio(recognizer)),
+            **{"dataset": dataset, "layout": data.layout, "split": data.split},
+        )
 
     def score_clips(self, dataset: str, recognizer: str, method: str, shard: str) -> ScoreClips:
         """Scores of a row's streams on a shard."""

@@ -7,17 +7,17 @@ from typing import NamedTuple
 
 from pipeline.config import Columns, Config, Method, Recognizer, Table
 from pipeline.config.quality import Quality
-from pipeline.config.tables import mixture_name
+from pipeline.config.trained_on import HR, LR, Mixture, TrainedOn, variant_name
 from pipeline.experiment.degraded import parse, under
 
 TWO_STREAMS = ("spatial", "temporal")
 
 
-class Mixture(NamedTuple):
-    """A recogniser trained on HR and LR: the recogniser whose network and recipe it has, and the LR ratio."""
+class Variant(NamedTuple):
+    """A recogniser that a table trains once more: the one whose network and recipe it has, and on what."""
 
     recognizer: str
-    ratio: float
+    trained_on: TrainedOn
 
 
 class Rows:
@@ -28,7 +28,7 @@ class Rows:
         without_hr: data sets whose videos are low-resolution by themselves.
         tables: the tables beside Table 4.
         scored: rows of Table 4, and models of other tables that no row of Table 4 shows, by their names.
-        mixtures: recognisers that are trained with a ratio of LR clips, by name.
+        variants: recognisers that tables train once more, by name.
         pairs: pairs of rows that no row shows, as rows; only a joint network scores them.
         baseline: model whose frames represent LR.
         pictured: rows in the figures.
@@ -57,10 +57,10 @@ class Rows:
         self.scored: dict[str, Method] = self.methods | {
             row.model: Method(label=row.label, model=row.model) for row, _ in others
         }
-        self.mixtures = self._find_mixtures()
+        self.variants = self._find_variants()
         self.pairs = self._find_pairs()
         baseline = self.methods.get(config.report.baseline)
-        self.baseline = baseline and baseline.model
+        self.baseline = baseline.model if baseline else None
         self.pictured = config.report.pictured
         self.degradations = list(
             dict.fromkeys(d for data in config.datasets.values() for d in data.degradations)
@@ -69,12 +69,13 @@ class Rows:
         for degradation in self.degradations:
             self.degraded |= self.under(self.methods, degradation)
 
-    def _find_mixtures(self) -> dict[str, Mixture]:
+    def _find_variants(self) -> dict[str, Variant]:
         return {
-            mixture_name(recognizer, ratio): Mixture(recognizer, ratio)
+            variant_name(recognizer, trained_on): Variant(recognizer, trained_on)
             for table in self.tables.values()
             for recognizer in self.recognizers_of(table)
-            for ratio in table.mixed_ratios()
+            if self.recognizers[recognizer].trained_on == HR
+            for trained_on in table.trainings()
         }
 
     def _find_pairs(self) -> dict[str, Method]:
@@ -96,8 +97,41 @@ class Rows:
         return [n for n in self.recognizers if table.recognizers is None or n in table.recognizers]
 
     def recognizer(self, name: str) -> Recognizer:
-        """Section of a recogniser; for a mixture that of its recogniser."""
-        return self.recognizers[self.mixtures[name].recognizer if name in self.mixtures else name]
+        """Section of a recogniser; for a variant that of its recogniser."""
+        return self.recognizers[self.variants[name].recognizer if name in self.variants else name]
+
+    def trained_on(self, recognizer: str) -> TrainedOn:
+        """What a recogniser, or a variant, is trained on."""
+        variant = self.variants.get(recognizer)
+        return variant.trained_on if variant else self.recognizers[recognizer].trained_on
+
+    def training_source(self, recognizer: str, stream: str) -> str:
+        """Model (or "hr") behind the training clips' frames ("spatial") or flow ("temporal").
+
+        For a mixture that of its HR clips.
+        """
+        trained_on = self.trained_on(recognizer)
+        if isinstance(trained_on, Mixture) or trained_on == HR:
+            return HR
+        if trained_on == LR:
+            assert self.baseline is not None  # the configuration check refuses it
+            return self.baseline
+        return self.source(trained_on, stream)
+
+    def mixed_ratio(self, recognizer: str) -> float:
+        """Ratio of the training clips that are LR."""
+        trained_on = self.trained_on(recognizer)
+        return trained_on.mixture if isinstance(trained_on, Mixture) else 0.0
+
+    def training_sources(self, dataset: str) -> tuple[list[str], list[str]]:
+        """Models (and "hr") whose frames, and whose flow, Table 4's recognisers train on."""
+        frames, flow = [], []
+        for name in self.recognizers:
+            if self.trained_streams(name, dataset):
+                low = [self.baseline] if self.baseline and self.mixed_ratio(name) else []
+                frames += [self.training_source(name, "spatial"), *low]
+                flow += [self.training_source(name, "temporal"), *low] if self.sees_flow(name) else []
+        return list(dict.fromkeys(frames)), list(dict.fromkeys(flow))
 
     def streams(self, recognizer: str) -> list[str]:
         """Streams of a recogniser."""
@@ -110,7 +144,7 @@ class Rows:
             return []
         return [stream for stream in spec.streams if not spec.weights_for(stream, dataset)]
 
-    def trained_on(self, dataset: str) -> str:
+    def recognizers_from(self, dataset: str) -> str:
         """The data set whose recognisers score a data set's clips: itself, or another one."""
         return self.config.datasets[dataset].recognizer_from or dataset
 
@@ -136,13 +170,13 @@ class Rows:
         """Streams that are scored for a row.
 
         The streams of a pairing are scored for its two rows, except those that read both frames and flow.
-        Mixtures score all streams of their few rows, models of other tables the streams of those tables.
+        Variants score all streams of their few rows, models of other tables the streams of those tables.
         """
         streams, method = self.streams(recognizer), parse(method).name
         if method in self._other_streams:
             return [stream for stream in streams if stream in self._other_streams[method]]
         row = self.methods.get(method) or self.pairs[method]
-        if row.model or recognizer in self.mixtures:
+        if row.model or recognizer in self.variants:
             return streams
         spec = self.recognizer(recognizer)
         return [stream for stream in streams if spec.part(stream).row is None]

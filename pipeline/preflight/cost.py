@@ -56,7 +56,8 @@ class Estimate:
         experiment = Experiment(config)
         self.rows, self.models, self.files = experiment.rows, experiment.models, experiment.files
         self.reads = Reads(config)
-        self.trained_models = self.models.trained(self.rows.super_resolved)
+        training = [model for name in config.datasets for model in self._made_for_training(name)]
+        self.trained_models = self.models.trained([*self.rows.super_resolved, *training])
         self.operations: dict[tuple[str, str], Operation] = {}
         self.packaged: set[str] = set()
         self.unknown: set[str] = set()
@@ -96,9 +97,9 @@ class Estimate:
             sources = [source for source in rows.flow_sources if source != "hr" or not dataset.native]
             jobs += dataset.shards.test * len(sources)
             fields += self.reads.count(clips.lengths["test"])[1] * len(sources)
-            if self._recognizers_trained(name, flow=True):
-                jobs += dataset.shards.train
-                fields += clips.frames("train") - clips.clips("train")
+            trained_on = len(rows.training_sources(name)[1])
+            jobs += dataset.shards.train * trained_on
+            fields += (clips.frames("train") - clips.clips("train")) * trained_on
         bytes_of_field = width * height * 2 * self._of("store/flow")
         hours = self._core_hours("flow") * width * height / PAIR
         count = min(config.patches.frames_per_video, max(self.videos.lengths["train"], default=0))
@@ -127,14 +128,18 @@ class Estimate:
         training = Work("train_sr", len(self.trained_models))
         for name in self.trained_models:
             self._add_training(training, config.superres.models[name])
-        shards = sum(dataset.shards.test for dataset in config.datasets.values())
-        inference = Work("super_resolve", shards * len(made))
-        for clips in self.clips.values():
-            frames = self.reads.count(clips.lengths["test"])[0] * clips.pixels / FRAME
-            inference.size += frames * FRAME * 3 * self._of("store/sr") * len(made)
-            for model in made:
-                if operation := sr_operation(config.superres.models[model], config.scale):
-                    self._add(inference, operation, frames)
+        inference = Work("super_resolve", 0)
+        for name, clips in self.clips.items():
+            shards, pixels = config.datasets[name].shards, clips.pixels / FRAME
+            read = self.reads.count(clips.lengths["test"])[0]
+            parts = [(made, shards.test, read)]
+            parts += [(self._made_for_training(name), shards.train, clips.frames("train"))]
+            for models, jobs, frames in parts:
+                inference.jobs += jobs * len(models)
+                inference.size += frames * pixels * FRAME * 3 * self._of("store/sr") * len(models)
+                for model in models:
+                    if operation := sr_operation(config.superres.models[model], config.scale):
+                        self._add(inference, operation, frames * pixels)
         return [training, inference]
 
     def _add_training(self, work: Work, model: SRModel) -> None:
@@ -180,10 +185,14 @@ class Estimate:
         else:
             work.cpu_hours += hours
 
-    def _recognizers_trained(self, dataset: str, flow: bool = False) -> bool:
-        """Whether any recogniser (with ``flow``: any that reads flow) is trained on a data set."""
-        names = [name for name in self.rows.recognizers if not flow or self.rows.sees_flow(name)]
-        return any(self.rows.trained_streams(name, dataset) for name in names)
+    def _recognizers_trained(self, dataset: str) -> bool:
+        """Whether any recogniser is trained on a data set."""
+        return any(self.rows.trained_streams(name, dataset) for name in self.rows.recognizers)
+
+    def _made_for_training(self, dataset: str) -> list[str]:
+        """Models that super-resolve training clips of a data set."""
+        frames, flow = self.rows.training_sources(dataset)
+        return [model for model in dict.fromkeys([*frames, *flow]) if model != "hr"]
 
     def _seconds(self, operation: Operation) -> float:
         """Seconds of one pass: measured on this machine, else packaged, else 0."""
@@ -255,6 +264,10 @@ def loss_operation(own: LossNetwork, side: int) -> tuple[Operation, float]:
 
 def stream_operations(stream: BuiltStream, crop: int) -> list[Operation]:
     """The backbones of a stream on one view of ``crop`` pixels."""
+    if stream.clip_shape:
+        args = {**stream.args, "frames": stream.clip_shape[0]}
+        name = f"recognition/{stream.network}/clip"
+        return [Operation("clip", name, stream.network, f"{crop}x{crop} clip", args)]
     operations = []
     for flow, channels in zip(stream.flows, stream.channels, strict=True):
         name = f"recognition/{stream.network}/{'temporal' if flow else 'spatial'}"

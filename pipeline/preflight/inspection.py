@@ -23,7 +23,7 @@ from pipeline.fingerprint import PACKAGE, fingerprint
 from pipeline.flow.compiler import cache_folder
 from pipeline.preflight.counts import content
 from pipeline.preflight.machine import machine_problems
-from pipeline.weights.location import resolve
+from pipeline.weights.location import IN_FOLDER, resolve
 
 CHECKER = f"{PACKAGE}.preflight.networks"
 
@@ -150,6 +150,8 @@ def _files(config: Config, lists: bool) -> Iterator[Path]:
         if path and path.is_file():
             yield path
             yield from path.parent.glob(f"{path.stem}.data-*-of-*")  # the data of a TensorFlow index
+            if path.name == IN_FOLDER:
+                yield from path.parent.glob("config.json")
     for name, dataset in config.datasets.items() if lists else ():
         splits = content(config, name, "splits", dataset.splits)
         if splits and splits.is_dir():

@@ -19,7 +19,7 @@ from pipeline.files import atomic_path
 from pipeline.flow.flownet2 import NETWORKS
 from pipeline.preflight.cost import network_operations
 from pipeline.preflight.throughput import COLUMNS, Operation, measured_path
-from pipeline.recognition.networks import load_backbone
+from pipeline.recognition.networks import load_backbone, load_clip_backbone
 from pipeline.superres.discriminators import load_discriminator
 from pipeline.superres.features import VGG19
 from pipeline.superres.memory_format import image_layout
@@ -87,6 +87,10 @@ def build(operation: Operation) -> tuple[nn.Module, tuple[int, ...]]:
         case "recognition":
             shape = (args.pop("in_channels"), height, width)
             network = load_backbone(operation.network, CLASSES, shape[0], 0.0, args)
+        case "clip":
+            frames = args.pop("frames")
+            network = load_clip_backbone(operation.network, CLASSES, frames, height, 0.0, args)
+            return network.eval(), (3, frames, height, width)
         case "flow":
             # The stage does not convert these weights either.
             return NETWORKS[operation.network]().eval(), (3, 2, height, width)

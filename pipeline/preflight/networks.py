@@ -179,8 +179,7 @@ class Inspection:
                 if problem := _backbone_problem(backbone):
                     self.problems.append(f"{key}.network: {spec.network} is not a backbone: {problem}")
                     return
-            frames = (1,) if scored.together else ()
-            inputs = [(1, *frames, channels, spec.crop, spec.crop) for channels in scored.channels]
+            inputs = input_shapes(scored, spec.crop)
             outputs = [(1, 2)] * len(inputs)
             if not self._pass(f"{key}.network", spec.network, spec.args, network, inputs, outputs):
                 return
@@ -285,6 +284,15 @@ class Inspection:
             self.problems.append(f"{key}: {about}{first_line(error)}")
             return False
         return True
+
+
+def input_shapes(stream: ScoredStream, crop: int) -> list[tuple[int, ...]]:
+    """Shape of the smallest input of each backbone of a stream."""
+    if stream.clip_shape:
+        frames, side = stream.clip_shape
+        return [(1, 3, frames, side, side)]
+    frames_apart = (1,) if stream.together else ()
+    return [(1, *frames_apart, channels, crop, crop) for channels in stream.channels]
 
 
 def class_count(config: Config, dataset: str) -> int | None:

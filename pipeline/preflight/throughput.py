@@ -40,7 +40,7 @@ class Operation:
         scale: super-resolution factor of an SR network.
     """
 
-    kind: Literal["sr", "discriminator", "features", "recognition", "flow"]
+    kind: Literal["sr", "discriminator", "features", "recognition", "clip", "flow"]
     name: str
     network: str
     unit: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar, Literal
 
 import torch
@@ -76,9 +77,11 @@ class Backbone(nn.Module):
         first_conv: name of the first convolution, whose weights are adapted to another number of channels.
         classifier: name of the last layer, which is new for other classes.
         dropout: the module before the classifier, which a training replaces.
+        clips: whether it sees clips (``ClipBackbone``) instead of images.
     """
 
     HOME: ClassVar[str] = "pipeline.recognition.networks"
+    clips: ClassVar[bool] = False
 
     normalisation: Normalisation
     first_conv: str
@@ -99,9 +102,30 @@ class Backbone(nn.Module):
         pooled = F.avg_pool2d(features, window, stride=1).mean((-2, -1))
         return self.get_submodule(self.classifier)(self.dropout(pooled))
 
+    def check_published(self, path: Path) -> None:
+        """Check what lies beside published weights; by default nothing does. Raises WeightsError."""
+
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(B, C, H, W) normalised input -> (B, classes) scores before softmax."""
         return self.head(self.features(x))
+
+
+class ClipBackbone(Backbone):
+    """Base of the networks that see clips of RGB frames: ``forward`` maps (B, 3, T, H, W) to (B, classes).
+
+    A constructor takes ``classes``, ``frames`` (T), ``side`` (H and W), ``dropout``, and further arguments
+    with defaults: the configuration's ``args``. It implements ``features``, or ``forward`` itself.
+    """
+
+    clips: ClassVar[bool] = True
+
+    def features(self, x: torch.Tensor) -> torch.Tensor:
+        """(B, 3, T, H, W) -> (B, F, t, h, w), the input of the head."""
+        raise NotImplementedError
+
+    def head(self, features: torch.Tensor) -> torch.Tensor:
+        """(B, F, t, h, w) -> (B, classes): mean over time and positions, dropout, classifier."""
+        return self.get_submodule(self.classifier)(self.dropout(features.mean((-3, -2, -1))))
 
 
 class JointNetwork(nn.Module):
@@ -138,7 +162,7 @@ def cross_modality(
 def initialise(network: nn.Module) -> None:
     """He initialisation of convolutions; the classifier starts small as in TSN (standard deviation 1e-3)."""
     for module in network.modules():
-        if isinstance(module, nn.Conv2d):
+        if isinstance(module, nn.Conv2d | nn.Conv3d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
             if module.bias is not None:
                 nn.init.zeros_(module.bias)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,6 +42,31 @@ def scoring_boxes(height: int, width: int, crop: int, count: int) -> list[Box]:
         places += [(top, left) for top in (0, height - h) for left in (0, width - w)]
     mirrors = (False, True) if count in (2, 10) else (False,)
     return [Box(top, left, h, w, mirrored) for mirrored in mirrors for top, left in places]
+
+
+def clip_boxes(height: int, width: int, side: float, count: int) -> list[Box]:
+    """Test crops of clip networks: ``scoring_boxes``, or 3 along the longer side (start, centre, end).
+
+    Their side is a fraction of the frame's shorter side. Source: Wang et al., CVPR 2018 (non-local), for
+    three crops of the whole shorter side.
+    """
+    pixels = max(1, round(side * min(height, width)))
+    if count != 3:
+        return scoring_boxes(height, width, pixels, count)
+    free = max(height, width) - pixels
+    across = (min(height, width) - pixels) // 2
+    starts = [(along, across) if height > width else (across, along) for along in (0, free // 2, free)]
+    return [Box(top, left, pixels, pixels) for top, left in starts]
+
+
+def clip_box(height: int, width: int, sides: Sequence[float], rng: np.random.Generator) -> Box:
+    """Training crop of clip networks: a square at any place, mirrored or not.
+
+    Its side is a fraction of the frame's shorter side, drawn between the two ``sides``.
+    """
+    pixels = max(1, round(float(rng.uniform(sides[0], sides[1])) * min(height, width)))
+    top, left = (int(rng.integers(free + 1)) for free in (height - pixels, width - pixels))
+    return Box(top, left, pixels, pixels, bool(rng.integers(2)))
 
 
 def full_boxes(height: int, width: int) -> list[Box]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, cast
 
+import torch
 from torch import nn
 
 from pipeline.errors import PipelineError
 from pipeline.recognition.backbone import Backbone, JointNetwork
-from pipeline.recognition.networks import load_backbone, load_joint
+from pipeline.recognition.networks import load_backbone, load_clip_backbone, load_joint
 from pipeline.recognition.streams import BuiltStream
 from pipeline.weights.checkpoint import published, read_own, write_checkpoint
 
@@ -22,7 +23,10 @@ def build_backbones(part: BuiltStream, classes: int, dropout: float) -> list[Bac
     """The backbones of a stream, freshly initialised: one for frames, one for flow, or both."""
     backbones = []
     for channels in part.channels:
-        backbone = load_backbone(part.network, classes, channels, dropout, part.args)
+        if part.clip_shape:
+            backbone = load_clip_backbone(part.network, classes, *part.clip_shape, dropout, part.args)
+        else:
+            backbone = load_backbone(part.network, classes, channels, dropout, part.args)
         part.prepare(backbone)
         backbones.append(backbone)
     return backbones
@@ -43,6 +47,12 @@ def build_model(part: BuiltStream, classes: int, dropout: float) -> nn.Module:
 def backbones_of(network: nn.Module) -> list[Backbone]:
     """The backbones of a stream's network, in the order of its input."""
     return [network] if isinstance(network, Backbone) else list(cast(JointNetwork, network).backbones)
+
+
+def memory_format(network: nn.Module) -> torch.memory_format:
+    """Layout of the weights in memory: channels last, which is faster; networks of clips keep theirs."""
+    clips = any(backbone.clips for backbone in backbones_of(network))
+    return torch.preserve_format if clips else torch.channels_last
 
 
 def save_model(path: Path, network: nn.Module, part: BuiltStream, metadata: dict[str, Any]) -> None:
@@ -68,6 +78,8 @@ def load_trained(network: nn.Module, path: Path, part: BuiltStream, stream: str,
     """
     content = read_own(path)
     if content is None:
+        for backbone in backbones_of(network):
+            backbone.check_published(path)
         published().load_published(network, path)
         return
     metadata = content["metadata"]

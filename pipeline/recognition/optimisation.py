@@ -11,12 +11,15 @@ from torch import nn
 from pipeline.config.stream_training import StreamTraining
 from pipeline.recognition.backbone import Backbone
 
+BATCH_NORMS = (nn.BatchNorm2d, nn.BatchNorm3d)
+NORMS = (*BATCH_NORMS, nn.LayerNorm)
+
 
 def make_optimiser(network: nn.Module, training: StreamTraining) -> torch.optim.SGD:
-    """SGD with TSN's multipliers: biases learn twice as fast, biases and BN do not decay.
+    """SGD with TSN's multipliers: biases learn twice as fast, biases and normalisations do not decay.
 
-    The first convolution of every backbone learns ``first_conv_rate`` times as fast, the gains of BN
-    ``norm_rate`` times.
+    The first convolution of every backbone learns ``first_conv_rate`` times as fast, the gains of
+    normalisations ``norm_rate`` times.
     """
     backbones = [module for module in network.modules() if isinstance(module, Backbone)]
     first_convs = [backbone.get_submodule(backbone.first_conv) for backbone in backbones]
@@ -25,7 +28,7 @@ def make_optimiser(network: nn.Module, training: StreamTraining) -> torch.optim.
         for name, parameter in module.named_parameters(recurse=False):
             if not parameter.requires_grad:
                 continue
-            is_norm = isinstance(module, nn.BatchNorm2d)
+            is_norm = isinstance(module, NORMS)
             is_bias = name == "bias" and not is_norm
             rate = 2.0 if is_bias else training.norm_rate if is_norm and name == "weight" else 1.0
             if any(module is first for first in first_convs):
@@ -69,5 +72,5 @@ def own_norm_momentum(network: nn.Module) -> Iterator[None]:
         norm.momentum = momentum
 
 
-def _norms(network: nn.Module) -> list[nn.BatchNorm2d]:
-    return [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+def _norms(network: nn.Module) -> list[nn.BatchNorm2d | nn.BatchNorm3d]:
+    return [module for module in network.modules() if isinstance(module, BATCH_NORMS)]

@@ -23,7 +23,7 @@ class PlanFrames(Request):
 
 
 class TrainRecognizer(Request):
-    """Train one stream, or the network that joins two, on HR clips."""
+    """Train one stream, or the network that joins two."""
 
     part: Annotated[TrainedStream, *AnyStream("trained").metadata()] = Field(
         description="the stream: its network, its training, its input"
@@ -34,13 +34,13 @@ class TrainRecognizer(Request):
     frame_size: Pair = Field(description=FRAME_SIZE)
     compute: Compute = Field(description="device, devices, threads, precision")
     seed: int = Field(description="seed of weights, batches, crops, dropout")
-
-
-class TrainMixedRecognizer(TrainRecognizer):
-    """Train one stream on a mixture of HR clips and enlarged LR clips."""
-
+    trained_on: list[str] = Field(
+        description="models that made the training clips' frames and flow; hr: the originals",
+        min_length=2,
+        max_length=2,
+    )
     ratio: Annotated[float, Field(ge=0, le=1)] = Field(
-        description="ratio of the clips of each class that are used in LR: 0 (HR only) to 1 (LR only)"
+        description="ratio of the clips of each class that are used in LR (figure 8): 0 (none) to 1 (all)"
     )
 
 

@@ -114,3 +114,22 @@ def st_fields(frame: int, fields: int, stack: int) -> list[int]:
     """The ``stack`` fields around a frame, ``stack // 2`` of them before it, clamped at the clip's ends."""
     first = frame - stack // 2
     return [min(max(first + offset, 0), fields - 1) for offset in range(stack)]
+
+
+def clip_frames(start: int, frames: int, count: int, stride: int) -> list[int]:
+    """``count`` frames from ``start`` on at a stride; beyond the end the last one (PySlowFast)."""
+    return [min(start + offset * stride, frames - 1) for offset in range(count)]
+
+
+def clip_test_starts(frames: int, count: int, stride: int, clips: int) -> list[int]:
+    """First frames of ``clips`` test clips of ``count`` frames: in the middle of equal intervals.
+
+    Source: mmaction2's SampleFrames in test mode. A video shorter than one clip repeats its first frame.
+    """
+    spare = max(frames - (count - 1) * stride, 0)
+    return [int((index + 0.5) * spare / clips) for index in range(clips)]
+
+
+def clip_train_start(frames: int, count: int, stride: int, rng: np.random.Generator) -> int:
+    """First frame of a random training clip of ``count`` frames."""
+    return int(rng.integers(max(frames - (count - 1) * stride, 1)))

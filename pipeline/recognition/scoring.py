@@ -19,7 +19,7 @@ from pipeline.data.manifest import Clip, count_classes, read_manifest, select
 from pipeline.errors import PipelineError
 from pipeline.files import write_whole
 from pipeline.recognition import inputs
-from pipeline.recognition.models import backbones_of, load_model
+from pipeline.recognition.models import backbones_of, load_model, memory_format
 from pipeline.recognition.reading import ClipReader
 from pipeline.recognition.request import ScoreClips
 from pipeline.recognition.streams import ScoredStream
@@ -80,7 +80,7 @@ def score_clips(
         for stream, path in zip(request.streams, weights, strict=True):
             network = load_model(path, stream, trained).eval()
             # torch's stubs leave the argument out.
-            network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+            network = network.to(device, memory_format=memory_format(network))  # type: ignore[call-overload]
             score = _score_together if stream.together else _score_apart
             with torch.inference_mode(), autocast(compute):
                 scores = score(stream, network, clips, trained, reader, device)
@@ -140,7 +140,7 @@ def _views(stream: ScoredStream, clips: list[Clip], reader: ClipReader) -> Itera
         raw = _read(stream, list(counts), clip, reader)
         boxes = stream.boxes(*raw[0].shape[1:3])
         for box in boxes:
-            cut = [inputs.cut(part, box, flow) for part, flow in zip(raw, flows, strict=True)]
+            cut = [stream.cut(part, box, flow) for part, flow in zip(raw, flows, strict=True)]
             for share, *view in zip(shares, *cut, strict=True):
                 yield number, share / len(boxes), view
 
@@ -200,7 +200,7 @@ def _score_together(
         clips_raw = [_read(stream, stream.places(clip.frames), clip, reader) for _, clip in group]
         for box in boxes:
             raw = [
-                torch.from_numpy(np.stack([inputs.cut(part, box, flow) for part in parts])).to(device)
+                torch.from_numpy(np.stack([stream.cut(part, box, flow) for part in parts])).to(device)
                 for flow, parts in zip(stream.flows, zip(*clips_raw, strict=True), strict=True)
             ]  # of each backbone (B, T, h, w, c)
             out = stream.scores(network, _normalised(stream, network, raw))

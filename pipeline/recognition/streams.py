@@ -100,6 +100,11 @@ class BuiltStream(StreamPart, BackboneKeys):
         """Input channels of each backbone: 3 colours, or u and v of each field of a stack."""
         return [2 * self.stack if flow else 3 for flow in self.flows]
 
+    @property
+    def clip_shape(self) -> tuple[int, int] | None:
+        """Frames and side of the clips that its backbone sees; None: it sees images or stacks of flow."""
+        return None
+
     def prepare(self, backbone: Backbone) -> None:
         """Change a new backbone before it is trained or joined."""
 
@@ -121,6 +126,12 @@ class ScoredStream(PlannedStream, BuiltStream):
     def boxes(self, height: int, width: int) -> list[Box]:
         """Crops at test, whose scores are averaged."""
         raise NotImplementedError
+
+    def cut(self, raw: np.ndarray, box: Box, flow: bool) -> np.ndarray:
+        """A crop (n, h, w, c) of raw input (n, H, W, c) at test; by default at its own size."""
+        from pipeline.recognition import inputs
+
+        return inputs.cut(raw, box, flow)
 
     def scores(self, network: nn.Module, tensors: list[Tensor]) -> Tensor:
         """(B, classes) scores before softmax from normalised inputs, one tensor per backbone."""

@@ -1,9 +1,9 @@
-"""The stage that trains one stream of a recogniser on HR clips of the training split."""
+"""The stage that trains one stream of a recogniser on clips of the training split."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,11 +14,20 @@ from lightning_fabric.wrappers import _FabricModule
 from torch import Tensor, nn
 
 from pipeline.config.compute import Compute
+from pipeline.config.trained_on import HR
 from pipeline.data.manifest import Clip, count_classes, read_manifest, select
 from pipeline.files import seed_for
 from pipeline.recognition import inputs
 from pipeline.recognition.batches import Batch, Batches
-from pipeline.recognition.models import backbones_of, build_backbones, join, load_trained, save_model
+from pipeline.recognition.mixtures import MixedReader, low_clips
+from pipeline.recognition.models import (
+    backbones_of,
+    build_backbones,
+    join,
+    load_trained,
+    memory_format,
+    save_model,
+)
 from pipeline.recognition.optimisation import (
     make_optimiser,
     own_norm_momentum,
@@ -39,8 +48,6 @@ from pipeline.weights.provenance import DATASETS, trained_on
 CHECKPOINT_SECONDS = 120.0
 """Time between two states of an unfinished training."""
 
-OpenReader = Callable[[Sequence[Clip]], AbstractContextManager[Reader]]
-
 
 def train_recognizer(
     request: TrainRecognizer,
@@ -50,6 +57,8 @@ def train_recognizer(
     init: list[Path],
     code: str,
     out: Path,
+    low_frames: list[Path] | None = None,
+    low_flow: list[Path] | None = None,
 ) -> None:
     """Train a stream with SGD (docs/facts.md, section 7) and write its checkpoint to ``out``.
 
@@ -61,43 +70,63 @@ def train_recognizer(
     Args:
         request: the stream, its training, data set, compute, seed.
         manifest: the data set's clips.
-        frames, flow: HR stores of the training split, all shards; a stream that reads no frames or no flow
-            takes none.
+        frames, flow: stores of the training split, all shards, of HR or of what an SR network made; a stream
+            that reads no frames or no flow takes none.
         init: trained checkpoints of the streams that it starts from, in order.
         code: a digest of the source.
         out: the checkpoint.
+        low_frames, low_flow: stores of the enlarged LR clips, for a mixture. A clip is entirely HR or
+            entirely LR, in frames and flow; everything else, including random numbers, is the same for all
+            ratios (section 4.3, where sequences are mixed).
 
     Raises:
         TrainingError: checkpoints or clips are missing, or a loss is not finite.
         ReadingError: a clip is not in its stores.
     """
-    train_stream(partial(open_clips, request, frames, flow), request, manifest, init, code, out)
+    stores = Stores(frames, flow, low_frames or [], low_flow or [])
+    launch(request.compute, _train_stream, _Run(stores, request, manifest, init, code, out))
 
 
-def open_clips(
-    request: TrainRecognizer, frames: list[Path], flow: list[Path], clips: Sequence[Clip]
-) -> ClipReader:
-    """A reader of ``clips`` from all shards; a stream that reads no frames or no flow opens none."""
-    part = request.part
-    stores = (frames if part.reads_frames else [], flow if part.reads_flow else [])
-    return ClipReader(clips, *stores, request.frame_size, keep=True)
+@dataclass
+class Stores:
+    """Stores of the training clips, all shards, and those of the LR clips of a mixture."""
 
+    frames: list[Path]
+    flow: list[Path]
+    low_frames: list[Path]
+    low_flow: list[Path]
 
-def train_stream(
-    open_reader: OpenReader, request: TrainRecognizer, manifest: Path, init: list[Path], code: str, out: Path
-) -> None:
-    """``train_recognizer`` with frames and flow of the training clips from ``open_reader(clips)``.
+    @contextmanager
+    def open(self, request: TrainRecognizer, clips: Sequence[Clip]) -> Iterator[Reader]:
+        """A reader of ``clips``; a stream that reads no frames or no flow opens none.
 
-    With several devices each process opens its own: ``open_reader`` can be pickled.
-    """
-    launch(request.compute, _train_stream, _Run(open_reader, request, manifest, init, code, out))
+        With several devices each process opens its own.
+        """
+        part = request.part
+
+        def opened(frames: list[Path], flow: list[Path]) -> ClipReader:
+            stores = (frames if part.reads_frames else [], flow if part.reads_flow else [])
+            return ClipReader(clips, *stores, request.frame_size, keep=True)
+
+        with opened(self.frames, self.flow) as reader:
+            if not request.ratio:
+                yield reader
+                return
+            with opened(self.low_frames, self.low_flow) as low:
+                yield MixedReader(reader, low, low_clips(clips, request.ratio, request.seed))
+
+    def marks(self, request: TrainRecognizer) -> list[list[str | int]]:
+        """Sizes and times of stores that SR networks made, whose clips the manifest does not identify."""
+        made = [] if request.trained_on == [HR, HR] else [*self.frames, *self.flow]
+        made += [*self.low_frames, *self.low_flow] if request.ratio else []
+        return [[str(path), path.stat().st_size, path.stat().st_mtime_ns] for path in made]
 
 
 @dataclass  # not frozen: Fabric looks for tensors in all that it hands to processes
 class _Run:
-    """What ``train_stream`` is given."""
+    """What ``train_recognizer`` is given."""
 
-    open_reader: OpenReader
+    stores: Stores
     request: TrainRecognizer
     manifest: Path
     init: list[Path]
@@ -106,7 +135,7 @@ class _Run:
 
 
 def _train_stream(fabric: Fabric, run: _Run) -> None:
-    """``train_stream`` in one process; only the first of several shows and writes."""
+    """``train_recognizer`` in one process; only the first of several shows and writes."""
     request, part = run.request, run.request.part
     everything = read_manifest(run.manifest)
     clips, classes = select(everything, "train"), count_classes(everything)
@@ -114,20 +143,20 @@ def _train_stream(fabric: Fabric, run: _Run) -> None:
         raise TrainingError(f"{run.manifest} lists no training clips of {request.dataset}")
     names = (request.dataset, part.protocol, part.network, part.stream)
     content = [[clip.id, clip.label, clip.frames, clip.content] for clip in clips]
-    key = run_key(request, run.code, run.init, classes, content)
+    key = run_key(request, run.code, run.init, classes, content, run.stores.marks(request))
     iterations = sum(stage.iterations for stage in part.stages)
     with torch_settings(request.compute) as device:
         torch.manual_seed(seed_for(request.seed, *names, "weights"))
         network = _start(part, classes, run.init)
         # torch's stubs leave the argument out.
-        network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network = network.to(device, memory_format=memory_format(network))  # type: ignore[call-overload]
         state = TrainingState(run.out, key, iterations, seconds=CHECKPOINT_SECONDS)
         name = f"train_recognizer {request.dataset} {part.protocol} {part.stream}"
         section, first = f"the recogniser's section {part.stream}", fabric.is_global_zero
         # Before the first step, so that no stage is found to be impossible after another one's hours.
         parts = [share(fabric, stage.batch_size) for stage in part.stages]
         with (
-            run.open_reader(clips) as reader,
+            run.stores.open(request, clips) as reader,
             TrainingLog(name, section, log_folder(run.out), iterations, state.step, shown=first) as log,
         ):
             log.say(f"{len(clips)} training clips of {classes} classes, from step {state.step}")

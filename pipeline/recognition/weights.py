@@ -18,6 +18,7 @@ def load_initial(network: Backbone, weights: str) -> None:
     the first kernels over colour, unless the file has the same number of channels. Raises WeightsError.
     """
     path = resolve(weights)
+    network.check_published(path)
     reader = published()
     found = reader.recognise(reader.read_source(path), network, optional=network.classifier)
     state = {key: value for key, value in found.state.items() if not key.startswith(f"{network.classifier}.")}

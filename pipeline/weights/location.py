@@ -9,12 +9,20 @@ from pathlib import Path
 from pipeline.weights import WeightsError
 
 IN_PACKAGE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[^/:][^:]*")
+IN_FOLDER = "model.safetensors"
+"""The weights in a folder of Hugging Face's published form."""
+
 SYNTAX = "a path, or PACKAGE:FILE for a file of an installed package (package:folder/file.pth)"
 
 
 def in_package(weights: str) -> bool:
     """Whether ``weights`` names a file of a package, rather than a path."""
     return ":" in weights
+
+
+def in_folder(path: Path) -> Path:
+    """The weights behind a path: the file itself, or that of a folder of Hugging Face's form."""
+    return path / IN_FOLDER if path.is_dir() else path
 
 
 def resolve(weights: str) -> Path:
@@ -24,7 +32,7 @@ def resolve(weights: str) -> Path:
         WeightsError: another syntax, no such package or file; with what to install or where to put the file.
     """
     if not in_package(weights):
-        path = Path(weights)
+        path = in_folder(Path(weights))
         if not path.is_file():
             raise WeightsError(f"there is no file {path}; put the weights there")
         return path

@@ -1,5 +1,6 @@
 """Training on mixtures of HR and LR clips."""
 
+import os
 from itertools import pairwise
 
 import numpy as np
@@ -8,10 +9,9 @@ import recognising
 import torch
 
 from pipeline.data.manifest import Clip, read_manifest, select
-from pipeline.recognition.mixtures import MixedReader, low_clips, train_mixed_recognizer
+from pipeline.recognition.mixtures import MixedReader, low_clips
 from pipeline.recognition.reading import ClipReader
-from pipeline.recognition.request import TrainMixedRecognizer
-from pipeline.recognition.training import train_recognizer
+from pipeline.recognition.training import Stores, train_recognizer
 from pipeline.video.store import ShardReader, ShardWriter
 from pipeline.weights.checkpoint import read_own
 
@@ -73,10 +73,8 @@ def test_the_ends_of_the_scale_are_plain_trainings(tsn, toy, low, tmp_path, stre
         request = recognising.training(tsn, stream, toy.frame_size, **about)
         train_recognizer(request, **common, **plain, out=tmp_path / f"{name}.pt")
     for ratio in (0.0, 0.5, 1.0):
-        request = recognising.training(
-            tsn, stream, toy.frame_size, TrainMixedRecognizer, **about, ratio=ratio
-        )
-        train_mixed_recognizer(
+        request = recognising.training(tsn, stream, toy.frame_size, **about, ratio=ratio)
+        train_recognizer(
             request,
             **common,
             **stores,
@@ -90,3 +88,16 @@ def test_the_ends_of_the_scale_are_plain_trainings(tsn, toy, low, tmp_path, stre
     assert same(tmp_path / "1.0.pt", tmp_path / "low.pt")
     assert not same(tmp_path / "0.5.pt", tmp_path / "high.pt")
     assert not same(tmp_path / "0.5.pt", tmp_path / "low.pt")
+
+
+def test_a_stopped_training_does_not_go_on_with_other_frames(tsn, toy, low):
+    """What SR networks made is told apart by its stores; of HR the manifest holds the content."""
+    stores = Stores([low["frames"]], [low["flow"]], [], [])
+    asked = recognising.training(tsn, "spatial", toy.frame_size, trained_on=["vdsr", "vdsr"])
+    before = stores.marks(asked)
+    assert before == stores.marks(asked)
+    os.utime(low["frames"], ns=(1, 1))
+    assert stores.marks(asked) != before
+    assert stores.marks(recognising.training(tsn, "spatial", toy.frame_size)) == []
+    mixed = recognising.training(tsn, "spatial", toy.frame_size, ratio=0.5)
+    assert len(Stores([], [], [low["frames"]], [low["flow"]]).marks(mixed)) == 2

@@ -32,7 +32,8 @@ ROWS = ("bicubic", "hr")
 @pytest.fixture
 def code(root: Path) -> str:
     """The example file in the documentation."""
-    return re.search(r"```python\n(.*?)```", (root / "docs/protocols.md").read_text(), re.DOTALL)[1]
+    _, code = re.findall(r"```python\n(.*?)```", (root / "docs/protocols.md").read_text(), re.DOTALL)
+    return code
 
 
 @pytest.fixture
@@ -158,7 +159,7 @@ def test_it_is_planned_trained_scored_and_tabulated(raw, toy, tmp_path):
     [
         ({"protocol": "one_stream:One"}, r"recognizers\.mine: .*one_stream has no One"),
         ({"protocol": "no_stream:OneStream"}, "no module no_stream"),
-        ({"protocol": "one"}, "no 'one' among st_resnet, tsn"),
+        ({"protocol": "one"}, "no 'one' among clip, st_resnet, tsn"),
         ({"protocol": "one_stream:Rgb"}, "one_stream:Rgb does not extend Protocol"),
         ({"spatial": {"iterations": 1}}, r"recognizers\.mine\.spatial: unknown key"),
         ({"count_of_frames": "3"}, r"recognizers\.mine\.count_of_frames"),

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from tabulating import ST_RESNET, TSN, table_4
+from tabulating import CLIP, ST_RESNET, TSN, table_4
 
 from pipeline.config import Method
 from pipeline.report.accuracy import fuse, mean_class_accuracy
@@ -145,3 +145,18 @@ def test_published_table_is_complete():
 def test_table_is_the_same_for_any_order_of_files(files, run):
     first, second = run(files), run(files[::-1])
     assert json.dumps(first[0].to_dict()) == json.dumps(second[0].to_dict())
+
+
+def test_recognisers_of_different_streams_have_no_empty_columns(files, tmp_path, listing):
+    rows = [write(tmp_path, "clip", m, 0, slice(0, 4), rgb=one_hot([0, 0, 0, 1])) for m in ("sosr", "tosr")]
+    csv, markdown = tmp_path / "t.csv", tmp_path / "t.md"
+    aggregate(table_4(METHODS, TSN, CLIP), [*files, *rows], csv, markdown, *listing)
+    table = pd.read_csv(csv)
+    assert not table.isna().any(axis=None)
+    shown = [name for name in table if name.startswith("Set Clip")]
+    assert shown[0] == "Set Clip rgb"
+    assert all("rgb" in name for name in shown)
+    tsn, clip = markdown.read_text().split("## ")[1:]
+    assert "rgb" not in tsn
+    assert "spatial" not in clip
+    assert "nan" not in markdown.read_text()

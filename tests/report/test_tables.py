@@ -15,6 +15,7 @@ from pipeline.report.tables.ablation import Ablation
 from pipeline.report.tables.mixtures import Mixtures
 from pipeline.report.tables.pairings import Pairings
 from pipeline.report.tables.per_class import PerClass, case
+from pipeline.report.tables.protocols import Protocols
 from pipeline.report.tabulate import draw_table
 
 METHODS = {
@@ -243,3 +244,49 @@ def test_a_table_says_a_scale_that_is_not_the_papers(write_scores, tmp_path, sca
     make(table, files, pick("bicubic"), csv, caption="Toy.", scale=scale)
     expected = "**Toy.**" if scale == 4 else "**Toy. Super-resolution x2.**"
     assert expected in csv.with_suffix(".md").read_text().splitlines()
+
+
+def test_sr_before_a_recogniser_of_hr_is_tested_against_a_recogniser_of_lr(write_scores, tmp_path):
+    labels = [0, 1] * 6
+    wrong = [3] * 12
+    half = [0, 1] * 3 + [3] * 6
+    both = {"spatial": labels, "temporal": labels}
+    files = [
+        *write_scores("tsn", "bicubic", labels, spatial=wrong, temporal=wrong),
+        *write_scores("tsn", "sosr", labels, spatial=labels, temporal=wrong),
+        *write_scores("tsn", "tosr", labels, spatial=wrong, temporal=half),
+        *write_scores("tsn", "hr", labels, **both),
+        *write_scores("tsn-on-lr", "bicubic", labels, spatial=half, temporal=half),
+        *write_scores("tsn-on-lr", "pair", labels, spatial=wrong, temporal=wrong),
+        *write_scores("tsn-on-lr", "sosr", labels, spatial=wrong, temporal=wrong),
+        *write_scores("tsn-on-lr", "hr", labels, **both),
+    ]
+    csv = tmp_path / "protocols.csv"
+    table = Protocols(table="protocols", trained_on=["hr", "lr"], rows=["bicubic", "sosr", "pair", "hr"])
+    make(table, files, METHODS, csv)
+    found = pd.read_csv(csv).set_index(["stream", "trained_on", "row"])
+    assert len(found) == 3 * 2 * 4
+    assert found.loc[("spatial", "Bicubic", "Bicubic"), "top1"] == 50
+    # The pairing's spatial stream is SoSR's; the temporal one is ToSR's, right where LR's recogniser is.
+    for row in ("SoSR", "SoSR+ToSR"):
+        cell = found.loc[("spatial", "HR", row)]
+        assert (cell["difference"], cell["only_sr"], cell["only_lr"]) == (50, 6, 0)
+        assert cell["p"] == pytest.approx(2 * 0.5**6)
+        assert cell["p_holm"] == pytest.approx(4 * 0.5**6)
+        assert not cell["beyond_noise"]
+    assert found.loc[("temporal", "HR", "SoSR"), "difference"] == -50
+    assert found.loc[("temporal", "HR", "SoSR+ToSR"), "p"] == 1
+    tested = found[found["p"].notna()].reset_index()
+    assert set(tested["trained_on"]) == {"HR"}
+    assert set(tested["row"]) == {"SoSR", "SoSR+ToSR"}
+    assert "SoSR, HR-trained, minus LR-trained without SR: +50.00" in csv.with_suffix(".md").read_text()
+
+
+def test_without_a_recogniser_of_lr_nothing_is_tested(write_scores, tmp_path):
+    files = [
+        *write_scores("tsn", "sosr", LABELS, spatial=LABELS, temporal=LABELS),
+        *write_scores("tsn", "hr", LABELS, spatial=LABELS, temporal=LABELS),
+    ]
+    csv = tmp_path / "protocols.csv"
+    make(Protocols(table="protocols", trained_on=["hr"], rows=["sosr", "hr"]), files, METHODS, csv)
+    assert pd.read_csv(csv)["p"].isna().all()

@@ -28,12 +28,39 @@ def load_backbone(
     Called with ``classes``, ``in_channels`` (3 for frames, 2 x stack for flow), ``dropout`` and ``args``.
     Raises NetworkError naming the network and what was expected.
     """
-    constructor = _find(Backbone, network)
     given = {"classes": classes, "in_channels": in_channels, "dropout": dropout}
+    return _construct(network, args, given, clips=False)
+
+
+def load_clip_backbone(
+    network: str, classes: int, frames: int, side: int, dropout: float, args: dict[str, Any]
+) -> Backbone:
+    """The same for a network that sees clips of ``frames`` frames of ``side`` x ``side`` pixels."""
+    given = {"classes": classes, "frames": frames, "side": side, "dropout": dropout}
+    return _construct(network, args, given, clips=True)
+
+
+def _construct(network: str, args: dict[str, Any], given: dict[str, Any], clips: bool) -> Backbone:
+    constructor: type[Backbone] = _find(Backbone, network)
+    if constructor.clips != clips:
+        sees, base = ("clips", "Backbone") if constructor.clips else ("single images", "ClipBackbone")
+        expected = "clips (protocol: clip)" if clips else "single images or stacks of flow"
+        raise NetworkError(
+            f"network '{network}' sees {sees}, but the protocol's network must see {expected}; "
+            f"name one that extends {base} (pipeline.recognition.backbone)"
+        )
+    signature = inspect.signature(constructor)
     try:
-        inspect.signature(constructor).bind(**given, **args)
+        signature.bind_partial(**given)
     except TypeError as error:
-        known = [name for name in inspect.signature(constructor).parameters if name not in given]
+        raise NetworkError(
+            f"network '{network}': {error}; its constructor must take {', '.join(given)}, and further "
+            "arguments with defaults (pipeline.recognition.backbone)"
+        ) from error
+    try:
+        signature.bind(**given, **args)
+    except TypeError as error:
+        known = [name for name in signature.parameters if name not in given]
         raise ArgumentsError(
             f"network '{network}' does not take args {sorted(args)}: {error}; it takes {', '.join(known)}"
         ) from error

@@ -11,7 +11,8 @@ from pydantic import Field, field_validator
 
 from pipeline.config.report import Method
 from pipeline.config.section import Name
-from pipeline.config.tables import Table, mixture_name, unknown_rows
+from pipeline.config.tables import Table, retraining_problems, unknown_rows
+from pipeline.config.trained_on import Mixture, TrainedOn, variant_name
 from pipeline.report.accuracy import measure
 from pipeline.report.request import Intervals
 from pipeline.report.rows import each_column, markdown_table
@@ -33,6 +34,7 @@ class Mixtures(Table):
     Settings: ClassVar = Intervals
     needs_hr: ClassVar[bool] = True
     figure: ClassVar[bool] = True
+    retrains: ClassVar[bool] = True
     ratios: list[Annotated[float, Field(ge=0, le=1)]] = Field(
         [0.0, 0.25, 0.5, 0.75, 1.0],
         min_length=1,
@@ -49,9 +51,9 @@ class Mixtures(Table):
             raise ValueError("the ratios must rise, each once")
         return ratios
 
-    def mixed_ratios(self) -> list[float]:
+    def trainings(self) -> list[TrainedOn]:
         """All ratios except 0, which is Table 4's recogniser."""
-        return [ratio for ratio in self.ratios if ratio]
+        return [Mixture(mixture=ratio) for ratio in self.ratios if ratio]
 
     def scored_rows(self, rows: Rows) -> dict[str, Method]:
         """The rows, and for pairings the rows of their streams."""
@@ -64,34 +66,25 @@ class Mixtures(Table):
         for recognizer in recognizers:
             for ratio in self.ratios:
                 shown = self.rows if ratio else self.scored_rows(experiment.rows)
-                files += experiment.files.scores(shown, datasets, [mixture_name(recognizer, ratio)])
+                files += experiment.files.scores(shown, datasets, [mixed(recognizer, ratio)])
         return files
 
     def problems(self, key: str, config: Config) -> Iterator[str]:
         """A missing baseline, which provides the LR frames, and streams without a training."""
         yield from unknown_rows(key, self.rows, config)
-        baseline = config.methods.get(config.report.baseline)
-        if baseline is None or baseline.model in (None, "hr"):
-            known = [name for name, row in config.methods.items() if row.model not in (None, "hr")]
-            found = config.report.baseline
-            yield f"report.baseline: {found!r} is not a row with an SR model; known: {', '.join(known)}"
-        recognizers = config.recognition.recognizers
-        for name in self.recognizers or recognizers:
-            for stream in recognizers[name].streams:
-                if recognizers[name].training_of(stream) is None:
-                    yield f"recognition.recognizers.{name}.{stream}: missing, but {key} trains it"
+        yield from retraining_problems(self, key, config)
 
     def make(self, data: TableData) -> Made:
         """One line per ratio, row and stream of each column (section 4.3); see docs/tables.md."""
         rows, names = data.rows, data.names
         for recognizer in names.recognizers:
-            for ratio in self.mixed_ratios():
-                rows.recognizers[mixture_name(recognizer, ratio)] = rows.recognizers[recognizer]
+            for ratio in self.ratios:
+                rows.recognizers[mixed(recognizer, ratio)] = rows.recognizers[recognizer]
         lines = []
         for dataset, recognizer, stream in each_column(data.request):
             for ratio in self.ratios:
                 for row in self.rows:
-                    found = rows.of(dataset, mixture_name(recognizer, ratio), row, stream)
+                    found = rows.of(dataset, mixed(recognizer, ratio), row, stream)
                     line: dict[str, str | float] = {"dataset": names.datasets[dataset]}
                     line |= {"recognizer": names.recognizers[recognizer], "stream": stream}
                     line |= {"ratio": ratio, "row": names.methods[row]}
@@ -108,6 +101,11 @@ class Mixtures(Table):
         # Cluster nodes have no display; labels are plain text, whatever characters they contain.
         with matplotlib.rc_context({"backend": "Agg", "text.parse_math": False}):
             _draw(table, path)
+
+
+def mixed(recognizer: str, ratio: float) -> str:
+    """Name of a recogniser that is trained with a ratio of LR."""
+    return variant_name(recognizer, Mixture(mixture=ratio))
 
 
 def _lines(whole: pd.DataFrame, figure: str) -> list[str]:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
-from pipeline.weights.families import basicvsr, duf, esrgan, matconvnet, plain, rcan, srgan, tsn
+from pipeline.weights.families import basicvsr, duf, esrgan, matconvnet, plain, rcan, srgan, tsn, videomae
 from pipeline.weights.formats import Source
 
 Family = Callable[[Source, nn.Module], dict[str, Tensor] | None]
@@ -29,6 +29,7 @@ FAMILIES: dict[str, Family] = {
     "TSN, torch": tsn.port,
     "TSN, Caffe": tsn.caffe,
     "MatConvNet": matconvnet.dagnn,
+    "VideoMAE": videomae.published,
 }
 """By name, in the order in which ties are settled."""
 
