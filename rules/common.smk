@@ -67,7 +67,8 @@ def one_of(names):
 wildcard_constraints:
     dataset=one_of(CONFIG.datasets),
     model=one_of(MODELS),
-    source=one_of(["hr", *MODELS]),
+    source=one_of(["hr", *MODELS, *ROWS.imported]),
+    row=one_of(ROWS.imported),
     method=one_of(ROWS.scored),
     pair=one_of(ROWS.pairs),
     table=one_of(ROWS.tables),

@@ -33,6 +33,10 @@ SOURCES = {
         "ImageNet weights of BN-Inception, bn_inception-52deb4733.pth, linked from "
         "https://github.com/Cadene/pretrained-models.pytorch"
     ),
+    r"methods\..*\.frames": (
+        "the super-resolved test clips, DATASET/CLIP as videos or folders of pictures (docs/own-sr.md); "
+        "python -m pipeline export-lr writes the LR clips for the tool that makes them"
+    ),
     r"superres\.models\..*\.weights": "the checkpoint that the network's authors published",
     r"recognition\.recognizers\..*\.weights\..*": "the checkpoint that the recogniser's authors published",
 }

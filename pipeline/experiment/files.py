@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from pipeline.config import Config, Dataset, TrainingVideos
+from pipeline.data.made import clips_folder
 from pipeline.data.members import is_archive
 from pipeline.errors import PipelineError
 from pipeline.experiment.models import Models
@@ -33,6 +34,10 @@ class Files:
         if source == "hr":
             return f"{self.out}/data/{dataset}/{split}-{shard}/hr.h5"
         return f"{self.out}/superres/frames/{dataset}/{source}/{split}-{shard}.h5"
+
+    def low(self, dataset: str, split: str, shard: int | str) -> str:
+        """LR frame store."""
+        return f"{self.out}/data/{dataset}/{split}-{shard}/lr.h5"
 
     def all_frames(self, dataset: str, source: str, split: str) -> list[str]:
         """Frame stores of a source, all shards."""
@@ -77,6 +82,10 @@ class Files:
         if spec.weights:
             return [Given(spec.weights)]
         return [f"{self.out}/superres/models/{model}.safetensors"] if spec.training else []
+
+    def imported(self, dataset: str, row: str) -> str:
+        """Folder of a data set's clips that another tool super-resolved for a row."""
+        return str(clips_folder(self.rows.imported[row], dataset, list(self.config.datasets)))
 
     def init_weights(self, model: str) -> list[str]:
         """Weights from which the training of a model starts."""

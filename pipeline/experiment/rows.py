@@ -28,6 +28,7 @@ class Rows:
         scored: rows of Table 4, and models of other tables that no row of Table 4 shows, by their names.
         mixtures: recognisers that are trained with a ratio of LR clips, by name.
         pairs: pairs of rows that no row shows, as rows; only a joint network scores them.
+        imported: rows whose frames another tool made, with the folder; each is a source under its own name.
         baseline: model whose frames represent LR.
         pictured: rows in the figures.
     """
@@ -36,6 +37,7 @@ class Rows:
         self.config = config
         self.recognizers = config.recognition.recognizers
         self.methods = config.methods
+        self.imported = {name: row.frames for name, row in self.methods.items() if row.frames}
         self.tables: dict[str, Table] = {name: table for name, table in config.tables.items() if table}
         shown = [models for table in self.tables.values() if (models := table.models())]
         # The first row of Table 4 that shows a model.
@@ -134,7 +136,7 @@ class Rows:
     @property
     def super_resolved(self) -> list[str]:
         """Models that super-resolve test clips for Table 4."""
-        return [source for source in self.sources if source != "hr"]
+        return [source for source in self.sources if source != "hr" and source not in self.imported]
 
     @property
     def flow_sources(self) -> list[str]:

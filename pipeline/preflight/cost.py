@@ -133,7 +133,18 @@ class Estimate:
             for model in made:
                 if operation := sr_operation(config.superres.models[model]):
                     self._add(inference, operation, frames)
-        return [training, inference]
+        imported = len(self.rows.imported)
+        frames = sum(c.frames("test") * c.pixels / FRAME for c in self.clips.values()) * imported
+        read = sum(self.reads.count(c.lengths["test"])[0] * c.pixels / FRAME for c in self.clips.values())
+        decode = self._core_hours("decode")
+        return [
+            training,
+            inference,
+            Work("check_frames", imported * len(config.datasets), decode * frames),
+            Work(
+                "import_frames", shards * imported, decode * frames, size=self._frame_bytes(read) * imported
+            ),
+        ]
 
     def _add_training(self, work: Work, model: SRModel) -> None:
         training = model.training
