@@ -10,7 +10,8 @@ from typing import Any
 
 from pipeline.config import Config
 from pipeline.data.members import reader_problem
-from pipeline.weights.location import in_package
+from pipeline.weights import WeightsError
+from pipeline.weights.location import in_package, named_in_package, resolve
 
 SOURCES = {
     r"training_videos\.root": (
@@ -63,6 +64,11 @@ class Need:
         """One line if it is missing or unreadable: key, path, what to do; otherwise None."""
         if self.path is None:
             return f"{self.key}: missing; give the path of {self.source}"
+        if "weights" in self.key.split(".") and named_in_package(self.path):
+            try:
+                resolve(str(self.path))
+            except WeightsError as error:
+                return f"{self.key}: {error}"
         if self.path.exists():
             unreadable = reader_problem(self.path)
             return unreadable and f"{self.key}: {self.path}: {unreadable}"

@@ -41,6 +41,7 @@ from pipeline.superres.networks import load_network
 from pipeline.training.torch_settings import check_devices
 from pipeline.weights.checkpoint import load_weights
 from pipeline.weights.location import resolve
+from pipeline.weights.published import load_published
 
 N = TypeVar("N", bound=nn.Module)
 
@@ -94,8 +95,23 @@ class Inspection:
                 f"{padding!r}; expected an odd number, and zero or replicate: superres/network.py)"
             )
             return
+        name = model.network
+        if network.from_file:
+            field, file = self._file(model)
+            if file is None:
+                self.problems.append(
+                    f"{key}.network: {name} has the layers of its weights; give weights, or a training with "
+                    "init, a model of the same network with weights"
+                )
+            if file is None or not file.exists():
+                return
+            before = len(self.problems)
+            self._weights(f"{key}.{field}", file, lambda path: load_published(network, path))
+            if len(self.problems) > before:
+                return
+            name = f"{name} with {file}"
         out = (1, 3, SCALE * SIDE, SCALE * SIDE)
-        self._pass(f"{key}.network", model.network, model.args, network, [(1, frames, 3, SIDE, SIDE)], [out])
+        self._pass(f"{key}.network", name, model.args, network, [(1, frames, 3, SIDE, SIDE)], [out])
         init = self.config.superres.models.get(model.init) if model.init else None
         if model.weights:
             self._weights(f"{key}.weights", model.weights, lambda path: load_trained(network, model, path))
@@ -105,6 +121,13 @@ class Inspection:
             self._start(f"{key}.init", model, network, init)
         if training:
             self._training(f"{key}.training", model, training, network)
+
+    def _file(self, model: SRModel) -> tuple[str, Path | None]:
+        """The key of a model, and the file that it names, from which the model's weights come or start."""
+        field = "weights" if model.weights else "init"
+        while not model.weights and model.init in self.config.superres.models:
+            model = self.config.superres.models[model.init]
+        return field, model.weights
 
     def _start(self, key: str, model: SRModel, network: SRNetwork, init: SRModel) -> None:
         """Whether a training can start from what ``init`` trains (``load_start``)."""

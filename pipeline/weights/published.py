@@ -37,7 +37,10 @@ def load_published(network: nn.Module, path: Path, ignore: Collection[str] = ())
 
     Source: docs/facts.md, sections 5 to 7; docs/weights.md.
     """
-    found = recognise(read_source(path), network, ignore=ignore)
+    source = read_source(path)
+    if getattr(network, "from_file", False):
+        return network.adopt(source)
+    found = recognise(source, network, ignore=ignore)
     fit(network, found.state, path)
     for note in notes(found, network):
         print(f"{path}: {note}", file=sys.stderr)
