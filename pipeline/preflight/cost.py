@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
 
 from pipeline.config import Config, Dataset, SRModel, TrainingVideos
 from pipeline.config.superres import LossNetwork
@@ -19,6 +21,19 @@ FRAME = 320 * 240
 PAIR = 340 * 256
 FLOWNET_PAIR = 320 * 256
 """Pixels of the units in throughput.csv."""
+
+
+class ClipPass(NamedTuple):
+    """A ``ClipNetwork``: the frames of a pass, which makes one of them; and how it is given whole clips."""
+
+    frames: int
+    segment: int
+    overlap: int
+
+
+CLIP_NETWORKS = {"basicvsr": ClipPass(frames=7, segment=60, overlap=15)}
+"""Networks of superres/networks that see whole clips, which only their classes tell, and these load torch. A
+training's pass takes all its frames for one; super-resolution takes each about once."""
 
 
 @dataclass
@@ -124,15 +139,21 @@ class Estimate:
         config, made = self.config, self.rows.super_resolved
         training = Work("train_sr", len(self.trained_models))
         for name in self.trained_models:
-            self._add_training(training, config.superres.models[name])
+            self._add_training(training, config.superres.models[name], self.models.file(name))
         shards = sum(dataset.shards.test for dataset in config.datasets.values())
         inference = Work("super_resolve", shards * len(made))
         for clips in self.clips.values():
-            frames = self.reads.count(clips.lengths["test"])[0] * clips.pixels / FRAME
+            area = clips.pixels / FRAME
+            frames = self.reads.count(clips.lengths["test"])[0] * area
             inference.size += self._frame_bytes(frames) * len(made)
             for model in made:
-                if operation := sr_operation(config.superres.models[model]):
-                    self._add(inference, operation, frames)
+                spec = config.superres.models[model]
+                if operation := sr_operation(spec, self.models.file(model)):
+                    passes = frames
+                    if whole := CLIP_NETWORKS.get(spec.network):
+                        seen = self.reads.seen(clips.lengths["test"], whole.segment, whole.overlap)
+                        passes = seen * area / whole.frames
+                    self._add(inference, operation, passes)
         imported = len(self.rows.imported)
         frames = sum(c.frames("test") * c.pixels / FRAME for c in self.clips.values()) * imported
         read = sum(self.reads.count(c.lengths["test"])[0] * c.pixels / FRAME for c in self.clips.values())
@@ -146,12 +167,12 @@ class Estimate:
             ),
         ]
 
-    def _add_training(self, work: Work, model: SRModel) -> None:
+    def _add_training(self, work: Work, model: SRModel, start: Path | None) -> None:
         training = model.training
         assert training is not None  # as of all ``trained_models``
         side = training.crop or self.config.patches.size
         images = training.iterations * training.batch_size * (2 if training.pairs else 1)
-        if operation := sr_operation(model):
+        if operation := sr_operation(model, start):
             self._add(work, operation, images * BACKWARD * side**2 / FRAME)
         for loss in training.terms.values():
             for own in loss.networks(self.config.superres.feature_network):
@@ -244,10 +265,13 @@ def network_operations(config: Config) -> list[Operation]:
     return list(estimate.operations.values())
 
 
-def sr_operation(model: SRModel) -> Operation | None:
-    """An SR network on one frame; None if its time is negligible."""
+def sr_operation(model: SRModel, weights: Path | None = None) -> Operation | None:
+    """An SR network on one frame; None if its time is negligible. ``weights``: as of ``Models.file``."""
     if model.network == "bicubic":
         return None
+    if model.network == "spandrel" and weights:
+        name = f"sr/spandrel {weights.stem}"
+        return Operation("sr", name, model.network, "320x240 frame", model.args, weights)
     depth = f"_{model.args.get('depth', 52)}" if model.network == "vsr_duf" else ""
     return Operation("sr", f"sr/{model.network}{depth}", model.network, "320x240 frame", model.args)
 

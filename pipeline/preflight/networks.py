@@ -25,6 +25,7 @@ from pipeline.config import SCALE, Config, Loss, SRModel, SRTraining
 from pipeline.config.recognition import Recognizer
 from pipeline.data.manifest import DataError
 from pipeline.errors import PipelineError
+from pipeline.experiment.models import Models
 from pipeline.flow.flownet2 import NETWORKS as FLOW_NETWORKS
 from pipeline.preflight.counts import content
 from pipeline.preflight.losses import try_loss
@@ -97,7 +98,7 @@ class Inspection:
             return
         name = model.network
         if network.from_file:
-            field, file = self._file(model)
+            file = Models(self.config).file(key.rpartition(".")[2])
             if file is None:
                 self.problems.append(
                     f"{key}.network: {name} has the layers of its weights; give weights, or a training with "
@@ -106,6 +107,7 @@ class Inspection:
             if file is None or not file.exists():
                 return
             before = len(self.problems)
+            field = "weights" if model.weights else "init"
             self._weights(f"{key}.{field}", file, lambda path: load_published(network, path))
             if len(self.problems) > before:
                 return
@@ -121,13 +123,6 @@ class Inspection:
             self._start(f"{key}.init", model, network, init)
         if training:
             self._training(f"{key}.training", model, training, network)
-
-    def _file(self, model: SRModel) -> tuple[str, Path | None]:
-        """The key of a model, and the file that it names, from which the model's weights come or start."""
-        field = "weights" if model.weights else "init"
-        while not model.weights and model.init in self.config.superres.models:
-            model = self.config.superres.models[model.init]
-        return field, model.weights
 
     def _start(self, key: str, model: SRModel, network: SRNetwork, init: SRModel) -> None:
         """Whether a training can start from what ``init`` trains (``load_start``)."""

@@ -37,6 +37,7 @@ class Operation:
         network: a name, or ``package.module:Class``.
         unit: the input of a pass, such as "320x240 frame".
         args: the constructor's arguments.
+        weights: file that says which layers it has (``SRNetwork.from_file``).
     """
 
     kind: Literal["sr", "discriminator", "features", "recognition", "flow"]
@@ -44,6 +45,7 @@ class Operation:
     network: str
     unit: str
     args: dict[str, Any] = field(default_factory=dict)
+    weights: Path | None = None
 
     @property
     def key(self) -> tuple[str, str]:

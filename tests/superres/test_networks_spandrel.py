@@ -123,7 +123,9 @@ def test_models_that_fit_pass_preflight(root, rrdb):
     [
         (lambda f: saved(f, "ESRGAN:ESRGAN", num_blocks=1, num_filters=8, scale=2), ["of scale 2", "by 4"]),
         (
-            lambda f: saved(f, "Compact.__arch.SRVGG:SRVGGNetCompact", num_in_ch=1, num_out_ch=1, num_feat=8, num_conv=1),
+            lambda f: saved(
+                f, "Compact.__arch.SRVGG:SRVGGNetCompact", num_in_ch=1, num_out_ch=1, num_feat=8, num_conv=1
+            ),
             ["1 channels in and 1 out", "luma"],
         ),
         (lambda f: saved(f, "SCUNet:SCUNet", dim=16, config=[1] * 7), ["SCUNet", "Restoration"]),
