@@ -3,9 +3,12 @@
 import csv
 import json
 import os
+import re
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
-import cv2
 import numpy as np
 import pandas as pd
 import pytest
@@ -181,6 +184,29 @@ def bicubic(frames: np.ndarray) -> np.ndarray:
     return high.permute(0, 2, 3, 1).numpy()
 
 
+def use_the_pages_tool(root: Path, folder: Path) -> None:
+    """Run the tool of docs/own-sr.md, in a folder of its own, on the exported pictures."""
+    page = (root / "docs/own-sr.md").read_text()
+    (tool,) = re.findall(r"```python\n# enlarge.py\n(.*?)```", page, re.DOTALL)
+    work = folder / "work"
+    work.mkdir()
+    (work / "lr").symlink_to(folder / "png")
+    subprocess.run([sys.executable, "-c", tool], cwd=work, check=True)
+    (folder / "theirs").rmdir()
+    (work / "sr").rename(folder / "theirs")
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_the_pages_entries_are_a_configuration(raw, root, tmp_path, number):
+    page = (root / "docs/own-sr.md").read_text()
+    entries = [yaml.safe_load(text) for text in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)]
+    assert len(entries) == 3
+    raw["superres"]["models"] |= entries[number].get("superres", {}).get("models", {})
+    raw["methods"] |= entries[number].get("methods", {})
+    rows = Experiment(load_config(raw | {"data_root": str(tmp_path)}, data_must_exist=False)).rows
+    assert set(entries[number].get("methods", {})) <= set(rows.sources)
+
+
 @pytest.mark.slow
 def test_export_a_tool_and_a_row(raw, root, tmp_path, monkeypatch):
     """Two tools from the exported clips: one row equals the model's, both reach the table unchanged."""
@@ -204,11 +230,11 @@ def test_export_a_tool_and_a_row(raw, root, tmp_path, monkeypatch):
             assert np.array_equal(np.stack(list(pictures)), expected)
             assert frames.shape[1:3] == (int(clip["lr_height"]), int(clip["lr_width"]))
             size = int(clip["hr_width"]), int(clip["hr_height"])
-            write_pictures(tmp_path / "mine" / clip["clip"], bicubic(frames))
-            enlarged = [cv2.resize(frame, size, interpolation=cv2.INTER_LANCZOS4) for frame in frames]
-            target = tmp_path / "theirs/ucf_demo" / f"{clip['clip']}.mkv"
+            target = tmp_path / "mine" / f"{clip['clip']}.mkv"
             target.parent.mkdir(parents=True, exist_ok=True)
-            write_video(target, enlarged, 25, **LOSSLESS)
+            assert size == (4 * frames.shape[2], 4 * frames.shape[1])
+            write_video(target, bicubic(frames), 25, **LOSSLESS)
+    use_the_pages_tool(root, tmp_path)
     out = tmp_path / "out"
     quality = out / "tables/quality.csv"
     project.snakemake("--cores", "1", "--configfile", str(config), "--", f"{out}/table4.csv", str(quality))
@@ -222,7 +248,7 @@ def test_export_a_tool_and_a_row(raw, root, tmp_path, monkeypatch):
             numbers = model.index(name).tolist()
             assert mine.index(name).tolist() == theirs.index(name).tolist() == numbers
             assert np.array_equal(mine.read(name, numbers), model.read(name, numbers))
-            whole = list(read_frames(tmp_path / f"theirs/ucf_demo/{name}.mkv"))
+            whole = list(decode_pictures(tmp_path / "theirs/ucf_demo" / name))
             assert np.array_equal(theirs.read(name, numbers), np.stack(whole)[numbers])
     table = pd.read_csv(out / "table4.csv").set_index("method")
     cells = [name for name in table.columns if table[name].dtype.kind == "f"]
@@ -230,7 +256,7 @@ def test_export_a_tool_and_a_row(raw, root, tmp_path, monkeypatch):
     measured = pd.read_csv(quality)
     assert {"Mine", "theirs"} <= set(measured.iloc[:, :3].to_numpy().ravel())
     # A changed picture starts its row's jobs again, and no other row's.
-    picture = next((tmp_path / "mine").rglob("000001.png"))
+    picture = next((tmp_path / "theirs").rglob("000001.png"))
     shutil.copy(picture.with_name("000000.png"), picture)
     planned = project.planned("--configfile", str(config), "--", f"{out}/table4.csv", str(quality))
     changed = {job for job in planned if not job.startswith(("aggregate", "tabulate"))}
@@ -238,4 +264,4 @@ def test_export_a_tool_and_a_row(raw, root, tmp_path, monkeypatch):
     assert {job.split()[0] for job in changed} == {
         *("check_frames", "import_frames", "extract_flow", "score_clips", "measure_quality")
     }
-    assert all("mine" in job or "both" in job for job in changed)
+    assert all("theirs" in job for job in changed)

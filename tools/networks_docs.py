@@ -31,6 +31,9 @@ outputs of the published code, at its published size (tests/golden; BasicVSR at 
 ST-ResNet come from a transcription of its MATLAB code, which is weaker evidence. Two networks have no such
 test: SPMC was published without its code, and nobody's output for EfficientNet-Lite0 is stored. BasicVSR and
 EfficientNet-Lite0 are not part of the paper.
+
+`network: spandrel` (`superres/networks/spandrel.py`) is not in the table: it has the layers of its checkpoint
+([own-sr.md](own-sr.md)).
 """
 
 

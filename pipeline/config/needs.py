@@ -35,7 +35,7 @@ SOURCES = {
         "https://github.com/Cadene/pretrained-models.pytorch"
     ),
     r"methods\..*\.frames": (
-        "the super-resolved test clips, DATASET/CLIP as videos or folders of pictures (docs/own-sr.md); "
+        "the super-resolved test clips, DATASET/CLIP as videos or folders of pictures; "
         "python -m pipeline export-lr writes the LR clips for the tool that makes them"
     ),
     r"superres\.models\..*\.weights": "the checkpoint that the network's authors published",
