@@ -9,14 +9,14 @@ rule measure_quality:
         hr=lambda w: FILES.frames(w.dataset, "hr", "test", w.shard),
         flow=f"{OUT}/flow/{{dataset}}/{{model}}/test-{{shard}}.h5",
         hr_flow=f"{OUT}/flow/{{dataset}}/hr/test-{{shard}}.h5",
-    wildcard_constraints:
-        model=one_of([*MODELS, *ROWS.imported]),
     output:
         f"{OUT}/quality/{{dataset}}/{{model}}/{{shard}}.csv",
     log:
         f"{OUT}/logs/measure_quality/{{dataset}}-{{model}}-{{shard}}.log",
     benchmark:
         f"{OUT}/benchmarks/measure_quality/{{dataset}}-{{model}}-{{shard}}.tsv"
+    wildcard_constraints:
+        model=one_of([*MODELS, *ROWS.imported]),
     conda:
         ENVIRONMENT
     params:

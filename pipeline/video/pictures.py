@@ -24,7 +24,7 @@ class PictureError(ValueError):
 def is_picture(name: str) -> bool:
     """Whether a file of this name may be a frame: a picture whose name ends in a number."""
     found = _NUMBERED.fullmatch(name)
-    return bool(found) and not _FLOW.fullmatch(found[1])
+    return found is not None and not _FLOW.fullmatch(found[1])
 
 
 def in_order(names: Iterable[str]) -> list[str]:
@@ -36,9 +36,8 @@ def in_order(names: Iterable[str]) -> list[str]:
 
 def picture_files(folder: Path) -> list[Path]:
     """The pictures of a folder, in order; raises OSError if it cannot be read."""
-    return [
-        folder / name for name in in_order(path.name for path in folder.iterdir()) if not name.startswith(".")
-    ]
+    names = (path.name for path in folder.iterdir())
+    return [folder / name for name in in_order(names) if not name.startswith(".")]
 
 
 def decode_pictures(folder: Path, most: int | None = None) -> Iterator[np.ndarray]:
