@@ -76,7 +76,7 @@ def export_lr(
     rows = []
     for dataset in checked.datasets:
         clips = select(read_manifest(f"{files.out}/data/{dataset}/manifest.csv"), split)
-        stores = [files.low(dataset, split, shard) for shard in files.shards(dataset, split)]
+        stores = [files.low(dataset, "", split, shard) for shard in files.shards(dataset, split)]
         rows += list(_write(dataset, clips, stores, folder, as_))
     with atomic_path(folder / LIST) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file, lineterminator="\n").writerows([COLUMNS, *rows])
@@ -103,7 +103,7 @@ def without_frames(raw: dict[str, Any]) -> dict[str, Any]:
 def _prepare(raw: dict[str, Any], files: Files, config: Config, split: Split) -> None:
     """Make the manifests and LR stores, as a run would."""
     wanted = [
-        files.low(name, split, shard) for name in config.datasets for shard in files.shards(name, split)
+        files.low(name, "", split, shard) for name in config.datasets for shard in files.shards(name, split)
     ]
     with tempfile.TemporaryDirectory() as folder:
         # Snakemake reads JSON as YAML.

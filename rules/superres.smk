@@ -36,7 +36,7 @@ rule super_resolve:
     input:
         manifest=f"{OUT}/data/{{dataset}}/manifest.csv",
         plan=lambda w: FILES.plan(w.dataset, w.split),
-        lr=f"{OUT}/data/{{dataset}}/{{split}}-{{shard}}/lr.h5",
+        lr=lambda w: FILES.low(w.dataset, w.model, w.split, w.shard),
         weights=lambda w: inputs(FILES.model_weights(w.model)),
     output:
         f"{OUT}/superres/frames/{{dataset}}/{{model}}/{{split}}-{{shard}}.h5",

@@ -35,8 +35,8 @@ class Files:
             return f"{self.out}/data/{dataset}/{split}-{shard}/hr.h5"
         return f"{self.out}/superres/frames/{dataset}/{source}/{split}-{shard}.h5"
 
-    def low(self, dataset: str, split: str, shard: int | str) -> str:
-        """LR frame store."""
+    def low(self, dataset: str, source: str, split: str, shard: int | str) -> str:
+        """LR frame store that a source super-resolves."""
         return f"{self.out}/data/{dataset}/{split}-{shard}/lr.h5"
 
     def all_frames(self, dataset: str, source: str, split: str) -> list[str]:

@@ -22,7 +22,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from pipeline.config import SCALE
 from pipeline.superres.network import ImageNetwork, NetworkError
 from pipeline.weights import WeightsError
 from pipeline.weights.formats import Source
@@ -47,7 +46,7 @@ class Spandrel(ImageNetwork):
     from_file: ClassVar[bool] = True
     scales: ClassVar[tuple[int, ...]] = (2, 3, 4, 8)
 
-    def __init__(self, scale: int = SCALE) -> None:
+    def __init__(self, scale: int = 4) -> None:
         super().__init__()
         load_package()
         self.scale = scale
