@@ -18,17 +18,20 @@ from workflow import Project
 
 from pipeline.config.load import ConfigError, load_config
 from pipeline.content import Contents
-from pipeline.data.manifest import Clip, write_manifest
+from pipeline.data.made import read_made
+from pipeline.data.manifest import Clip, read_manifest, write_manifest
 from pipeline.experiment import Experiment
 from pipeline.experiment.given import GivenContent
 from pipeline.export_lr import export_lr, without_frames, write_pictures
 from pipeline.preflight.cost import Estimate
 from pipeline.preflight.counts import count_clips, count_videos
 from pipeline.preflight.frames import frames_problems
+from pipeline.superres.imported import check_frames
 from pipeline.superres.networks import load_network
+from pipeline.superres.request import CheckFrames
 from pipeline.video.frames import read_frames, write_video
 from pipeline.video.pictures import decode_pictures
-from pipeline.video.store import ShardReader
+from pipeline.video.store import ShardReader, ShardWriter
 
 LOSSLESS = {"vcodec": "ffv1", "pix_fmt": "bgr0"}
 
@@ -205,6 +208,38 @@ def test_the_pages_entries_are_a_configuration(raw, root, tmp_path, number):
     raw["methods"] |= entries[number].get("methods", {})
     rows = Experiment(load_config(raw | {"data_root": str(tmp_path)}, data_must_exist=False)).rows
     assert set(entries[number].get("methods", {})) <= set(rows.sources)
+
+
+@pytest.mark.parametrize("form", ["video", "png"])
+def test_exported_clips_are_the_stores_frames_and_their_tools_fit(raw, root, tmp_path, monkeypatch, form):
+    """Without Snakemake: LR stores of two shards, the export, the tool of docs/own-sr.md, the check."""
+    raw["datasets"]["ucf_demo"]["shards"] = {"test": 2}
+    config = tmp_path / "config.yaml"
+    config.write_text(yaml.safe_dump(raw))
+    files = Experiment(load_config(raw)).files
+    clips = [Clip(f"Run/{name}", "v", "Run", 0, "test", 3, 16, 24, n) for n, name in enumerate("ab")]
+    manifest = tmp_path / "out/data/ucf_demo/manifest.csv"
+    frames = np.random.default_rng(0).integers(0, 256, (2, 3, 4, 6, 3), dtype=np.uint8)
+    for clip, low in zip(clips, frames, strict=True):
+        with ShardWriter(files.low("ucf_demo", "", "test", clip.shard)) as store:
+            store.add(clip.id, low)
+    write_manifest(manifest, clips)
+    asked = []
+    monkeypatch.setattr("pipeline.export_lr._prepare", lambda raw, *_: asked.append(raw))
+    export_lr(config, tmp_path / "png", form)
+    assert [list(raw["methods"]) for raw in asked] == [["bicubic", "hr"]]
+    with (tmp_path / "png/clips.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    sizes = {"frames": "3", "lr_width": "6", "lr_height": "4", "hr_width": "24", "hr_height": "16"}
+    assert [row["clip"] for row in rows] == ["Run/a", "Run/b"]
+    for row, low in zip(rows, frames, strict=True):
+        assert row.items() >= (sizes | {"dataset": "ucf_demo"}).items()
+        assert np.array_equal(np.stack(list(read_made(tmp_path / "png" / row["file"]))), low)
+    if form == "png":
+        use_the_pages_tool(root, tmp_path)
+        request = CheckFrames(dataset="ucf_demo", row="theirs", split="test")
+        check_frames(request, tmp_path / "theirs/ucf_demo", manifest, tmp_path / "checked.csv")
+        assert [clip.id for clip in read_manifest(tmp_path / "checked.csv")] == ["Run/a", "Run/b"]
 
 
 @pytest.mark.slow
