@@ -42,6 +42,7 @@ def raw(root, tmp_path) -> dict:
     raw = yaml.safe_load((root / "tests/micro/config.yaml").read_text())
     raw = json.loads(json.dumps(raw))
     raw["datasets"] = {"ucf_demo": raw["datasets"]["ucf_demo"]}
+    raw["demo"] |= {"train_clips": 2, "test_clips": 1}
     raw["superres"]["models"] = {"bicubic": {"network": "bicubic"}}
     recognizers = raw["recognition"]["recognizers"]
     raw["recognition"]["recognizers"] = {"tsn": recognizers["tsn"]}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import torch
@@ -38,8 +38,9 @@ def load_published(network: nn.Module, path: Path, ignore: Collection[str] = ())
     Source: docs/facts.md, sections 5 to 7; docs/weights.md.
     """
     source = read_source(path)
-    if getattr(network, "from_file", False):
-        return network.adopt(source)
+    adopt: Callable[[Source], str] | None = getattr(network, "adopt", None)
+    if adopt is not None:
+        return adopt(source)
     found = recognise(source, network, ignore=ignore)
     fit(network, found.state, path)
     for note in notes(found, network):
