@@ -1,4 +1,4 @@
-"""``python -m pipeline STAGE --argument value``: one sub-command a rule, and two for people.
+"""``python -m pipeline STAGE --argument value``: one sub-command a rule, and three for people.
 
 The arguments are those of the stage's function: paths and text as they are, everything else as JSON,
 checked against the function's types before the stage starts.
@@ -43,6 +43,8 @@ STAGES = {
     "crop-patches": "pipeline.patches.crop:crop_patches",
     "train-sr": "pipeline.superres.training:train_sr",
     "super-resolve": "pipeline.superres.inference:super_resolve",
+    "check-frames": "pipeline.superres.imported:check_frames",
+    "import-frames": "pipeline.superres.imported:import_frames",
     "plan-frames": "pipeline.recognition.plan:plan_frames",
     "train-recognizer": "pipeline.recognition.training:train_recognizer",
     "score-clips": "pipeline.recognition.scoring:score_clips",
@@ -52,10 +54,11 @@ STAGES = {
     "draw-table": "pipeline.report.tabulate:draw_table",
     "draw-comparison": "pipeline.report.picture:draw_comparison",
     "import-weights": "pipeline.import_weights:import_weights",
+    "export-lr": "pipeline.export_lr:export_lr",
     "preflight": "pipeline.preflight.report:preflight",
 }
 
-FOR_PEOPLE = ("preflight", "import-weights")
+FOR_PEOPLE = ("preflight", "import-weights", "export-lr")
 """Sub-commands that no rule calls."""
 
 ABOUT = """RecoSR: does super-resolving low-resolution video help action recognition?
@@ -65,6 +68,7 @@ commands:
   path            print the folder of the Snakefile, the example configurations and the profiles
   preflight       report what a configuration lacks, and the jobs, hours and disk that it takes
   import-weights  convert published weights into RecoSR's checkpoint format
+  export-lr       write the low-resolution test clips for another tool
 
 `{program} COMMAND --help` explains a command."""
 
@@ -159,7 +163,8 @@ def _parse(stage: str, function: Callable[..., None], arguments: list[str]) -> d
         required = parameter.default is inspect.Parameter.empty
         many = hints[name] in (list[Path], list[Path] | None)
         parser.add_argument(
-            f"--{name.replace('_', '-')}",
+            f"--{name.rstrip('_').replace('_', '-')}",  # `as_` is --as
+            dest=name,
             required=required,
             default=None if required else parameter.default,
             # An input that a rule does not have leaves its argument empty.

@@ -94,7 +94,12 @@ def _target(network: str, args: dict[str, Any], source: Source, part: str | None
         return _recognizer(JOINED, args, source, part, joint=True)
     if _is_backbone(network):
         return _recognizer(network, args, source, part, joint=False)
-    return Target(load_network(network, args, scale), network, {})
+    built = load_network(network, args, scale)
+    if built.from_file:
+        raise WeightsError(
+            f"{source.path}: {network} reads published files alone; give the file in `weights`"
+        )
+    return Target(built, network, {})
 
 
 def _is_backbone(network: str) -> bool:

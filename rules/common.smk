@@ -69,7 +69,8 @@ def one_of(names):
 wildcard_constraints:
     dataset=one_of(CONFIG.datasets),
     model=one_of([*MODELS, *DEGRADED]),
-    source=one_of(["hr", *MODELS, *DEGRADED]),
+    source=one_of(["hr", *MODELS, *DEGRADED, *ROWS.imported]),
+    row=one_of(ROWS.imported),
     method=one_of([*ROWS.scored, *ROWS.degraded]),
     pair=one_of(ROWS.pairs),
     table=one_of(ROWS.tables),

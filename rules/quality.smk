@@ -15,6 +15,8 @@ rule measure_quality:
         f"{OUT}/logs/measure_quality/{{dataset}}-{{model}}-{{shard}}.log",
     benchmark:
         f"{OUT}/benchmarks/measure_quality/{{dataset}}-{{model}}-{{shard}}.tsv"
+    wildcard_constraints:
+        model=one_of([*MODELS, *ROWS.imported]),
     conda:
         ENVIRONMENT
     params:

@@ -1,4 +1,4 @@
-# Training of the SR networks, and super-resolution of the action clips.
+# Training of the SR networks, super-resolution of the action clips, and clips that other tools super-resolved.
 
 
 rule train_sr:
@@ -57,3 +57,44 @@ rule super_resolve:
     shell:
         "python -m pipeline super-resolve --request {params.request:q} --weights {input.weights:q}"
         " --manifest {input.manifest:q} --lr {input.lr:q} --plan {input.plan:q} --out {output:q} 2> {log:q}"
+
+
+rule check_frames:
+    input:
+        manifest=f"{OUT}/data/{{dataset}}/manifest.csv",
+    output:
+        f"{OUT}/superres/frames/{{dataset}}/{{row}}/{{split}}.csv",
+    log:
+        f"{OUT}/logs/check_frames/{{dataset}}-{{row}}-{{split}}.log",
+    # A clip that does not fit is found before anything is trained.
+    priority: 100
+    conda:
+        ENVIRONMENT
+    params:
+        folder=lambda w: FILES.imported(w.dataset, w.row),
+        content=lambda w: CONTENT.imported(w.dataset, w.row),
+        request=asks(EXPERIMENT.requests.check_frames),
+        code=fingerprint("pipeline.superres.imported"),
+    shell:
+        "python -m pipeline check-frames --request {params.request:q} --folder {params.folder:q}"
+        " --manifest {input.manifest:q} --out {output:q} 2> {log:q}"
+
+
+rule import_frames:
+    input:
+        clips=f"{OUT}/superres/frames/{{dataset}}/{{row}}/{{split}}.csv",
+        plan=lambda w: FILES.plan(w.dataset, w.split),
+    output:
+        f"{OUT}/superres/frames/{{dataset}}/{{row}}/{{split}}-{{shard}}.h5",
+    log:
+        f"{OUT}/logs/import_frames/{{dataset}}-{{row}}-{{split}}-{{shard}}.log",
+    benchmark:
+        f"{OUT}/benchmarks/import_frames/{{dataset}}-{{row}}-{{split}}-{{shard}}.tsv"
+    conda:
+        ENVIRONMENT
+    params:
+        request=asks(EXPERIMENT.requests.import_frames),
+        code=fingerprint("pipeline.superres.imported"),
+    shell:
+        "python -m pipeline import-frames --request {params.request:q} --clips {input.clips:q}"
+        " --plan {input.plan:q} --out {output:q} 2> {log:q}"

@@ -30,8 +30,9 @@ weights, a network gives that implementation's output to 1e-5 (relative, float32
 outputs of the published code, at its published size (tests/golden; BasicVSR at a small size). The outputs for
 ST-ResNet come from a transcription of its MATLAB code, which is weaker evidence. Two networks have no such
 test: SPMC was published without its code, and nobody's output for EfficientNet-Lite0 is stored. BasicVSR,
-EfficientNet-Lite0 and R(2+1)D-18 are not part of the paper. VideoMAE (`recognition/networks/videomae.py`) is
-that of the package `transformers`, and not in the table.
+EfficientNet-Lite0 and R(2+1)D-18 are not part of the paper. Two are not in the table: VideoMAE
+(`recognition/networks/videomae.py`), which is that of the package `transformers`, and `network: spandrel`
+(`superres/networks/spandrel.py`), which has the layers of its checkpoint ([own-sr.md](own-sr.md)).
 """
 
 

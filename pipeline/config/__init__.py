@@ -19,7 +19,7 @@ from pipeline.config.flow import TVL1, Flow, FlowNet2
 from pipeline.config.patches import Patches
 from pipeline.config.quality import Quality
 from pipeline.config.recognition import Protocol, Recognition, Recognizer
-from pipeline.config.report import Method, Report
+from pipeline.config.report import Method, Methods, Report, Row
 from pipeline.config.section import Name, Scale, Section
 from pipeline.config.stream_training import DatasetTraining, StreamTraining
 from pipeline.config.superres import (
@@ -56,6 +56,7 @@ __all__ = [
     "Recognition",
     "Recognizer",
     "Report",
+    "Row",
     "SRModel",
     "SRProgress",
     "SRRecipe",
@@ -100,7 +101,7 @@ class Config(Section):
     patches: Patches = Field(default_factory=Patches, description="training patches")
     superres: SuperRes = Field(description="super-resolution")
     recognition: Recognition = Field(description="recognition")
-    methods: dict[Name, Method] = Field(description="rows of Table 4, in order")
+    methods: Methods = Field(description="rows of Table 4, in order")
     quality: Quality = Field(default_factory=Quality, description="quality of super-resolved frames")
     tables: Tables = Field(
         default_factory=dict,

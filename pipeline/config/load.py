@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from pipeline.config import Config, SRTraining
+from pipeline.config import Config, Method, SRTraining
 from pipeline.config.messages import error_line
 from pipeline.config.native import native_problems
 from pipeline.config.needs import find_needs
@@ -89,9 +89,12 @@ def _message(problems: list[str], heading: str = "the configuration cannot be us
 
 def _cross_checks(config: Config) -> Iterator[str]:
     models, methods = config.superres.models, config.methods
+    imported = [name for name, method in methods.items() if method.frames]
     for name, model in models.items():
         key = f"superres.models.{name}"
-        if model.init and model.init not in models:
+        if model.init in imported:
+            yield f"{key}.init: {model.init!r} is a row with frames, which have no weights; name a model"
+        elif model.init and model.init not in models:
             yield f"{key}.init: {model.init!r} is not a model; known: {', '.join(models)}"
         if model.init and name in _ancestors(config, name):
             yield f"{key}.init: the chain of init leads back to {name}"
@@ -100,8 +103,11 @@ def _cross_checks(config: Config) -> Iterator[str]:
         if model.training:
             yield from _training_checks(config, key, model.training)
     for name, method in methods.items():
-        if method.model and method.model != "hr" and method.model not in models:
-            yield f"methods.{name}.model: {method.model!r} is not a model; known: hr, {', '.join(models)}"
+        if method.frames:
+            yield from _frames_problems(name, method, models)
+        elif method.model and method.model not in ("hr", *models, *imported):
+            known = ", ".join(["hr", *models, *imported])
+            yield f"methods.{name}.model: {method.model!r} is not a model; known: {known}"
         for stream in ("spatial", "temporal"):
             row = getattr(method, stream)
             if row and (row not in methods or methods[row].model is None):
@@ -190,6 +196,17 @@ def _unknown(key: str, names: list[str], config: Config) -> Iterator[str]:
         if name not in config.degradations:
             known = ", ".join(config.degradations) or "none"
             yield f"{key}: {name!r} is not one of degradations; known: {known}"
+
+
+def _frames_problems(name: str, method: Method, models: Iterable[str]) -> Iterator[str]:
+    """Lines for a row with frames that names a model, or is named like one."""
+    key = f"methods.{name}"
+    if method.model != name:
+        yield f"{key}.frames: the row also has model {method.model!r}; give one of the two"
+    elif name == "hr":
+        yield f"{key}.frames: a source named hr is the original frames; rename the row"
+    elif name in models:
+        yield f"{key}.frames: superres.models has a {name}, too; rename the row"
 
 
 def _training_checks(config: Config, key: str, training: SRTraining) -> Iterator[str]:

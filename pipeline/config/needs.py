@@ -10,7 +10,8 @@ from typing import Any
 
 from pipeline.config import Config
 from pipeline.data.members import reader_problem
-from pipeline.weights.location import in_package
+from pipeline.weights import WeightsError
+from pipeline.weights.location import in_package, named_in_package, resolve
 
 SOURCES = {
     r"training_videos\.root": (
@@ -41,6 +42,10 @@ SOURCES = {
         "a folder of VideoMAE with config.json and model.safetensors, such as "
         "https://huggingface.co/MCG-NJU/videomae-base"
     ),
+    r"methods\..*\.frames": (
+        "the super-resolved test clips, DATASET/CLIP as videos or folders of pictures; "
+        "python -m pipeline export-lr writes the LR clips for the tool that makes them"
+    ),
     r"superres\.models\..*\.weights": "the checkpoint that the network's authors published",
     r"recognition\.recognizers\..*\.weights\..*": "the checkpoint that the recogniser's authors published",
 }
@@ -67,6 +72,11 @@ class Need:
         """One line if it is missing or unreadable: key, path, what to do; otherwise None."""
         if self.path is None:
             return f"{self.key}: missing; give the path of {self.source}"
+        if "weights" in self.key.split(".") and named_in_package(self.path):
+            try:
+                resolve(str(self.path))
+            except WeightsError as error:
+                return f"{self.key}: {error}"
         if self.path.exists():
             unreadable = reader_problem(self.path)
             return unreadable and f"{self.key}: {self.path}: {unreadable}"

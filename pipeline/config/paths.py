@@ -9,7 +9,8 @@ from string import Template
 from typing import Any
 
 from pipeline.config import Config
-from pipeline.weights.location import in_package
+from pipeline.weights import WeightsError
+from pipeline.weights.location import in_package, named_in_package, resolve
 
 
 class PathError(ValueError):
@@ -56,7 +57,7 @@ def resolve_paths(config: Config) -> tuple[Config, list[str]]:
     root = spelt("data_root", config.data_root) if config.data_root else None
     base = root or Path()
     tree = config.model_dump(exclude={"output", "data_root"})
-    tree = _each_path(tree, "", lambda key, path: base / spelt(key, path))
+    tree = _each_path(tree, "", lambda key, path: _installed(key, path, base) or base / spelt(key, path))
     if config.demo:
         demo = output / "demo"
         for name, dataset in tree["datasets"].items():
@@ -69,6 +70,16 @@ def resolve_paths(config: Config) -> tuple[Config, list[str]]:
             key = f"recognition.recognizers.{name}.initial_weights"
             recognizer["initial_weights"] = str(base / spelt(key, weights))
     return Config.model_validate(tree | {"output": output, "data_root": root}), problems
+
+
+def _installed(key: str, path: Path, base: Path) -> Path | None:
+    """The file of weights that are named PACKAGE:FILE, or that name itself if it is missing; else None."""
+    if "weights" not in key.split(".") or not named_in_package(path) or (base / path).exists():
+        return None
+    try:
+        return resolve(str(path))
+    except WeightsError:
+        return path
 
 
 def _each_path(value: Any, key: str, change: Callable[[str, Path], Path]) -> Any:

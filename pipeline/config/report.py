@@ -2,26 +2,52 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from pipeline.config.section import Name, PositiveInt, Section, Stream
 
 
-class Method(Section):
-    """A row of Table 4: one model for both streams, or a pairing of two rows."""
+class Row(Section):
+    """A row of a table: one source of frames for both streams, or a pairing of two rows."""
 
     label: str = Field("", description="name in tables and figures; empty: its key")
-    model: Name | Literal["hr"] | None = Field(None, description="SR model, or hr: the original frames")
+    model: Name | Literal["hr"] | None = Field(
+        None, description="SR model; hr: the original frames; of a row with `frames`: the row itself"
+    )
     spatial: Name | None = Field(None, description="row from which the spatial stream comes")
     temporal: Name | None = Field(None, description="row from which the temporal stream comes")
 
     @model_validator(mode="after")
-    def _check(self) -> Method:
+    def _check(self) -> Row:
         if (self.model is None) == (self.spatial is None or self.temporal is None):
-            raise ValueError("give either model, or both spatial and temporal")
+            raise ValueError("give either model, or frames, or both spatial and temporal")
         return self
+
+
+class Method(Row):
+    """A row of Table 4."""
+
+    frames: Path | None = Field(
+        None,
+        description="folder of test clips that another tool super-resolved, as videos or folders of "
+        "pictures: FOLDER/DATASET/CLIP, or FOLDER/CLIP for a single data set (docs/own-sr.md)",
+    )
+
+
+def _own_sources(value: Any) -> Any:
+    """Rows with ``frames`` as the sources of their own frames."""
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: {"model": name} | row if isinstance(row, dict) and row.get("frames") else row
+        for name, row in value.items()
+    }
+
+
+Methods = Annotated[dict[Name, Method], BeforeValidator(_own_sources)]
 
 
 class ColumnPart(Section):

@@ -202,7 +202,11 @@ class Architecture(Section):
 class SRModel(Architecture):
     """An SR network with its weights, which are given or trained here."""
 
-    weights: Path | None = Field(None, description="published or imported checkpoint; null: train")
+    weights: Path | None = Field(
+        None,
+        description="published or imported checkpoint: a path, or PACKAGE:FILE for a file of an installed "
+        "package; null: train",
+    )
     init: Name | None = Field(None, description="model whose generator the training starts from")
     training: SRTraining | None = Field(None, description="recipe; null: weights, or no parameters")
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from pipeline.config import Config, Dataset, TrainingVideos
+from pipeline.data.made import clips_folder
 from pipeline.data.members import is_archive
 from pipeline.errors import PipelineError
 from pipeline.experiment.degraded import parse, under
@@ -110,6 +111,10 @@ class Files:
         if spec.weights:
             return [Given(spec.weights)]
         return [f"{self.out}/superres/models/{model}.safetensors"] if spec.training else []
+
+    def imported(self, dataset: str, row: str) -> str:
+        """Folder of a data set's clips that another tool super-resolved for a row."""
+        return str(clips_folder(self.rows.imported[row], dataset, list(self.config.datasets)))
 
     def init_weights(self, model: str) -> list[str]:
         """Weights from which the training of a model starts."""

@@ -29,6 +29,16 @@ class GivenContent:
         given = [Path(file) for file in files if isinstance(file, Given)]
         return json.dumps([self.contents.hash(p) for p in given if p.exists() or not self.planning])
 
+    def imported(self, dataset: str, row: str) -> str:
+        """Hash of a data set's clips that another tool super-resolved for a row.
+
+        Raises DataError and ContentError if they cannot be read.
+        """
+        folder = Path(self.files.imported(dataset, row))
+        if self.planning and not folder.is_dir():
+            return "missing"
+        return files_inventory(folder, self.contents)
+
     def listing(self, name: str) -> str:
         """Hash of the users' files that the listing of a data set, or of the training videos, reads.
 

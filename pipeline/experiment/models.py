@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 from pipeline.config import Config
 from pipeline.experiment.degraded import parse, under
@@ -24,6 +25,13 @@ class Models:
                 found.append(name)
                 pending += [start] if (start := self.models[name].init) else []
         return found
+
+    def file(self, name: str) -> Path | None:
+        """The given weights of a model, or those from which its chain of trainings starts; None if drawn."""
+        model = self.models[name]
+        while not model.weights and model.init in self.models:
+            model = self.models[model.init]
+        return model.weights
 
     def patch_kinds(self, trained: Iterable[str]) -> list[str]:
         """Kinds of training patches that some trainings read."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from pipeline.config import Method
+from pipeline.config import Method, Row
 from pipeline.config.compute import Device, Inference
 from pipeline.config.degradation import Step, plain
 from pipeline.config.flow import FlowNetwork
@@ -35,7 +35,7 @@ from pipeline.report.request import (
     Tabulate,
 )
 from pipeline.request import part
-from pipeline.superres.request import ShowProgress, SuperResolve, TrainSR
+from pipeline.superres.request import CheckFrames, ImportFrames, ShowProgress, SuperResolve, TrainSR
 
 if TYPE_CHECKING:
     from pipeline.data.manifest import Split
@@ -142,6 +142,14 @@ class Requests:
         spec = superres.models[parse(model).name]
         return SuperResolve.of(spec, superres, compute, self.config, split=split, shard=int(shard))
 
+    def check_frames(self, dataset: str, row: str, split: Split) -> CheckFrames:
+        """Clips of a data set that another tool super-resolved."""
+        return CheckFrames(dataset=dataset, row=row, split=split)
+
+    def import_frames(self, dataset: str, row: str, split: Split, shard: str) -> ImportFrames:
+        """Their frames that are read; the same for all data sets."""
+        return ImportFrames(split=split, shard=int(shard))
+
     def plan_frames(self, dataset: str) -> PlanFrames:
         """Plan of the frames that all recognisers read; the same for all data sets."""
         specs = self.config.recognition.recognizers.values()
@@ -222,7 +230,7 @@ class Requests:
     ) -> dict[str, Any]:
         """Rows and columns of a table, in order."""
         return {
-            "rows": [RowEntry(name=name, **dict(row)) for name, row in rows.items()],
+            "rows": [RowEntry(name=name, **dict(part(row, Row))) for name, row in rows.items()],
             "datasets": self._datasets(list(datasets)),
             "recognizers": [
                 RecognizerEntry(

@@ -30,6 +30,7 @@ class Rows:
         scored: rows of Table 4, and models of other tables that no row of Table 4 shows, by their names.
         variants: recognisers that tables train once more, by name.
         pairs: pairs of rows that no row shows, as rows; only a joint network scores them.
+        imported: rows whose frames another tool made, with the folder; each is a source under its own name.
         baseline: model whose frames represent LR.
         pictured: rows in the figures.
         degradations: further degradations under which test clips are tested.
@@ -41,6 +42,7 @@ class Rows:
         self.recognizers = config.recognition.recognizers
         self.methods = config.methods
         self.without_hr = [name for name, data in config.datasets.items() if data.native]
+        self.imported = {name: row.frames for name, row in self.methods.items() if row.frames}
         # Those that need HR are left out where there is none.
         self.tables: dict[str, Table] = {
             name: table
@@ -210,7 +212,7 @@ class Rows:
     @property
     def super_resolved(self) -> list[str]:
         """Models that super-resolve test clips for Table 4."""
-        return [source for source in self.sources if source != "hr"]
+        return [source for source in self.sources if source != "hr" and source not in self.imported]
 
     @property
     def flow_sources(self) -> list[str]:
@@ -235,9 +237,12 @@ class Rows:
         return {name: row for name, row in self.methods.items() if name in {*rows, *parts}}
 
     def under(self, rows: Iterable[str], degradation: str) -> dict[str, Method]:
-        """Rows under a further degradation and, for pairings, the rows of their streams. HR has none."""
+        """Rows under a further degradation and, for pairings, the rows of their streams.
+
+        HR has none, nor have frames that another tool made.
+        """
         names = {
-            name: name if row.model == "hr" else under(name, degradation)
+            name: name if row.model == "hr" or name in self.imported else under(name, degradation)
             for name, row in self.with_parts(rows).items()
         }
         # Their names are no names of the configuration, whose check they would not pass.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
 
 from pipeline.config import Config, Dataset, SRModel, TrainingVideos
 from pipeline.config.superres import LossNetwork
@@ -20,6 +22,19 @@ FRAME = 320 * 240
 PAIR = 340 * 256
 FLOWNET_PAIR = 320 * 256
 """Pixels of the units in throughput.csv."""
+
+
+class ClipPass(NamedTuple):
+    """A ``ClipNetwork``: the frames of a pass, which makes one of them; and how it is given whole clips."""
+
+    frames: int
+    segment: int
+    overlap: int
+
+
+CLIP_NETWORKS = {"basicvsr": ClipPass(frames=7, segment=60, overlap=15)}
+"""Networks of superres/networks that see whole clips, which only their classes tell, and these load torch. A
+training's pass takes all its frames for one; super-resolution takes each about once."""
 
 
 @dataclass
@@ -127,27 +142,40 @@ class Estimate:
         config, made = self.config, self.rows.super_resolved
         training = Work("train_sr", len(self.trained_models))
         for name in self.trained_models:
-            self._add_training(training, config.superres.models[name])
-        inference = Work("super_resolve", 0)
+            self._add_training(training, config.superres.models[name], self.models.file(name))
+        inference, imported = Work("super_resolve", 0), self.rows.imported
+        checking, importing = Work("check_frames", 0), Work("import_frames", 0)
+        decode = self._core_hours("decode")
         for name, clips in self.clips.items():
-            shards, pixels = config.datasets[name].shards, clips.pixels / FRAME
-            read = self.reads.count(clips.lengths["test"])[0]
-            parts = [(made, shards.test, read)]
-            parts += [(self._made_for_training(name), shards.train, clips.frames("train"))]
-            for models, jobs, frames in parts:
+            shards, area = config.datasets[name].shards, clips.pixels / FRAME
+            lengths = clips.lengths["test"]
+            read = self.reads.count(lengths)[0]
+            parts = [(made, "test", shards.test, read)]
+            parts += [(self._made_for_training(name), "train", shards.train, clips.frames("train"))]
+            for models, split, jobs, frames in parts:
                 inference.jobs += jobs * len(models)
-                inference.size += frames * pixels * FRAME * 3 * self._of("store/sr") * len(models)
+                inference.size += frames * area * FRAME * 3 * self._of("store/sr") * len(models)
                 for model in models:
-                    if operation := sr_operation(config.superres.models[model], config.scale):
-                        self._add(inference, operation, frames * pixels)
-        return [training, inference]
+                    spec = config.superres.models[model]
+                    if operation := sr_operation(spec, config.scale, self.models.file(model)):
+                        passes = frames * area
+                        if split == "test" and (whole := CLIP_NETWORKS.get(spec.network)):
+                            seen = self.reads.seen(lengths, whole.segment, whole.overlap)
+                            passes = seen * area / whole.frames
+                        self._add(inference, operation, passes)
+            checking.jobs += len(imported)
+            importing.jobs += shards.test * len(imported)
+            importing.size += read * area * FRAME * 3 * self._of("store/sr") * len(imported)
+            for work in (checking, importing):
+                work.cpu_hours += decode * clips.frames("test") * area * len(imported)
+        return [training, inference, checking, importing]
 
-    def _add_training(self, work: Work, model: SRModel) -> None:
+    def _add_training(self, work: Work, model: SRModel, start: Path | None) -> None:
         training = model.training
         assert training is not None  # as of all ``trained_models``
         side = training.crop or self.config.patches.size
         images = training.iterations * training.batch_size * (2 if training.pairs else 1)
-        if operation := sr_operation(model, self.config.scale):
+        if operation := sr_operation(model, self.config.scale, start):
             self._add(work, operation, images * BACKWARD * side**2 / FRAME)
         for loss in training.terms.values():
             for own in loss.networks(self.config.superres.feature_network):
@@ -245,10 +273,16 @@ def network_operations(config: Config) -> list[Operation]:
     return list(estimate.operations.values())
 
 
-def sr_operation(model: SRModel, scale: int) -> Operation | None:
-    """An SR network on one HR frame; None if its time is negligible. Only x4 is in throughput.csv."""
+def sr_operation(model: SRModel, scale: int, weights: Path | None = None) -> Operation | None:
+    """An SR network on one HR frame; None if its time is negligible. Only x4 is in throughput.csv.
+
+    ``weights``: as of ``Models.file``.
+    """
     if model.network == "bicubic":
         return None
+    if model.network == "spandrel" and weights:
+        name = f"sr/spandrel {weights.stem}"
+        return Operation("sr", name, model.network, "320x240 frame", model.args, scale, weights)
     depth = f"_{model.args.get('depth', 52)}" if model.network == "vsr_duf" else ""
     name = f"sr/{model.network}{depth}" + (f"_x{scale}" if scale != 4 else "")
     return Operation("sr", name, model.network, "320x240 frame", model.args, scale)

@@ -22,6 +22,7 @@ from pipeline.files import atomic_path
 from pipeline.fingerprint import PACKAGE, fingerprint
 from pipeline.flow.compiler import cache_folder
 from pipeline.preflight.counts import content
+from pipeline.preflight.frames import frames_problems
 from pipeline.preflight.machine import machine_problems
 from pipeline.weights.location import IN_FOLDER, resolve
 
@@ -48,7 +49,7 @@ class Inspector:
         A verdict without problems is cached under a digest of all that it depends on. Without torch in this
         environment (jobs may have their own) the jobs check networks themselves.
         """
-        problems = machine_problems() if self.machine else []
+        problems = [*(machine_problems() if self.machine else []), *frames_problems(config)]
         problems += list(degradation_problems(config))
         if importlib.util.find_spec("torch") is None:
             return problems

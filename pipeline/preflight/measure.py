@@ -25,6 +25,7 @@ from pipeline.superres.features import VGG19
 from pipeline.superres.memory_format import image_layout
 from pipeline.superres.networks import load_network
 from pipeline.training.torch_settings import autocast, check_devices, torch_settings
+from pipeline.weights.published import load_published
 
 CLASSES = 101
 """Classes of a timed recogniser; their number hardly matters."""
@@ -79,6 +80,8 @@ def build(operation: Operation) -> tuple[nn.Module, tuple[int, ...]]:
     match operation.kind:
         case "sr":
             network = generator = load_network(operation.network, args, operation.scale)
+            if generator.from_file and operation.weights:
+                load_published(generator, operation.weights)
             shape = (generator.frames, 3, height // operation.scale, width // operation.scale)
         case "discriminator":
             network = load_discriminator(operation.network, args)

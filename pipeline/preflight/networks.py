@@ -25,6 +25,7 @@ from pipeline.config import Config, Loss, SRModel, SRTraining
 from pipeline.config.recognition import Recognizer
 from pipeline.data.manifest import DataError
 from pipeline.errors import PipelineError
+from pipeline.experiment.models import Models
 from pipeline.flow.flownet2 import NETWORKS as FLOW_NETWORKS
 from pipeline.preflight.counts import content
 from pipeline.preflight.losses import try_loss
@@ -41,6 +42,7 @@ from pipeline.superres.networks import load_network
 from pipeline.training.torch_settings import check_devices
 from pipeline.weights.checkpoint import load_weights
 from pipeline.weights.location import resolve
+from pipeline.weights.published import load_published
 
 N = TypeVar("N", bound=nn.Module)
 
@@ -95,8 +97,24 @@ class Inspection:
                 f"{padding!r}; expected an odd number, and zero or replicate: superres/network.py)"
             )
             return
+        name = model.network
+        if network.from_file:
+            file = Models(self.config).file(key.rpartition(".")[2])
+            if file is None:
+                self.problems.append(
+                    f"{key}.network: {name} has the layers of its weights; give weights, or a training with "
+                    "init, a model of the same network with weights"
+                )
+            if file is None or not file.exists():
+                return
+            before = len(self.problems)
+            field = "weights" if model.weights else "init"
+            self._weights(f"{key}.{field}", file, lambda path: load_published(network, path))
+            if len(self.problems) > before:
+                return
+            name = f"{name} with {file}"
         out = (1, 3, scale * SIDE, scale * SIDE)
-        self._pass(f"{key}.network", model.network, model.args, network, [(1, frames, 3, SIDE, SIDE)], [out])
+        self._pass(f"{key}.network", name, model.args, network, [(1, frames, 3, SIDE, SIDE)], [out])
         init = self.config.superres.models.get(model.init) if model.init else None
         if model.weights:
             self._weights(

@@ -7,6 +7,7 @@ from functools import cache
 
 from pipeline.config import Config
 from pipeline.recognition.plan import read_indices
+from pipeline.superres.segments import segments
 
 
 class Reads:
@@ -26,7 +27,16 @@ class Reads:
             fields += clips * per_fields
         return frames, fields
 
+    def seen(self, lengths: Counter[int], segment: int, overlap: int) -> int:
+        """Frames that a network of whole clips computes for those that are read (``segments``)."""
+        return sum(
+            clips * sum(len(seen) for _, seen in segments(self._frames(length), length, segment, overlap))
+            for length, clips in lengths.items()
+        )
+
     def _read(self, length: int) -> tuple[int, int]:
+        return len(self._frames(length)), len(read_indices(self._streams, length)[1])
+
+    def _frames(self, length: int) -> list[int]:
         frames, fields = read_indices(self._streams, length)
-        ends = {end for field in fields for end in (field, field + 1) if end < length}
-        return len(frames | ends), len(fields)
+        return sorted(frames | {end for field in fields for end in (field, field + 1) if end < length})

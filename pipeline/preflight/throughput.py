@@ -38,6 +38,7 @@ class Operation:
         unit: the input of a pass, such as "320x240 frame".
         args: the constructor's arguments.
         scale: super-resolution factor of an SR network.
+        weights: file that says which layers it has (``SRNetwork.from_file``).
     """
 
     kind: Literal["sr", "discriminator", "features", "recognition", "clip", "flow"]
@@ -46,6 +47,7 @@ class Operation:
     unit: str
     args: dict[str, Any] = field(default_factory=dict)
     scale: int = 4
+    weights: Path | None = None
 
     @property
     def key(self) -> tuple[str, str]:

@@ -7,14 +7,14 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from pipeline.config.data import Limit
-from pipeline.config.report import Column, Method
+from pipeline.config.report import Column, Row
 from pipeline.config.section import Scale, Section
 from pipeline.config.tables import Table
 from pipeline.plugins import named
 from pipeline.request import Request
 
 
-class RowEntry(Method):
+class RowEntry(Row):
     """A row, with its name in the scores."""
 
     name: str = Field(description="name in the scores")

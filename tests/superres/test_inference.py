@@ -10,10 +10,11 @@ from pipeline.config import Compute, SRModel
 from pipeline.data.manifest import Clip, write_manifest
 from pipeline.data.plan import ClipPlan, write_plan
 from pipeline.superres import inference
-from pipeline.superres.inference import SuperResolutionError, segments, super_resolve
+from pipeline.superres.inference import SuperResolutionError, super_resolve
 from pipeline.superres.models import CheckpointError, load_model, save_network
 from pipeline.superres.network import ClipNetwork, VideoNetwork
 from pipeline.superres.networks import load_network
+from pipeline.superres.segments import segments
 from pipeline.video.resize import imresize
 from pipeline.video.store import ShardReader, ShardWriter
 from tests.networks import SMALL

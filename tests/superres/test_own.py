@@ -25,6 +25,7 @@ from pipeline.superres.discriminator import Discriminator
 from pipeline.superres.inference import super_resolve
 from pipeline.superres.models import load_model
 from pipeline.superres.training import train_sr
+from pipeline.video.store import ShardReader
 from pipeline.weights.checkpoint import read_own
 from tests.superres.test_inference import shard  # noqa: F401
 from tests.superres.test_training import same, stopped, train
@@ -100,6 +101,57 @@ def test_the_readmes_network_and_loss_are_trained_and_make_frames(raw, patches, 
     frames = requests.super_resolve("ucf_demo", "mine", "test", "1")
     paths = (shard / name for name in ("manifest.csv", "lr.h5", "plan.json", "sr.h5"))
     super_resolve(frames, out, *paths)
+
+
+@pytest.fixture
+def given(raw, own) -> dict:
+    """The README's network with weights in place of a training."""
+    from my_networks import Mine
+
+    torch.manual_seed(0)
+    torch.save(Mine(features=16).state_dict(), own / "mine.pth")
+    del raw["superres"]["models"]["mine"]["training"]
+    raw["superres"]["models"]["mine"]["weights"] = "mine.pth"
+    return raw
+
+
+def test_given_weights_of_an_own_network_pass_preflight_and_make_frames(given, own, shard):  # noqa: F811
+    config = load(given)
+    inspection = Inspection(config)
+    inspection._model("superres.models.mine", config.superres.models["mine"])
+    assert inspection.problems == []
+    (weights,) = Experiment(config).files.model_weights("mine")
+    assert (isinstance(weights, Given), Path(weights)) == (True, own / "mine.pth")
+    frames = Experiment(config).requests.super_resolve("ucf_demo", "mine", "test", "1")
+    super_resolve(
+        frames, Path(weights), *(shard / n for n in ("manifest.csv", "lr.h5", "plan.json", "sr.h5"))
+    )
+    network = load_model(config.superres.models["mine"], Path(weights))
+    with ShardReader(shard / "lr.h5") as low, ShardReader(shard / "sr.h5") as made:
+        lr = torch.from_numpy(low.read("a/x", [3, 4, 5])).permute(0, 3, 1, 2)[None] / 255
+        with torch.no_grad():
+            expected = network(lr)[0].clamp(0, 1).mul(255).round().permute(1, 2, 0)
+        found = torch.from_numpy(made.read("a/x", [4])[0].astype(float))
+    assert (found - expected).abs().max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"args": {"features": 8}}, ["weights: ", "mine.pth does not fit Mine", "layers.0.weight"]),
+        ({"args": {"depth": 8}}, ["args: ", "my_networks:Mine", "depth"]),
+        ({"network": "my_networks:Other"}, ["network: ", "my_networks has no Other"]),
+        ({"network": "torch.nn:Conv2d"}, ["network: ", "does not extend SRNetwork"]),
+    ],
+)
+def test_an_own_network_that_does_not_fit_its_weights_is_named(given, change, words):
+    given["superres"]["models"]["mine"] |= change
+    inspection = Inspection(load(given))
+    inspection._model("superres.models.mine", inspection.config.superres.models["mine"])
+    (line,) = inspection.problems
+    assert line.startswith(f"superres.models.mine.{words[0]}")
+    for word in words:
+        assert word in line
 
 
 def test_the_readmes_loss_is_what_it_says(raw):

@@ -9,7 +9,7 @@ import lazy_loader
 import numpy as np
 from pydantic import Field
 
-from pipeline.config.report import Method
+from pipeline.config.report import Method, Row
 from pipeline.config.section import Name, PositiveInt
 from pipeline.config.tables import Table, unknown_rows
 from pipeline.report.rows import Names, each_column, markdown_table
@@ -86,7 +86,7 @@ def case(hr: float, baseline: float, sr: float) -> str:
 
 
 def _classes(
-    found: Mapping[str, pd.DataFrame], methods: Mapping[str, Method], names: Names, baseline: str
+    found: Mapping[str, pd.DataFrame], methods: Mapping[str, Row], names: Names, baseline: str
 ) -> pd.DataFrame:
     """One line per class: clips, accuracy of each row, difference from the baseline, the paper's case."""
     first = next(iter(found.values()))
