@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -139,15 +138,7 @@ def read_made(path: Path, numbers: Sequence[int] | None = None) -> Iterator[np.n
 
 def with_file(clip: Clip, path: Path) -> Clip:
     """The clip with another file's path and content."""
-    return replace(clip, path=str(path), content=made_hash(path))
-
-
-def made_hash(path: Path) -> str:
-    """Hash of a video's bytes, or of the names and bytes of a folder's pictures."""
-    if not path.is_dir():
-        return content_hash(path)
-    pictures = [f"{picture.name}\0{content_hash(picture)}\n" for picture in picture_files(path)]
-    return hashlib.blake2b("".join(pictures).encode(), digest_size=16).hexdigest()
+    return replace(clip, path=str(path), content=content_hash(path))
 
 
 def few(problems: Sequence[str]) -> list[str]:

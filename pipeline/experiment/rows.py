@@ -252,6 +252,7 @@ class Rows:
                 model=row.model and under(row.model, degradation),
                 spatial=row.spatial and names[row.spatial],
                 temporal=row.temporal and names[row.temporal],
+                frames=None,
             )
             for name, new in names.items()
             if new != name

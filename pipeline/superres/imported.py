@@ -6,7 +6,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from pipeline.data.made import compare, few, find_made, made_hash, read_made, with_file
+from pipeline.content import content_hash
+from pipeline.data.made import compare, few, find_made, read_made, with_file
 from pipeline.data.manifest import read_manifest, select, write_manifest
 from pipeline.data.plan import read_plan
 from pipeline.errors import PipelineError
@@ -64,7 +65,7 @@ def import_frames(request: ImportFrames, clips: Path, plan: Path | None, out: Pa
     with ShardWriter(out) as writer:
         for clip in select(read_manifest(clips), request.split, request.shard):
             path = Path(clip.path)
-            if made_hash(path) != clip.content:
+            if content_hash(path) != clip.content:
                 raise FramesError(f"{path}: changed since it was checked; run again")
             if read is not None and clip.id not in read:
                 raise FramesError(f"{clip.id} is not in {plan}; make the plan again")

@@ -45,6 +45,7 @@ class Protocols(Table):
 
         baseline: str = Field(description="row without SR, which also provides the training clips in LR")
 
+    needs_hr: ClassVar[bool] = True
     retrains: ClassVar[bool] = True
     trained_on: list[TrainedOn] = Field(
         [HR, LR, "sosr_tosr"],
