@@ -146,6 +146,7 @@ MISTAKES = [
     (lambda raw: raw["datasets"]["cctv"].update(recognizer_from=None), "datasets.cctv.recognizer_from: missing, and so is recognition.recognizers.tsn.weights.spatial for cctv"),
     (lambda raw: raw["datasets"]["mine"].update(recognizer_from="cctv"), r"datasets.mine.*recognizer_from is of use with resolution: native alone"),
     (lambda raw: raw["datasets"]["cctv"].update(published="UCF101"), "published numbers are of HR"),
+    (lambda raw: raw["datasets"]["cctv"].update(degradations=["d"]), "datasets.cctv.degradations: its videos are LR as they are; leave it out"),
     (lambda raw: raw["datasets"]["cctv"].update(resolution="low"), "datasets.cctv.*resolution.*'hr' or 'native'"),
     (lambda raw: raw["datasets"]["mine"].update(published="UCF101", limit={"test": 1}), "published numbers are of all clips"),
     (lambda raw: raw["datasets"]["mine"].update(limit={"test": 0}), "limit.test: Input should be greater than or equal to 1"),

@@ -17,7 +17,7 @@ def native_problems(config: Config) -> Iterator[str]:
             known = ", ".join(others) or "none in this configuration"
             yield f"{key}: {source!r} is not a data set with HR; known: {known}"
         if data.degradations:
-            yield f"datasets.{name}.degradations: its videos are LR as they are (resolution: native); leave it out"
+            yield f"datasets.{name}.degradations: its videos are LR as they are; leave it out"
         for recognizer, spec in config.recognition.recognizers.items():
             for stream in spec.streams:
                 if source is None and not spec.weights_for(stream, name):
