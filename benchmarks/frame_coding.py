@@ -18,11 +18,10 @@ from itertools import islice
 from pathlib import Path
 from statistics import median
 
-import h5py
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from pipeline.hdf5 import COMPRESSED
+from pipeline.hdf5 import COMPRESSED, create_hdf5, open_hdf5
 from pipeline.video.frames import read_frames
 from pipeline.video.store import ShardReader, ShardWriter
 
@@ -58,14 +57,14 @@ def coded(frames: np.ndarray, path: Path) -> Iterator[None]:
 
 def lzf(frames: np.ndarray, path: Path) -> Iterator[None]:
     """Write and read as version 0.1.0 did."""
-    with h5py.File(path, "w") as file:
+    with create_hdf5(path) as new:
         chunk = (1, *frames.shape[1:])
-        data = file.create_dataset("clip", frames.shape, np.uint8, chunks=chunk, **COMPRESSED)
+        data = new.file.create_dataset("clip", frames.shape, np.uint8, chunks=chunk, **COMPRESSED)
         for number, frame in enumerate(frames):
             data[number] = frame
     yield
     result = np.empty_like(frames)
-    with h5py.File(path) as file:
+    with open_hdf5(path) as file:
         for number in range(len(frames)):
             file["clip"].read_direct(result, np.s_[number], np.s_[number])
     yield

@@ -133,8 +133,8 @@ def test_a_module_used_as_a_whole_is_followed_as_a_whole(package):
     [
         (
             "config/section.py",
-            "SCALE = 4",
-            "SCALE = 2",
+            "Literal[2, 3, 4, 8]",
+            "Literal[2, 4]",
             {"pipeline.data.prepare", "pipeline.superres.training"},
         ),
         (

@@ -20,12 +20,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from layouts import degrading
 from matplotlib.figure import Figure
 
 from pipeline.config import SRModel
 from pipeline.data.archive import unpack_archive
 from pipeline.data.manifest import Clip, write_manifest
 from pipeline.data.plan import ClipPlan, write_plan
+from pipeline.data.request import PrepareClips
 from pipeline.errors import PipelineError
 from pipeline.files import atomic_folder, atomic_path
 from pipeline.patches.store import PatchWriter
@@ -175,7 +177,8 @@ def test_of_two_stores_the_one_without_space_is_named(tmp_path, limited):
 
     with pytest.raises(PipelineError, match=r"hr\.h5: File too large"):
         write()
-    assert [path.name for path in tmp_path.iterdir()] == ["lr.h5"]
+    # Whether the other one is finished depends on when HDF5 writes.
+    assert {path.name for path in tmp_path.iterdir()} <= {"lr.h5"}
 
 
 def run(root: Path, log: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -188,7 +191,7 @@ def test_a_stage_ends_with_status_1_and_a_line_in_its_log(root, disk, tmp_path):
     write_movie(tmp_path / "noise.avi")
     manifest = tmp_path / "manifest.csv"
     write_manifest(manifest, [Clip("a/b", str(tmp_path / "noise.avi"), "a", 0, "train", 60, 96, 128, 0)])
-    request = '{"split": "train", "shard": 0}'
+    request = PrepareClips(split="train", shard=0, **degrading()).text()
     arguments = ["prepare-clips", "--request", request, "--manifest", str(manifest)]
     arguments += ["--hr", f"{disk}/hr.h5", "--lr", f"{disk}/lr.h5"]
     done = run(root, disk / "log", *arguments)

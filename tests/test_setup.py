@@ -78,7 +78,10 @@ def test_one_python_is_named_everywhere(root):
 
 def test_the_lock_file_pins_each_dependency_once(root):
     project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
-    asked = [name for part in project["optional-dependencies"].values() for name in part]
+    extras = project["optional-dependencies"]
+    # 150 MB with what it needs, for one optional backbone, whose tests are skipped without it.
+    assert "transformers" in extras.pop("transformers")[0]
+    asked = [name for part in extras.values() for name in part]
     asked += project["dependencies"]
     lines = (root / "requirements.lock").read_text().splitlines()
     pinned = [plain(line.partition("==")[0]) for line in lines]

@@ -123,7 +123,7 @@ def test_the_estimate_counts_the_clips_that_are_made_for_training(raw):
         ({"trained_on": {"mixture": 1.5}}, r"recognizers\.tsn\.trained_on"),
         ({"trained_on": {"share": 0.5}}, r"recognizers\.tsn\.trained_on"),
         ({"trained_on": 1}, r"recognizers\.tsn\.trained_on"),
-        ({"trained_on": "lr", "baseline": "hr"}, r"report\.baseline: 'hr' .* trained_on trains"),
+        ({"trained_on": "lr", "baseline": "hr"}, r"report\.baseline: 'hr' .*trained_on trains"),
         ({"table": {"trained_on": ["hr", "sr"]}}, r"protocols\.trained_on: 'sr' is not a row"),
         ({"table": {"rows": ["low"]}}, r"tables\.protocols\.rows: 'low' is not a row of methods"),
         ({"table": {"recognizers": ["tsn"]}, "trained_on": "lr"}, r"protocols\.recognizers: tsn is not"),

@@ -273,7 +273,7 @@ def network_operations(config: Config) -> list[Operation]:
     return list(estimate.operations.values())
 
 
-def sr_operation(model: SRModel, scale: int, weights: Path | None = None) -> Operation | None:
+def sr_operation(model: SRModel, scale: int = 4, weights: Path | None = None) -> Operation | None:
     """An SR network on one HR frame; None if its time is negligible. Only x4 is in throughput.csv.
 
     ``weights``: as of ``Models.file``.

@@ -67,7 +67,7 @@ def test_it_is_made_by_the_rule_of_all_tables(raw, write_scores, tmp_path):
         ({"recognizers": ["tsm"]}, "tables.counts.recognizers: 'tsm' is not among this config's"),
         ({"table": "counts_of_mine:Count"}, "counts_of_mine has no Count"),
         ({"table": "counts_of_min:Counts"}, "no module counts_of_min"),
-        ({"table": "per_clas"}, "no 'per_clas' among ablation, mixtures, pairings, per_class"),
+        ({"table": "per_clas"}, "no 'per_clas' among ablation, degradations, mixtures, pairings, per_class"),
     ],
 )
 def test_mistakes_are_reported_before_the_first_job(raw, entry, message):

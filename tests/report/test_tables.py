@@ -192,11 +192,17 @@ def test_accuracy_and_gain_under_degradations(write_scores, tmp_path):
         under = lambda row, name=name: f"{row}{SEPARATOR}{name}"  # noqa: E731
         methods |= {
             under(row): Method.model_construct(
-                label=METHODS[row].label, model=under(row), spatial=None, temporal=None
+                label=METHODS[row].label, model=under(row), spatial=None, temporal=None, frames=None
             )
             for row in ("bicubic", "sosr", "tosr")
         }
-        pair = {"label": "SoSR+ToSR", "model": None, "spatial": under("sosr"), "temporal": under("tosr")}
+        pair = {
+            "label": "SoSR+ToSR",
+            "model": None,
+            "spatial": under("sosr"),
+            "temporal": under("tosr"),
+            "frames": None,
+        }
         methods[under("pair")] = Method.model_construct(**pair)
     csv = tmp_path / "degradations.csv"
     settings = {"degradation": [{"step": "bicubic"}]}
