@@ -7,12 +7,10 @@ from typing import Any
 
 from pipeline.config import Method, Report
 from pipeline.config.data import Limit
-from pipeline.config.report import Row
 from pipeline.config.tables import Table
 from pipeline.recognition.protocols import clip, st_resnet, tsn
 from pipeline.report.request import Aggregate, DatasetEntry, RecognizerEntry, RowEntry, Tabulate
 from pipeline.report.tabulate import tabulate
-from pipeline.request import part
 
 _COLUMNS = {
     "tsn": tsn.TSN(protocol="tsn").columns(),
@@ -37,7 +35,7 @@ def columns(
 ):
     """Rows and columns of a request."""
     return {
-        "rows": [RowEntry(name=name, **dict(part(row, Row))) for name, row in methods.items()],
+        "rows": [RowEntry.of(name, row) for name, row in methods.items()],
         "datasets": [
             DatasetEntry(
                 name=name,

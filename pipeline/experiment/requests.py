@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from pipeline.config import Method, Row
+from pipeline.config import Method
 from pipeline.config.compute import Device, Inference
 from pipeline.config.degradation import Step, plain
 from pipeline.config.flow import FlowNetwork
@@ -230,7 +230,7 @@ class Requests:
     ) -> dict[str, Any]:
         """Rows and columns of a table, in order."""
         return {
-            "rows": [RowEntry(name=name, **dict(part(row, Row))) for name, row in rows.items()],
+            "rows": [RowEntry.of(name, row) for name, row in rows.items()],
             "datasets": self._datasets(list(datasets)),
             "recognizers": [
                 RecognizerEntry(

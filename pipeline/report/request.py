@@ -23,6 +23,11 @@ class RowEntry(Row):
     spatial: str | None = Field(description="row from which the spatial stream comes")
     temporal: str | None = Field(description="row from which the temporal stream comes")
 
+    @classmethod
+    def of(cls, name: str, row: Row) -> RowEntry:
+        """The entry of a row."""
+        return cls(name=name, **{key: getattr(row, key) for key in Row.model_fields})
+
 
 class DatasetEntry(Section):
     """A data set of the columns."""
