@@ -137,11 +137,12 @@ def upscale_video(
     if compare:
         frames = _beside_bicubic(video, frames)
     return write_timed(
-        out, _with_progress(frames, size.frames, f"{video.name} {sr.label}"), clock, codec, crf, video
+        out, with_progress(frames, size.frames, f"{video.name} {sr.label}"), clock, codec, crf, video
     )
 
 
-def _with_progress(frames: Iterator[np.ndarray], total: int, name: str) -> Iterator[np.ndarray]:
+def with_progress(frames: Iterator[np.ndarray], total: int, name: str) -> Iterator[np.ndarray]:
+    """The frames, with their number and the time left on standard error."""
     # In a log, a line every ten seconds; in a terminal, one that moves.
     interval = 0.5 if sys.stderr.isatty() else 10.0
     return iter(tqdm(frames, name, total=total, unit="frame", mininterval=interval))

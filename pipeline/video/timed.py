@@ -103,7 +103,7 @@ def write_timed(
     except VideoError as error:
         if sound is not None and path.suffix.lower() != ".mkv" and "codec" in str(error):
             raise VideoError(
-                f"{error}; perhaps {path.suffix} does not take the sound of {sound}: give a name that ends in .mkv",
+                f"{error}; {path.suffix} may not hold the sound of {sound}: give a name ending in .mkv",
                 error.frames,
             ) from error
         raise
