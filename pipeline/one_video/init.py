@@ -90,16 +90,21 @@ def write_configuration(
     files = [(Path(relative), path) for relative, path in found.files if is_utf8(relative)]
     classes = _classes([relative for relative, _ in files])
     layout, splits = _find_lists(folder, [path for _, path in files])
-    note = f"found in {splits}"
+    note, chosen = "found there", "# classes: [first, second]     # only some; without it all"
     if layout is None:
         if made.exists() and not force:
             raise InitError(f"{made}: exists, and there would be the lists; --force replaces it")
         layout, splits = "hmdb51", made
-        note = (
-            f"made by `init`: one clip in {TESTED} is tested. Clips of one recording should be in one split."
-        )
+        note = "made by init: 1 train, 2 test; clips of one recording should be in one of the two"
+        chosen = f"classes: [{', '.join(map(_text, classes))}]"
         _write_lists(classes, made)
-    text = _configuration(folder, layout, splits, note, training_videos)
+    data = f"""    layout: {layout}
+    root: {_text(folder.resolve())}
+    # {note}
+    splits: {_text(splits.resolve())}
+    {chosen}
+    shards: {{train: 4, test: 4}}     # number of jobs of each split"""
+    text = _configuration(folder, data, training_videos)
     write_whole(out, text.encode())
     clips = sum(map(len, classes.values()))
     print(f"{out}: {clips} videos in {len(classes)} folders; lists: {splits}")
@@ -119,8 +124,8 @@ def _classes(files: list[Path]) -> dict[str, list[str]]:
     if not classes:
         what = f"{len(loose)} videos, but no folders of them" if loose else "no videos"
         raise InitError(
-            f"found {what}; a data set has a folder for each class. To super-resolve videos without a data set, "
-            f"use {PROGRAM} upscale"
+            f"found {what}; a data set has a folder for each class (to super-resolve videos alone, use "
+            f"{PROGRAM} upscale)"
         )
     return dict(sorted(classes.items()))
 
@@ -132,8 +137,8 @@ def _find_lists(folder: Path, files: list[Path]) -> tuple[str | None, Path]:
         # Those of the published data sets first: they are the strictest.
         for layout in sorted(names(Dataset), key=lambda name: (name not in ("ucf101", "hmdb51"), name)):
             try:
-                lists = find(Dataset, layout)(layout=layout).read_lists(place)
-                if {entry.split for entry in lists.entries} >= {"train", "test"}:
+                listing = find(Dataset, layout)(layout=layout).find_clips(folder, place)
+                if {candidate.entry.split for candidate in listing.candidates} >= {"train", "test"}:
                     return layout, place
             except DataError:
                 continue
@@ -153,30 +158,29 @@ def _write_lists(classes: dict[str, list[str]], folder: Path) -> None:
         write_whole(folder / f"{name}_test_split1.txt", ("\n".join(lines) + "\n").encode())
 
 
-def _configuration(folder: Path, layout: str, splits: Path, note: str, training_videos: Path | None) -> str:
+def _configuration(folder: Path, data: str, training_videos: Path | None) -> str:
     """The example of the README with this data; the rest of it is as good for other data."""
     example = (WORKFLOW / "config/own-data.yaml").read_text(encoding="utf-8")
-    head, blank, rest = example.partition("\n\n")
+    _, _, rest = example.partition("\n\n")
     name = re.sub(r"\W+", "_", folder.resolve().name.lower(), flags=re.ASCII).strip("_")
     name = name if re.match("[a-z]", name) else f"data_{name}".rstrip("_")
     videos = (training_videos or folder).resolve()
-    learned = (
-        "all videos below it"
-        if training_videos
-        else "better others than the test clips: --training-videos, or another root here"
-    )
-    return f"""# Made by `init`. Every key, with its default: docs/config.md. Check it: {PROGRAM} preflight --config THIS_FILE
+    learned = "all videos below it"
+    if training_videos is None:
+        learned = "better others than the clips: a test clip should be new to super-resolution, too"
+    return f"""# Made by init. docs/config.md lists every key with its default. Next:
+#     {PROGRAM} preflight --config FILE
+#     {PROGRAM} run --configfile FILE
 output: results
-training_videos: {{root: {_text(videos)}}}     # {learned}
+# {learned}
+training_videos: {{root: {_text(videos)}}}
 datasets:
   {name}:
-    layout: {layout}
-    root: {_text(folder.resolve())}
-    splits: {_text(splits.resolve())}     # {note}
-    shards: {{train: 4, test: 4}}     # number of jobs of each split
-    # classes: [{", ".join(["first", "second"])}]     # a subset; without it all
-{blank[1:]}{rest}"""
+{data}
+
+{rest}"""
 
 
-def _text(path: Path) -> str:
-    return yaml.safe_dump(str(path), default_style='"', width=10_000).strip()
+def _text(value: Path | str) -> str:
+    """Text in YAML, on one line."""
+    return yaml.safe_dump(str(value), default_style='"', width=1_000_000, allow_unicode=True).strip()

@@ -63,5 +63,6 @@ def super_resolved_frames(
 
 
 def enlarged(frame: np.ndarray) -> np.ndarray:
-    """A frame enlarged by bicubic interpolation, which LR stands for in the tables."""
-    return imresize(frame, frame.shape[0] * SCALE, frame.shape[1] * SCALE)
+    """A frame enlarged by bicubic interpolation, as the network `bicubic` does it: rounded once."""
+    large = imresize(frame.astype(np.float64), frame.shape[0] * SCALE, frame.shape[1] * SCALE)
+    return large.clip(0, 255).round().astype(np.uint8)

@@ -1,5 +1,6 @@
 """Small videos with sound and uneven times, and a folder that a run of a small configuration has left."""
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -38,7 +39,7 @@ def ffmpeg():
 
 @pytest.fixture(scope="session")
 def film(tmp_path_factory, ffmpeg):
-    """24 frames of 32x24 at uneven times from half a second on, with a second of sound before and with them."""
+    """24 frames of 32x24 at uneven times from half a second on, with two seconds of sound from 0 on."""
     path = tmp_path_factory.mktemp("film") / "in.mp4"
     ffmpeg(
         *["-f", "lavfi", "-i", "testsrc2=size=32x24:rate=30000/1001", "-f", "lavfi", "-i", "sine=duration=2"],
@@ -63,6 +64,8 @@ def decoded():
 def finished(tmp_path, monkeypatch):
     """The working folder of a run: its configuration and the weights of its models, which are not trained."""
     monkeypatch.chdir(tmp_path)
+    # Threads of torch wait for one another, which takes long on a busy machine.
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})
     torch.manual_seed(0)
     training = {"iterations": 1, "losses": {"pixel": {"kind": "l1"}}}
     for name, model in MODELS.items():
@@ -105,5 +108,5 @@ def finished(tmp_path, monkeypatch):
         },
         "tables": {},
     }
-    Path("config.yaml").write_text(yaml.safe_dump(config))
+    Path("config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
     return tmp_path
