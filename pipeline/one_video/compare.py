@@ -115,6 +115,7 @@ def _super_resolved(sr: SR, video: Path, size: Size) -> Iterator[np.ndarray]:
 
 def page(name: str, size: Size, clock: Clock, versions: list[Version]) -> str:
     """The page's HTML; it refers to nothing but the versions' files."""
+    seconds = clock.seconds
     template = jinja2.Template(TEMPLATE.read_text(encoding="utf-8"), autoescape=True)
     return template.render(
         name=name,
@@ -122,7 +123,7 @@ def page(name: str, size: Size, clock: Clock, versions: list[Version]) -> str:
         width=size.width * SCALE,
         height=size.height * SCALE,
         aspect=float(size.width * clock.shape / size.height),
-        seconds=clock.seconds,
+        seconds=[second - seconds[0] for second in seconds],
         lr=f"{size.width}x{size.height}",
         frames=size.frames,
     )

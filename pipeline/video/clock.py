@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from fractions import Fraction
+from itertools import pairwise
 
 
 class Clock:
@@ -49,6 +50,12 @@ class Clock:
     def seconds(self) -> list[float]:
         """When each frame is shown, in seconds."""
         return [float(start * self.tick) for start in self.starts]
+
+    @property
+    def steady(self) -> bool:
+        """Whether all frames are equally far apart, to a tick."""
+        steps = {later - earlier for earlier, later in pairwise(self.starts)}
+        return not steps or max(steps) - min(steps) <= 1
 
     @property
     def rate(self) -> Fraction:

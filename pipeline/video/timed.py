@@ -46,7 +46,8 @@ def write_timed(
 ) -> int:
     """Encode RGB frames at their times; the file appears when it is complete.
 
-    Time stamps are exact in .mp4 and .mov, and rounded to milliseconds in .mkv.
+    Time stamps are exact in .mp4 and .mov, and rounded to milliseconds in .mkv. Without sound, the first
+    frame is shown at 0.
 
     Args:
         path: target, with one of ``SUFFIXES``.
@@ -66,13 +67,17 @@ def write_timed(
     options = dict(ENCODERS[codec])
     if codec in CRF:
         options["crf"] = CRF[codec] if crf is None else crf
+    if not clock.steady:
+        # With frames out of order, .mp4 holds the lengths of others, and may end before its last frame.
+        options["bf"] = 0
     shape = f"setsar={clock.shape.numerator}/{clock.shape.denominator}"
     options["vf"] = ",".join([part for part in (options.get("vf"), shape) if part])
     tick, first = clock.tick, clock.starts[0]
     usual = round(NANOSECONDS / clock.rate)
 
     def output(target: Path, width: int, height: int) -> Any:
-        source = ffmpeg.input("pipe:0", format="matroska", itsoffset=f"{float(first * tick):.9f}")
+        offset = float(first * tick) if sound is not None else 0.0
+        source = ffmpeg.input("pipe:0", format="matroska", itsoffset=f"{offset:.9f}")
         streams = [source["v:0"]]
         if sound is not None:
             # ffmpeg shifts a file's time stamps to begin at 0, here as when it was decoded.

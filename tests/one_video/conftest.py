@@ -43,7 +43,16 @@ def film(tmp_path_factory, ffmpeg):
     path = tmp_path_factory.mktemp("film") / "in.mp4"
     ffmpeg(
         *["-f", "lavfi", "-i", "testsrc2=size=32x24:rate=30000/1001", "-f", "lavfi", "-i", "sine=duration=2"],
-        *["-vf", "setpts=PTS+0.5/TB+N*N*7", "-fps_mode", "passthrough", "-frames:v", 24],
+        *[
+            "-vf",
+            "settb=1/30000,setpts=PTS+0.5/TB+N*N*17",
+            "-fps_mode",
+            "passthrough",
+            "-enc_time_base",
+            "1:30000",
+            "-frames:v",
+            24,
+        ],
         *["-c:v", "libx264", "-c:a", "aac", path],
     )
     return path
