@@ -115,8 +115,8 @@ def optical_flow(first: np.ndarray, second: np.ndarray, params: TVL1 | None = No
     """
     for name, frame in (("first", first), ("second", second)):
         _check(frame, name, 3)
-    grey = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in (first, second)]
-    return np.moveaxis(tvl1(*grey, params or TVL1()), 0, -1)
+    one, other = (cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in (first, second))
+    return np.moveaxis(tvl1(one, other, params or TVL1()), 0, -1)
 
 
 def load_recognizer(

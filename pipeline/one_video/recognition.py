@@ -95,7 +95,7 @@ def load_from_run(
 def _named(kind: str, name: str | None, known: Mapping[str, object], run: Run) -> str:
     if name is None and len(known) == 1:
         return next(iter(known))
-    if name not in known:
+    if name is None or name not in known:
         problem = f"which {kind}?" if name is None else f"no {kind} {name!r} in {run.path};"
         raise ChoiceError(f"{problem} known: {', '.join(known)}")
     return name
