@@ -61,9 +61,23 @@ STAGES = {
 FOR_PEOPLE = ("preflight", "import-weights", "export-lr")
 """Sub-commands that no rule calls."""
 
+ON_VIDEOS = {
+    "upscale": "pipeline.one_video.upscale",
+    "recognise": "pipeline.one_video.recognise",
+    "compare": "pipeline.one_video.compare",
+    "init": "pipeline.one_video.init",
+}
+"""Commands for people with a parser of their own: ``parse`` of these modules returns the call."""
+
 ABOUT = """RecoSR: does super-resolving low-resolution video help action recognition?
 
-commands:
+on one video:
+  upscale         super-resolve a video, or a folder of videos
+  recognise       say which action a video shows, with and without super-resolution
+  compare         write a page that shows a video beside its super-resolved versions
+
+on experiments:
+  init            write a configuration for a folder of videos
   run             run an experiment: Snakemake with RecoSR's workflow
   path            print the folder of the Snakefile, the example configurations and the profiles
   preflight       report what a configuration lacks, and the jobs, hours and disk that it takes
@@ -76,6 +90,7 @@ MANUAL = """stages, which Snakemake's rules call; call one yourself to debug a j
 {stages}
 
 examples:
+  {program} upscale in.mp4 out.mp4 --method tosr       super-resolve a video with what a run has trained
   {program} run --dry-run                              list the jobs of the demo
   {program} preflight --config c.yaml                  check a configuration of your own
   {program} run --cores 8 --configfile c.yaml          compute its Table 4
@@ -89,17 +104,23 @@ def main(arguments: list[str]) -> int:
     """Run one stage; an error of its input or of the disk ends it with one readable line and status 1."""
     manual = _manual()
     stage = manual.parse_args(arguments[:1]).command
-    if stage not in STAGES:
-        manual.error(f"no command {stage!r}; choose from {', '.join([*COMMANDS, *STAGES])}")
-    module, _, name = STAGES[stage].partition(":")
+    if stage not in STAGES | ON_VIDEOS:
+        manual.error(f"no command {stage!r}; choose from {', '.join([*ON_VIDEOS, *COMMANDS, *STAGES])}")
+    module, _, name = (STAGES | ON_VIDEOS)[stage].partition(":")
     values: dict[str, Any] = {}
     try:
         with signals_as_exceptions():
             describe_machine()
             # Only the asked stage is imported: several of them never need torch.
-            function = getattr(importlib.import_module(module), name)
-            values = _parse(stage, function, arguments[1:])
-            function(**values)
+            home = importlib.import_module(module)
+            if stage in ON_VIDEOS:
+                call = home.parse(arguments[1:])
+                values = call.keywords
+                call()
+            else:
+                function = getattr(home, name)
+                values = _parse(stage, function, arguments[1:])
+                function(**values)
     except TerminatedError as error:
         _say(f"{stage}: ended by {error.name}; what was unfinished is removed")
         raise

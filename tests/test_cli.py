@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.cli import STAGES, main
+from pipeline.cli import ON_VIDEOS, STAGES, main
 from pipeline.command import COMMANDS
 from pipeline.config import Demo
 from pipeline.data.request import GenerateDemo
@@ -150,7 +150,7 @@ def test_the_manual_names_every_command_and_shows_examples(capsys):
     assert exit_.value.code == 0
     shown = " ".join(capsys.readouterr().out.split())
     unbroken = shown.replace("- ", "-")  # names that end a line in between
-    assert all(name in unbroken for name in [*STAGES, *COMMANDS])
+    assert all(name in unbroken for name in [*STAGES, *COMMANDS, *ON_VIDEOS])
     assert "run --cores 8 --configfile c.yaml" in shown
 
 
@@ -160,6 +160,16 @@ def test_each_command_beside_the_stages_has_a_manual(name, capsys):
         COMMANDS[name](["--help"])
     assert exit_.value.code == 0
     assert "examples:" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ON_VIDEOS)
+def test_each_command_for_people_has_a_manual_with_examples(name, capsys):
+    with pytest.raises(SystemExit) as exit_:
+        main([name, "--help"])
+    assert exit_.value.code == 0
+    shown = capsys.readouterr().out
+    assert "examples" in shown
+    assert len(re.findall(rf"^  .*\b{name} \S", shown, re.M)) >= 2
 
 
 def test_an_unknown_command_is_told_the_known_ones(capsys):

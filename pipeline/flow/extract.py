@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from pipeline.data.manifest import read_manifest, select
+from pipeline.data.manifest import Clip, read_manifest, select
 from pipeline.data.plan import read_plan
-from pipeline.flow.pairs import Engine, FlowError, pair_flows
+from pipeline.flow.pairs import Engine, FlowError, Frames, pair_flows
 from pipeline.flow.quantise import quantise
 from pipeline.flow.request import ExtractFlow
 from pipeline.flow.tvl1 import tvl1 as tvl1_flow
@@ -42,13 +42,7 @@ def extract_flow(
         StoreError: the frame store lacks a clip or a frame.
     """
     cv2.setNumThreads(1)  # jobs run in parallel instead
-    width, height = request.frame_size
     fields_of = read_plan(plan) if plan else None
-
-    def grey(frame: np.ndarray) -> np.ndarray:
-        return cv2.cvtColor(resize_frames(frame[None], width, height)[0], cv2.COLOR_RGB2GRAY)
-
-    engine = Engine(grey, lambda first, second: tvl1_flow(first, second, request.tvl1))
     with ShardReader(frames) as reader, ShardWriter(out) as writer:
         for clip in select(read_manifest(manifest), request.split, request.shard):
             if fields_of is not None and clip.id not in fields_of:
@@ -59,9 +53,20 @@ def extract_flow(
                     f"{plan}: contains fields {fields[:3]}...{fields[-3:]} of {clip.id}, which has "
                     f"{clip.frames} frames; make the plan again"
                 )
-            if clip.frames == 1:
-                found: Iterable[np.ndarray] = [np.zeros((height, width, 2), np.float32)]
-            else:
-                found = pair_flows(reader, clip.id, fields, 1, engine)
-            levels = (quantise(field, request.bound) for field in found)
+            levels = clip_fields(reader, clip, fields, request)
             writer.add(clip.id, levels, index=fields, bound=request.bound)
+
+
+def clip_fields(reader: Frames, clip: Clip, fields: list[int], request: ExtractFlow) -> Iterator[np.ndarray]:
+    """Quantised fields (h, w, 2) uint8 of a clip by their numbers, ascending; frames are read one by one."""
+    width, height = request.frame_size
+
+    def grey(frame: np.ndarray) -> np.ndarray:
+        return cv2.cvtColor(resize_frames(frame[None], width, height)[0], cv2.COLOR_RGB2GRAY)
+
+    engine = Engine(grey, lambda first, second: tvl1_flow(first, second, request.tvl1))
+    if clip.frames == 1:
+        found: Iterable[np.ndarray] = [np.zeros((height, width, 2), np.float32)]
+    else:
+        found = pair_flows(reader, clip.id, fields, 1, engine)
+    return (quantise(field, request.bound) for field in found)

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from pipeline.errors import PipelineError
-from pipeline.video.store import ShardReader
 
 
 class FlowError(PipelineError):
     """Flow cannot be computed; the message names the clip and what to do."""
+
+
+class Frames(Protocol):
+    """What frames are read from: a shard store, or the frames of one video."""
+
+    def read(self, clip: str, numbers: Sequence[int]) -> np.ndarray:
+        """Frames (n, h, w, 3) uint8 of a clip."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -29,7 +37,7 @@ class Engine:
 
 
 def pair_flows(
-    reader: ShardReader, clip: str, numbers: list[int], gap: int, engine: Engine
+    reader: Frames, clip: str, numbers: list[int], gap: int, engine: Engine
 ) -> Iterator[np.ndarray]:
     """Flow (h, w, 2) from frame t to t + gap for ascending t; each frame is read and prepared once."""
     ready: dict[int, np.ndarray] = {}

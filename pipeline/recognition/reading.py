@@ -35,6 +35,15 @@ class Reader(Protocol):
         ...
 
 
+class SizedReader(Reader, Protocol):
+    """What a scoring reads clips by."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of all frames and fields."""
+        ...
+
+
 class ClipReader:
     """Frames and fields of ``clips`` from all the given shards.
 

@@ -14,13 +14,14 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from pipeline.config.compute import Inference
 from pipeline.data.entries import class_finder
 from pipeline.data.manifest import Clip, count_classes, read_manifest, select
 from pipeline.errors import PipelineError
 from pipeline.files import write_whole
 from pipeline.recognition import inputs
 from pipeline.recognition.models import backbones_of, load_model, memory_format
-from pipeline.recognition.reading import ClipReader
+from pipeline.recognition.reading import ClipReader, SizedReader
 from pipeline.recognition.request import ScoreClips
 from pipeline.recognition.streams import ScoredStream
 from pipeline.training.torch_settings import autocast, torch_settings
@@ -110,7 +111,21 @@ def _classes(request: ScoreClips, clips: list[Clip], trained: list[Clip]) -> tup
     return count_classes(trained), columns
 
 
-def _read(stream: ScoredStream, places: list[int], clip: Clip, reader: ClipReader) -> list[np.ndarray]:
+def score_clip(
+    stream: ScoredStream,
+    network: nn.Module,
+    clip: Clip,
+    classes: int,
+    reader: SizedReader,
+    compute: Inference,
+) -> np.ndarray:
+    """Scores (classes,) float32 of one clip before softmax; ``network`` is on the device of ``compute``."""
+    score = _score_together if stream.together else _score_apart
+    with torch.inference_mode(), autocast(compute):
+        return score(stream, network, [clip], classes, reader, torch.device(compute.device))[0]
+
+
+def _read(stream: ScoredStream, places: list[int], clip: Clip, reader: SizedReader) -> list[np.ndarray]:
     """Raw input (n, h, w, c) of each backbone at ``n`` places of a clip."""
     indices = stream.indices(places, clip.frames)
     raw = [reader.frames(clip, indices.frames)] if stream.reads_frames else []
@@ -127,13 +142,13 @@ def _normalised(stream: ScoredStream, network: nn.Module, raw: list[Tensor]) -> 
     ]
 
 
-def _views(stream: ScoredStream, clips: list[Clip], reader: ClipReader) -> Iterator[View]:
+def _views(stream: ScoredStream, clips: list[Clip], reader: SizedReader) -> Iterator[View]:
     """Clip number, share of the clip's average and raw inputs (h, w, c) of every view of every clip.
 
     Short clips repeat places; each is scored once, with its number of occurrences as the weight.
     """
     flows = stream.flows
-    for number, clip in enumerate(tqdm(clips, desc=stream.stream, mininterval=2.0)):
+    for number, clip in enumerate(tqdm(clips, desc=stream.stream, mininterval=2.0, disable=len(clips) == 1)):
         places = stream.places(clip.frames)
         counts = Counter(places)
         shares = np.array(list(counts.values()), np.float64) / len(places)
@@ -150,7 +165,7 @@ def _score_apart(
     network: nn.Module,
     clips: list[Clip],
     classes: int,
-    reader: ClipReader,
+    reader: SizedReader,
     device: torch.device,
 ) -> np.ndarray:
     """(N, classes): scores averaged over views and places, before softmax."""
@@ -185,14 +200,15 @@ def _score_together(
     network: nn.Module,
     clips: list[Clip],
     classes: int,
-    reader: ClipReader,
+    reader: SizedReader,
     device: torch.device,
 ) -> np.ndarray:
     """(N, classes): all places of a clip in one pass; scores averaged over views, before softmax."""
     scores = np.zeros((len(clips), classes))
     width, height = reader.size
     boxes = stream.boxes(height, width)
-    numbered = tqdm(enumerate(clips), desc=stream.stream, total=len(clips), mininterval=2.0)
+    shown = tqdm(clips, desc=stream.stream, mininterval=2.0, disable=len(clips) == 1)
+    numbered = enumerate(shown)
     places = len(stream.places(1))
     size = max(1, BATCH_VALUES // (places * height * width * sum(stream.channels)))
     for group in _grouped(numbered, size):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -24,6 +25,14 @@ from pipeline.video.store import ShardReader, ShardWriter
 
 class SuperResolutionError(PipelineError, ValueError):
     """A clip cannot be super-resolved; the message names it."""
+
+
+class LRFrames(Protocol):
+    """What frames are read from: a shard store, or the frames of one video."""
+
+    def read(self, clip: str, numbers: Sequence[int]) -> np.ndarray:
+        """LR frames (n, h, w, 3) uint8 of a clip; the first number never decreases from call to call."""
+        ...
 
 
 def super_resolve(
@@ -67,7 +76,7 @@ def super_resolve(
 
 
 def sr_frames(
-    network: SRNetwork, clip: Clip, low: ShardReader, numbers: list[int], request: SuperResolve
+    network: SRNetwork, clip: Clip, low: LRFrames, numbers: list[int], request: SuperResolve
 ) -> Iterator[np.ndarray]:
     """Super-resolve the frames ``numbers`` (sorted) of a clip; yields (h, w, 3) uint8, one by one.
 
@@ -96,7 +105,7 @@ def sr_frames(
 
 
 def _clip_frames(
-    network: ClipNetwork, clip: Clip, low: ShardReader, numbers: list[int], request: SuperResolve
+    network: ClipNetwork, clip: Clip, low: LRFrames, numbers: list[int], request: SuperResolve
 ) -> Iterator[np.ndarray]:
     """``sr_frames`` of a network that sees whole clips: segment by segment."""
     for wanted, seen in segments(numbers, clip.frames, network.segment, network.overlap):

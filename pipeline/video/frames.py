@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import itertools
 import subprocess
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import IO, Any, cast
@@ -18,7 +18,8 @@ import numpy as np
 
 from pipeline.errors import PipelineError
 from pipeline.files import atomic_path
-from pipeline.video.messages import REPORT_SIZE, Messages
+from pipeline.video.clock import Clock
+from pipeline.video.messages import REPORT_SIZE, REPORT_TIMES, Messages
 from pipeline.video.pictures import PictureError, decode_pictures
 from pipeline.video.process import QUIET, Ffmpeg, FfmpegError, find_ffmpeg
 
@@ -42,7 +43,10 @@ class VideoError(PipelineError):
 
 
 def read_frames(
-    path: Path | str, max_frames: int | None = None, notes: list[str] | None = None
+    path: Path | str,
+    max_frames: int | None = None,
+    notes: list[str] | None = None,
+    clock: Clock | None = None,
 ) -> Iterator[np.ndarray]:
     """Decode the first video stream that is not an attached picture, without repeated or dropped frames.
 
@@ -53,6 +57,7 @@ def read_frames(
             pictures (pipeline.video.pictures).
         max_frames: stop after this number; the rest of the file may be damaged.
         notes: gets ffmpeg's complaints if all frames are right nevertheless.
+        clock: gets the times at which the frames are shown, after the last one.
 
     Yields:
         Frames (h, w, 3), uint8, RGB, writable.
@@ -72,7 +77,7 @@ def read_frames(
         raise VideoError(f"{path}: the file is empty")
     for number in itertools.count():
         messages = Messages()
-        with closing(_decode(path, number, max_frames, messages)) as frames:
+        with closing(_decode(path, number, max_frames, messages, clock is not None)) as frames:
             first = next(frames)
             try:
                 second = next(frames, None)
@@ -88,6 +93,8 @@ def read_frames(
             yield from frames
         if notes is not None:
             notes += messages.notes()
+        if clock is not None:
+            clock.take(messages.clock)
         return
 
 
@@ -106,7 +113,7 @@ def _read_pictures(path: Path, max_frames: int | None) -> Iterator[np.ndarray]:
 
 
 def _decode(
-    path: Path, number: int, max_frames: int | None, messages: Messages
+    path: Path, number: int, max_frames: int | None, messages: Messages, timed: bool
 ) -> Generator[np.ndarray, None, None]:
     """Frames of one of a file's video streams, at least one; ``messages`` gets ffmpeg's messages."""
     # With "file:", names with colons are not read as a protocol.
@@ -119,7 +126,7 @@ def _decode(
         vcodec="ppm",
         pix_fmt="rgb24",
         fps_mode="passthrough",
-        vf=REPORT_SIZE,
+        vf=f"{REPORT_TIMES},{REPORT_SIZE}" if timed else REPORT_SIZE,
         # Numbers instead of time stamps, because frames may share a time stamp, which a muxer refuses.
         **{"bsf:v": "setts=ts=N"},
         **limit,
@@ -204,37 +211,58 @@ def write_video(path: Path | str, frames: Iterable[np.ndarray], fps: float, **op
         FfmpegError: ffmpeg could not work, for example because the disk is full.
     """
     chosen = options or {"vcodec": "mpeg4", "q:v": 1, "qmin": 1, "pix_fmt": "yuv420p"}
+
+    def output(target: Path, width: int, height: int) -> Any:
+        source = ffmpeg.input(
+            "pipe:0", format="rawvideo", pix_fmt="rgb24", video_size=(width, height), framerate=fps
+        )
+        # Bit-exact: no encoder version, date or machine-dependent arithmetic in the file.
+        exact = {"fflags": "+bitexact", "flags:v": "+bitexact", "threads": 1}
+        return ffmpeg.output(source, f"file:{target}", **exact, **chosen)
+
+    return encode(path, frames, output)
+
+
+def encode(
+    path: Path | str,
+    frames: Iterable[np.ndarray],
+    output: Callable[[Path, int, int], Any],
+    head: Callable[[int, int], bytes] | None = None,
+) -> int:
+    """Pipe frames into ffmpeg; the file appears when it is complete. Raises as ``write_video``.
+
+    Args:
+        path: target.
+        frames: as in ``write_video``.
+        output: ffmpeg's output, given a temporary path, width and height; it reads the frames from pipe:0.
+        head: bytes before a frame's pixels, given its number and the pixels' size; None: only pixels.
+
+    Returns:
+        Number of frames written.
+    """
     remaining = iter(frames)
     first = next(remaining, None)
     if first is None:
         raise VideoError(f"{path}: no frames to write")
     height, width = first.shape[:2]
-    source = ffmpeg.input(
-        "pipe:0", format="rawvideo", pix_fmt="rgb24", video_size=(width, height), framerate=fps
-    )
     count = 0
     with atomic_path(Path(path)) as temporary:
-        # Bit-exact: no encoder version, date or machine-dependent arithmetic in the file.
-        stream = ffmpeg.output(
-            source,
-            f"file:{temporary}",
-            fflags="+bitexact",
-            **{"flags:v": "+bitexact", "threads": 1},
-            **chosen,
-        )
+        stream = output(temporary, width, height)
         command = stream.global_args("-y", *QUIET, *ONE_THREAD).compile(cmd=find_ffmpeg())
         messages, pipes = Messages(), {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL}
         with Ffmpeg(command, f"encoding {path}", messages, **pipes) as encoder:
             target = encoder.process.stdin
             assert target is not None  # a pipe
             try:
-                for frame in _chain(first, remaining):
+                for frame in itertools.chain([first], remaining):
                     if frame.shape != (height, width, 3) or frame.dtype != np.uint8:
                         raise VideoError(
                             f"{path}: frame {count} is {frame.shape} {frame.dtype}, "
                             f"expected {(height, width, 3)} uint8",
                             count,
                         )
+                    if head:
+                        target.write(head(count, frame.nbytes))
                     target.write(np.ascontiguousarray(frame).data)
                     count += 1
                 target.close()
@@ -245,8 +273,3 @@ def write_video(path: Path | str, frames: Iterable[np.ndarray], fps: float, **op
             reason = messages.cause() or f"ffmpeg ended with status {code}"
             raise VideoError(f"{path}: {reason}", count)
     return count
-
-
-def _chain(first: np.ndarray, rest: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
-    yield first
-    yield from rest

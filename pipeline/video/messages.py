@@ -9,11 +9,16 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from pipeline.video.clock import Clock
+
 LEVEL = "level+info"
 """ffmpeg's -loglevel for this module; its lines are "[part @ address] [level] text"."""
 
 REPORT_SIZE = "setsar=r='print(w*65536+h)*0+1'"
 """Filter that does not change pixels and prints the frames' size whenever it changes."""
+
+REPORT_TIMES = "showinfo=checksum=0"
+"""Filter that does not change frames and prints when each is shown."""
 
 DAMAGE = re.compile(
     r"corrupt|damaged|invalid|illegal|\berrors?\b|truncat|prematurely|partial file|missing|mismatch"
@@ -37,6 +42,8 @@ MOST = 1000
 
 _LINE = re.compile(r"((?:\[[^]]*\] )*)\[(panic|fatal|error|warning|info)\] (.*)")
 _STREAM = re.compile(r" *Stream #0:\d+.*?: (Video|Audio|Subtitle|Data|Attachment): (\w+)(.*)")
+_TICK = re.compile(r"config in time_base: (\d+)/(\d+)")
+_SHOWN = re.compile(r"n: *\d+ pts: *(-?\d+|NOPTS) .*?duration: *(-?\d+|NOPTS) .*?sar:(\d+)/(\d+)")
 _ENDED = re.compile("Exiting normally, received signal")
 _OUTPUT = re.compile(r"\[(vf|vost|out)#|\[(image2pipe|ppm|swscaler|graph|auto_|Parsed_)")
 
@@ -69,11 +76,13 @@ class Messages:
         lines: warnings, errors and foreign lines, in order.
         sizes: (width, height) of the frames, each once, in order (REPORT_SIZE).
         streams: (kind, codec) of the file's streams: "Video", "Audio", "Attached picture", ...
+        clock: when the frames are shown (REPORT_TIMES).
     """
 
     lines: dict[str, Message] = field(default_factory=dict)
     sizes: list[tuple[int, int]] = field(default_factory=list)
     streams: list[tuple[str, str]] = field(default_factory=list)
+    clock: Clock = field(default_factory=Clock)
 
     def read(self, lines: Iterable[bytes]) -> None:
         """Read to the end, in a separate thread, because a pipe that is not read would block ffmpeg."""
@@ -89,6 +98,12 @@ class Messages:
             elif size := re.fullmatch(r"(\d+)\.0+", text):
                 shape = divmod(int(size[1]), 65536)
                 self.sizes += [shape] * (shape not in self.sizes)
+            elif shown := _SHOWN.match(text):
+                start, length = (None if number == "NOPTS" else int(number) for number in shown.groups()[:2])
+                self.clock.add(start, length)
+                self.clock.set_shape(int(shown[3]), int(shown[4]))
+            elif tick := _TICK.match(text):
+                self.clock.set_tick(int(tick[1]), int(tick[2]))
             elif of_input and (stream := _STREAM.match(text)):
                 kind, codec, rest = stream.groups()
                 self.streams.append(("Attached picture" if "(attached pic)" in rest else kind, codec))
