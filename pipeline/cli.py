@@ -50,6 +50,9 @@ STAGES = {
     "tabulate": "pipeline.report.tabulate:tabulate",
     "draw-table": "pipeline.report.tabulate:draw_table",
     "draw-comparison": "pipeline.report.picture:draw_comparison",
+    "show-clips": "pipeline.report.page.clips:show_clips",
+    "build-page": "pipeline.report.page.build:build_page",
+    "pack-page": "pipeline.report.page.build:pack_page",
     "import-weights": "pipeline.import_weights:import_weights",
     "preflight": "pipeline.preflight.report:preflight",
 }
@@ -76,7 +79,7 @@ examples:
   {program} run --cores 8 --configfile c.yaml          compute its Table 4
   {program} train-sr --help                            explain a stage's arguments"""
 
-OUTPUTS = ("out", "csv", "folder", "hr")
+OUTPUTS = ("out", "csv", "folder", "hr", "assets")
 """Arguments that tell where stages write."""
 
 

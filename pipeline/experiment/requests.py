@@ -14,6 +14,7 @@ from pipeline.flow.request import ExtractFlow, ExtractTrainingFlow
 from pipeline.patches.request import CropPatches
 from pipeline.quality.request import MeasureQuality
 from pipeline.recognition.request import PlanFrames, ScoreClips, TrainMixedRecognizer, TrainRecognizer
+from pipeline.report.page.request import BuildPage, ShowClips, Training
 from pipeline.report.request import (
     Aggregate,
     DatasetEntry,
@@ -180,6 +181,29 @@ class Requests:
     def draw_table(self, table: str) -> DrawTable:
         """The picture of a table."""
         return DrawTable(table=self.rows.tables[table])
+
+    def show_clips(self, dataset: str) -> ShowClips:
+        """Clips of a data set on the report page."""
+        config, rows = self.config, self.rows
+        return ShowClips.of(
+            config.report.page,
+            config.report,
+            config.flow,
+            sources=["lr", *rows.sources],
+            flow_sources=rows.flow_sources,
+            **self._columns(config.methods, [dataset], config.recognition.recognizers),
+        )
+
+    def build_page(self) -> BuildPage:
+        """The report page."""
+        config = self.config
+        return BuildPage.of(
+            config.report,
+            config,
+            tables=self.rows.page_tables,
+            trainings=[Training(group=group, name=name) for group, name, _ in self.experiment.files.trainings()],
+            **self._columns(config.methods, config.datasets, config.recognition.recognizers),
+        )
 
     def _columns(
         self, rows: Mapping[str, Method], datasets: Iterable[str], recognizers: Iterable[str]

@@ -30,6 +30,7 @@ class Rows:
         pairs: pairs of rows that no row shows, as rows; only a joint network scores them.
         baseline: model whose frames represent LR.
         pictured: rows in the figures.
+        page_tables: tables beside Table 4 on the report page.
     """
 
     def __init__(self, config: Config) -> None:
@@ -52,6 +53,8 @@ class Rows:
         baseline = self.methods.get(config.report.baseline)
         self.baseline = baseline and baseline.model
         self.pictured = config.report.pictured
+        shown_tables = config.report.page.tables
+        self.page_tables = [name for name in self.tables if shown_tables is None or name in shown_tables]
 
     def _find_mixtures(self) -> dict[str, Mixture]:
         return {
