@@ -71,6 +71,8 @@ def build_page(
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    # The order of rows and columns is that of the tables.
+    environment.policies["json.dumps_kwargs"] = {"sort_keys": False}
     text = environment.get_template("page.html").render(
         data=data, caption=one_line(request.caption), assets=assets.name
     )

@@ -18,7 +18,8 @@ class Disagreement:
     """How rows disagree on a clip.
 
     Attributes:
-        alone: recogniser, column and row, where this row alone recognises the clip, HR not counted.
+        alone: recogniser, column and row, where this row alone recognises the clip, HR not counted; last
+            columns (fusion) first.
         split: sum over columns of the number of rows on the smaller side.
     """
 
@@ -46,6 +47,9 @@ def disagreements(rows: Rows, request: Columns, dataset: str) -> dict[str, Disag
             entry.split += min(count, len(names) - count)
             if count == 1 and len(names) > 1:
                 entry.alone.append((recognizer, column, names[int(of_clip.argmax())]))
+    last = [recognizer.columns[-1].name for recognizer in request.recognizers]
+    for entry in found.values():
+        entry.alone.sort(key=lambda alone: alone[1] not in last)
     return dict(found)
 
 

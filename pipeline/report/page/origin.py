@@ -27,7 +27,7 @@ def origin(provenance: Path) -> dict[str, Any]:
     configuration = run.get("configuration", {})
     content = configuration.get("content", {})
     return {
-        "line": " ".join(made_by(provenance)).strip(),
+        "line": " ".join(made_by(provenance)).replace("`", "").strip(),
         "runs": [
             {key: one[key] for key in ("started", "ended", "status")}
             | {"jobs": sum(map(len, one["finished"].values())), "cores": one["cores"]}

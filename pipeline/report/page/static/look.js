@@ -60,9 +60,11 @@ whenOpened.look = () => {
     }
     byId("clips").querySelector("[aria-current]").scrollIntoView({ block: "nearest" });
     byId("clip-title").textContent = one.id;
-    byId("clip-verdict").textContent = one.alone.length
-      ? one.alone.map(([r, c, row]) => `Only ${rows[row]} is recognised in ${columnName(`${r} ${c}`)}.`).join(" ")
-      : `Class ${one.class}; several rows are recognised, or none.`;
+    const aloneIn = new Map(one.alone.map(([, , row]) => [row, one.alone.filter((other) => other[2] === row)]));
+    byId("clip-verdict").textContent = [
+      `Class ${one.class}.`,
+      ...[...aloneIn].map(([row, found]) => `Recognised with ${rows[row]} alone: ${found.map(([r, c]) => columnName(`${r} ${c}`)).join(", ")}.`),
+    ].join(" ");
     byId("flow-scale").textContent = `– hue: direction; full colour from ${one.flow_scale} px`;
     Object.assign(byId("frame"), { max: one.numbers.length - 1 });
     Object.assign(byId("pixel-row"), { max: one.size[1] - 1, value: state.line });

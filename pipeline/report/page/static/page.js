@@ -16,8 +16,8 @@ function make(tag, attributes = {}, ...children) {
 
 const escaped = (text) => make("i", {}, String(text)).innerHTML;
 
-/** A sortable table of plain values in an empty host; the options are DataTables'. */
-function showTable(host, columns, lines, options = {}) {
+/** A sortable table of plain values in an empty host: own settings of columns by number, and DataTables' options. */
+function showTable(host, columns, lines, own = {}, options = {}) {
   const table = make("table", { class: "numbers" });
   host.replaceChildren(table);
   const short = lines.length <= 25;
@@ -26,6 +26,7 @@ function showTable(host, columns, lines, options = {}) {
       title: escaped(title),
       className: lines.some((line) => typeof line[n] === "number") ? "dt-right" : "dt-left",
       render: (value, kind) => (kind === "display" ? (value == null ? "" : escaped(value)) : value),
+      ...own[n],
     })),
     data: lines,
     order: [],

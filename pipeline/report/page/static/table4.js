@@ -61,7 +61,7 @@ whenOpened.table4 = () => {
       const test = paired(column, first, second);
       if (!test) return [[column.label, 0, "same scores", 0, 0, 1, 1, "no", n]];
       return [[
-        column.label, signed(test.difference), `${signed(test.low)} to ${signed(test.high)}`, test.only_first,
+        column.label, test.difference, `${signed(test.low)} to ${signed(test.high)}`, test.only_first,
         test.only_second, +test.p.toPrecision(2), +test.p_holm.toPrecision(2), test.beyond_noise ? "yes" : "no", n,
       ]];
     });
@@ -69,13 +69,9 @@ whenOpened.table4 = () => {
     const host = make("div");
     byId("pair-table").replaceWith(host);
     host.id = "pair-table";
-    showTable(host, titles, lines, {
-      paging: false, info: false,
-      columnDefs: [
-        { targets: 1, type: "num" },
-        { targets: 8, orderable: false, render: (n) => `<button type="button" class="quiet" data-column="${n}">show</button>` },
-      ],
-    });
+    const button = (n) => `<button type="button" class="quiet" data-column="${n}">show</button>`;
+    const points = { className: "dt-right", render: (value, kind) => (kind === "display" ? signed(value) : value) };
+    showTable(host, titles, lines, { 1: points, 8: { orderable: false, render: button } });
     host.onclick = (event) => {
       const n = event.target.dataset?.column;
       if (n !== undefined) showClips(t4.columns[n], first, second);
