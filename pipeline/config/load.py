@@ -102,6 +102,10 @@ def _cross_checks(config: Config) -> Iterator[str]:
     for row in config.report.pictured:
         if row not in methods:
             yield f"report.pictured: {row!r} is not a row; known: {', '.join(methods)}"
+    for name in config.report.page.tables or ():
+        if not config.tables.get(name):
+            known = ", ".join(name for name, table in config.tables.items() if table)
+            yield f"report.page.tables: {name!r} is not a table; known: {known}"
     yield from table_problems(config)
     for name, recognizer in config.recognition.recognizers.items():
         key = f"recognition.recognizers.{name}"
