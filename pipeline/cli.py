@@ -41,6 +41,7 @@ STAGES = {
     "crop-patches": "pipeline.patches.crop:crop_patches",
     "train-sr": "pipeline.superres.training:train_sr",
     "super-resolve": "pipeline.superres.inference:super_resolve",
+    "measure-cost": "pipeline.superres.cost:measure_cost",
     "plan-frames": "pipeline.recognition.plan:plan_frames",
     "train-recognizer": "pipeline.recognition.training:train_recognizer",
     "score-clips": "pipeline.recognition.scoring:score_clips",

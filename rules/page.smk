@@ -40,6 +40,7 @@ rule build_page:
         figures=[
             f"{OUT}/tables/{name}.png" for name in ROWS.page_tables if name in DRAWN
         ],
+        cost=expand(f"{OUT}/superres/cost/{{model}}.json", model=ROWS.super_resolved),
         weights=[weights for _, _, weights in FILES.trainings()],
     output:
         page=f"{PAGE}/index.html",
@@ -57,7 +58,7 @@ rule build_page:
     shell:
         "python -m pipeline build-page --request {params.request:q} --scores {input.scores:q}"
         " --manifests {input.manifests:q} --clips {input.clips:q} --read {input.tables:q}"
-        " --weights {input.weights:q} --provenance {params.provenance:q} --assets {output.assets:q}"
+        " --cost {input.cost:q} --weights {input.weights:q} --provenance {params.provenance:q} --assets {output.assets:q}"
         " --out {output.page:q} 2> {log:q}"
 
 

@@ -16,6 +16,8 @@ from pipeline.experiment import Experiment
 from pipeline.report.page.build import build_page, pack_page
 from pipeline.report.page.clips import show_clips
 from pipeline.report.page.request import BuildPage, ShowClips
+from pipeline.superres.cost import measure_cost
+from pipeline.superres.request import MeasureCost
 from pipeline.training.log import log_folder
 from pipeline.video.store import ShardWriter
 
@@ -140,11 +142,15 @@ def make_page(root: Path, out: Path) -> Page:
         [Path(p) for p in files.shown_flow("ucf_demo")],
         page.clips,
     )
+    costs = [out / "superres" / "cost" / f"{model}.json" for model in made.rows.super_resolved]
+    for model, path in zip(made.rows.super_resolved, costs, strict=True):
+        measure_cost(MeasureCost.read(asked.measure_cost(model).text()), path)
     request = BuildPage.read(asked.build_page().text())
     weights = [Path(weights) for _, _, weights in files.trainings()]
     provenance, assets = out / "provenance.json", page.folder / "assets"
     build_page(
-        request, scores, [manifest], [page.clips], write_tables(out), weights, provenance, assets, page.index
+        *[request, scores, [manifest], [page.clips], write_tables(out), costs, weights],
+        *[provenance, assets, page.index],
     )
     pack_page([page.index, assets, page.clips], out / "report.zip")
     return page

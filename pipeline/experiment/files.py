@@ -187,11 +187,12 @@ class Files:
         """Group, name and weights of each training of the rows of Table 4."""
         shown = [name for name in self.rows.super_resolved if self.config.superres.models[name].training]
         found = [("SR networks", n, *self.model_weights(n)) for n in self.models.trained(shown)]
-        for dataset in self.config.datasets:
-            for recognizer in self.rows.recognizers:
+        for dataset, data in self.config.datasets.items():
+            for recognizer, spec in self.rows.recognizers.items():
+                group = f"{spec.label or recognizer} on {data.label or dataset}"
                 for stream in self.rows.trained_streams(recognizer, dataset):
                     (weights,) = self.recognizer_weights(dataset, recognizer, [stream])
-                    found.append((f"{recognizer} on {dataset}", stream, weights))
+                    found.append((group, stream, weights))
         return found
 
     def made_folder(self, name: str, part: str) -> list[str]:

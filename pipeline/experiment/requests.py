@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from pipeline.config import Method
+from pipeline.config import SCALE, Method
 from pipeline.config.compute import Device, Inference
 from pipeline.config.flow import FlowNetwork
 from pipeline.config.patches import Pairs
@@ -25,7 +25,7 @@ from pipeline.report.request import (
     Tabulate,
 )
 from pipeline.request import part
-from pipeline.superres.request import ShowProgress, SuperResolve, TrainSR
+from pipeline.superres.request import MeasureCost, ShowProgress, SuperResolve, TrainSR
 
 if TYPE_CHECKING:
     from pipeline.data.manifest import Split
@@ -109,6 +109,12 @@ class Requests:
         superres, compute = self.config.superres, self.config.compute
         spec = superres.models[model]
         return SuperResolve.of(spec, superres, compute, split=split, shard=int(shard))
+
+    def measure_cost(self, model: str) -> MeasureCost:
+        """Cost of a model, for a frame at the recognisers' size."""
+        config = self.config
+        size = [side - side % SCALE for side in config.recognition.frame_size]
+        return MeasureCost.of(config.superres.models[model], config.compute, size=size)
 
     def plan_frames(self, dataset: str) -> PlanFrames:
         """Plan of the frames that all recognisers read; the same for all data sets."""
@@ -201,6 +207,7 @@ class Requests:
             config.report,
             config,
             tables=self.rows.page_tables,
+            costs=self.rows.super_resolved,
             trainings=[Training(group=group, name=name) for group, name, _ in self.experiment.files.trainings()],
             **self._columns(config.methods, config.datasets, config.recognition.recognizers),
         )

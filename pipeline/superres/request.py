@@ -33,3 +33,9 @@ class SuperResolve(Request, Architecture, Inference):
     batch_pixels: int = Field(
         description="largest number of HR pixels in the network at once, at least one frame"
     )
+
+
+class MeasureCost(Request, Architecture, Inference):
+    """Measure what an SR network costs: parameters, operations and time of a frame."""
+
+    size: list[int] = Field(description="width and height of the HR frame")

@@ -17,6 +17,7 @@ from pipeline.report.page.origin import origin
 from pipeline.report.page.request import BuildPage
 from pipeline.report.page.table4 import table4
 from pipeline.report.page.tables import tables
+from pipeline.report.page.tradeoff import tradeoff
 from pipeline.report.page.verdicts import class_names, verdicts
 from pipeline.report.rows import Rows, one_line
 
@@ -30,6 +31,7 @@ def build_page(
     manifests: list[Path],
     clips: list[Path],
     read: list[Path],
+    cost: list[Path],
     weights: list[Path],
     provenance: Path,
     assets: Path,
@@ -43,6 +45,7 @@ def build_page(
         manifests: the data sets' manifests, in order.
         clips: folder of ``show_clips`` of each data set, in order, beside the page.
         read: CSV of each table.
+        cost: cost of each SR model.
         weights: result of each training, beside which its log lies.
         provenance: the record of runs in the output folder.
         assets: new folder, beside the page, for libraries, styles and scripts.
@@ -53,13 +56,15 @@ def build_page(
         AssetError: an installed library has another layout.
     """
     rows = Rows(scores, request)
+    main, others = table4(rows, request), tables(request.tables, read)
     data = {
-        "table4": table4(rows, request),
+        "table4": main,
         "look": [
             _look(rows, request, dataset.name, manifest, folder, out.parent)
             for dataset, manifest, folder in zip(request.datasets, manifests, clips, strict=True)
         ],
-        "tables": tables(request.tables, read),
+        "tables": others,
+        "tradeoff": tradeoff(request, main, others, cost),
         "training": curves(request.trainings, weights),
         "origin": origin(provenance),
         "output": str(provenance.parent),

@@ -32,3 +32,4 @@ class BuildPage(Aggregate):
     seed: int = Field(description="the seed of all stages")
     tables: list[str] = Field(description="tables beside Table 4, in the order of their files")
     trainings: list[Training] = Field(description="trainings, in the order of their weights")
+    costs: list[str] = Field(description="SR models whose cost was measured, in the order of their files")
