@@ -154,7 +154,7 @@ def test_a_field_changes_the_requests_that_hold_it_and_no_others(root: Path, tmp
     )  # a change of a shared object would show in all
     project = Project.copy(root, tmp_path)
     plan = project.planned(
-        "--configfile", "tests/micro/config.yaml", "--", "results/table4.csv", "tables", "figures"
+        "--configfile", "tests/micro/config.yaml", "--", "results/table4.csv", "tables", "figures", "report"
     )
     jobs = [(rule, dict(w.split("=") for w in words)) for rule, *words in map(str.split, sorted(plan))]
     config = load_config(raw, data_must_exist=False)

@@ -16,7 +16,7 @@ function themed(layout) {
   const axis = (own = {}) => ({ gridcolor: line, zerolinecolor: line, linecolor: line, automargin: true, ...own });
   return {
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { color: ink, family: "system-ui, sans-serif", size: 13 },
-    margin: { l: 56, r: 16, t: 16, b: 48 }, legend: { orientation: "h", y: -0.2 },
+    modebar: { bgcolor: "rgba(0,0,0,0)", color: line, activecolor: ink }, margin: { l: 56, r: 16, t: 16, b: 48 }, legend: { orientation: "h", y: -0.2 },
     colorway: ["#2f6fdb", "#e07b00", "#159a7a", "#b44bd0", "#c9a100", "#d1495b", "#5f7d95", "#7a5cff", "#3aa6d0", "#8c6d46"],
     ...layout, xaxis: axis(layout.xaxis), yaxis: axis(layout.yaxis),
   };

@@ -13,9 +13,12 @@ whenOpened.tradeoff = () => {
     const rows = Object.entries(points[chosen.dataset]).filter(([, p]) => measure.value in p);
     const cells = rows.map(([row]) => chosen.cells[row]);
     const best = Object.entries(t4.rows).find(([row]) => !(measure.value in points[chosen.dataset][row]) && row === "hr");
+    // Neighbours' names stand above and below by turns.
+    const order = rows.map(([, p], n) => [p[measure.value], n]).sort((a, b) => a[0] - b[0]).map(([, n]) => n);
+    const places = rows.map((_, n) => ["top right", "bottom right"][order.indexOf(n) % 2]);
     const trace = {
       x: rows.map(([, p]) => p[measure.value]), y: cells.map((c) => c.top1), text: rows.map(([row]) => t4.rows[row]),
-      type: "scatter", mode: "markers+text", textposition: "top center", cliponaxis: false, marker: { size: 10 },
+      type: "scatter", mode: "markers+text", textposition: places, cliponaxis: false, marker: { size: 10 },
       error_y: { type: "data", symmetric: false, array: cells.map((c) => c.high - c.top1), arrayminus: cells.map((c) => c.top1 - c.low), thickness: 1 },
       hovertemplate: "%{text}: %{y:.2f} %, %{x}<extra></extra>",
     };
