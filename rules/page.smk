@@ -67,7 +67,12 @@ rule pack_page:
         page=rules.build_page.output,
         clips=rules.build_page.input.clips,
     output:
-        f"{OUT}/report.zip",
+        report(
+            f"{OUT}/report.zip",
+            caption="captions/page.rst",
+            category="The page",
+            labels={"part": "page with clips, curves and provenance"},
+        ),
     log:
         f"{OUT}/logs/pack_page.log",
     conda:

@@ -77,8 +77,8 @@ def write_results(made: Experiment) -> list[Clip]:
     """Stores, scores and logs as the stages leave them; returns the clips."""
     files, out = made.files, Path(made.files.out)
     clips = [
-        Clip(f"{CLASSES[n % 3]}/clip #{n}", f"{n}.avi", CLASSES[n % 3], n % 3, "test", FRAMES, HEIGHT, WIDTH, 0)
-        for n in range(6)
+        Clip(f"{name}/clip #{n}", f"{n}.avi", name, n % 3, "test", FRAMES, HEIGHT, WIDTH, 0)
+        for n, name in enumerate(CLASSES * 2)
     ]
     data = out / "data" / "ucf_demo"
     data.mkdir(parents=True)
@@ -120,8 +120,10 @@ def write_tables(out: Path) -> list[Path]:
     """A table beside Table 4."""
     path = out / "tables" / "significance.csv"
     path.parent.mkdir()
-    path.write_text("dataset,first,second,p,beyond_noise\nUCF,SoSR,<b>HR</b>,0.25,False\nUCF,ToSR,HR,,True\n")
-    path.with_suffix(".md").write_text(f"# Differences\n\n**{CAPTION}**\n\nWhat it says.\n\n## Part\n\n| a |\n")
+    lines = ["dataset,first,second,p,beyond_noise", "UCF,SoSR,<b>HR</b>,0.25,False", "UCF,ToSR,HR,,True"]
+    path.write_text("\n".join(lines) + "\n")
+    text = ["# Differences", f"**{CAPTION}**", "What it says.", "## Part", "| a |"]
+    path.with_suffix(".md").write_text("\n\n".join(text) + "\n")
     return [path]
 
 

@@ -208,7 +208,9 @@ class Requests:
             config,
             tables=self.rows.page_tables,
             costs=self.rows.super_resolved,
-            trainings=[Training(group=group, name=name) for group, name, _ in self.experiment.files.trainings()],
+            trainings=[
+                Training(group=group, name=name) for group, name, _ in self.experiment.files.trainings()
+            ],
             **self._columns(config.methods, config.datasets, config.recognition.recognizers),
         )
 

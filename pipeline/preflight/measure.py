@@ -5,13 +5,12 @@ from __future__ import annotations
 import csv
 import math
 from datetime import date
-from pathlib import Path
 
 import torch
 from torch import nn
 from tqdm import tqdm
 
-from pipeline.config import SCALE, Compute, Config
+from pipeline.config import SCALE, Config
 from pipeline.files import atomic_path
 from pipeline.flow.flownet2 import NETWORKS
 from pipeline.preflight.cost import network_operations

@@ -10,6 +10,7 @@ import paging
 import pytest
 from torch.utils.tensorboard import SummaryWriter
 
+from pipeline.report.page import assets
 from pipeline.report.page.assets import AssetError, digest, plain_script
 from pipeline.report.page.build import pack_page
 from pipeline.report.page.choice import Disagreement, choose
@@ -27,8 +28,8 @@ def page(root, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def data(page):
-    text = page.index.read_text()
-    return json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)[1])
+    pattern = r'<script type="application/json" id="data">(.*?)</script>'
+    return json.loads(re.search(pattern, page.index.read_text(), re.DOTALL)[1])
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +38,7 @@ def shown(page):
 
 
 def test_clips_that_one_row_alone_recognises_come_first(shown):
-    """sosr is right alone on clip 1, tosr on clip 4; SoSR+ToSR sums both, so it is right with either or not."""
+    """sosr is right alone on clip 1, tosr on clip 4, in each stream."""
     alone = {clip["id"]: {row for _, _, row in clip["alone"]} for clip in shown}
     assert "sosr" in alone["drift/clip #1"]
     assert "tosr" in alone["drift/clip #4"]
@@ -101,14 +102,14 @@ def test_verdicts_are_shares_of_classes(data):
 
 
 def test_nothing_is_taken_from_a_network(page):
-    """Libraries name their home pages in comments; the page itself, its styles and scripts name no address."""
+    """Libraries name their home pages in comments; our page, styles and scripts name no address."""
     files = [page.index, *(p for p in (page.folder / "assets").iterdir() if p.name in OWN)]
     assert len(files) == 1 + len(OWN)
     for path in files:
         assert not re.search(r"(https?:)?//[a-z0-9-]+\.[a-z]", path.read_text()), path.name
 
 
-OWN = {"page.css", "look.css", "theme.js", "page.js", "table4.js", "player.js", "look.js", "tables.js", "charts.js"}
+OWN = {path.name for path in (assets.HERE / "static").iterdir()}
 
 
 def test_libraries_come_with_their_licences(page):
@@ -117,7 +118,7 @@ def test_libraries_come_with_their_licences(page):
 
 
 def test_a_bundle_with_another_layout_is_refused():
-    assert "window.Made = {\"default\": b}" in plain_script("var b=1;export{b as default};", "Made")
+    assert 'window.Made = {"default": b}' in plain_script("var b=1;export{b as default};", "Made")
     with pytest.raises(AssetError, match="0 lists of exports"):
         plain_script("var b=1;", "Made")
 
@@ -146,7 +147,8 @@ def test_curves_hide_what_a_killed_run_wrote_after_its_saved_state(tmp_path):
         with SummaryWriter(str(log_folder(weights)), purge_step=purge) as writer:
             for step, value in enumerate(values, start=purge or 1):
                 writer.add_scalar("loss/total", value, step)
-    (found, lost) = curves([Training(group="SR", name=n) for n in ("vdsr", "rcan")], [weights, tmp_path / "rcan.safetensors"])
+    trainings = [Training(group="SR", name=name) for name in ("vdsr", "rcan")]
+    found, lost = curves(trainings, [weights, tmp_path / "rcan.safetensors"])
     assert found["scalars"]["loss/total"] == [[1, 2], [1.0, 5.0]]
     assert lost["scalars"] == {}
 
@@ -156,8 +158,6 @@ def test_results_without_a_record_have_an_empty_origin(tmp_path):
 
 
 def test_a_changed_style_is_another_page(tmp_path, monkeypatch):
-    from pipeline.report.page import assets
-
     before = digest()
     for folder in assets.OWN:
         (tmp_path / folder).mkdir()

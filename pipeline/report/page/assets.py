@@ -64,7 +64,9 @@ def plain_script(module: str, name: str) -> str:
     """
     found = list(re.finditer(r"export\s*\{([^}]*)\};?", module))
     if len(found) != 1:
-        raise AssetError(f"the bundle of itables has {len(found)} lists of exports, expected 1; install its pinned version")
+        raise AssetError(
+            f"the bundle of itables has {len(found)} lists of exports, expected 1; install its pinned version"
+        )
     exports = [entry.split(" as ") for entry in found[0][1].split(",")]
     fields = ", ".join(f'"{entry[-1].strip()}": {entry[0].strip()}' for entry in exports)
     before, after = module[: found[0].start()], module[found[0].end() :]

@@ -31,7 +31,10 @@ from pipeline.video.store import ShardReader
 FPS = 10
 """Frames per second of the videos; the page plays them at other speeds, too."""
 
-H264 = {"vcodec": "libx264", "crf": 12, "preset": "slow", "pix_fmt": "yuv420p", "g": 12, "movflags": "+faststart"}
+H264 = {
+    **{"vcodec": "libx264", "crf": 12, "preset": "slow", "pix_fmt": "yuv420p"},
+    **{"g": 12, "movflags": "+faststart"},
+}
 """Near-lossless; every twelfth frame is a key frame, so that single steps are quick."""
 
 BLOCK = 16
@@ -79,9 +82,7 @@ def show_clips(
     chosen = choose(found, classes, last, request.clips)
     read = read_plan(plan)
     with ExitStack() as stack, atomic_folder(out) as folder:
-        stores = Stores(
-            _open(stack, request.sources, frames), _open(stack, request.flow_sources, flow)
-        )
+        stores = Stores(_open(stack, request.sources, frames), _open(stack, request.flow_sources, flow))
         entries = []
         for number, clip in enumerate(chosen):
             entry = _media(request, test[clip], read[clip], stores, folder, f"{number:02}")

@@ -12,6 +12,9 @@ import yaml
 from pipeline.provenance import described_machines, read_runs
 from pipeline.report.made_by import made_by
 
+ABOUT = ("processor", "cores", "system", "python", "gpus", "packages")
+"""What is shown of a machine."""
+
 
 def origin(provenance: Path) -> dict[str, Any]:
     """The newest run of an output folder and what it recorded; empty parts without a record.
@@ -46,7 +49,7 @@ def _machines(described: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Different machines with the versions of their packages."""
     found = []
     for machine in described:
-        about = {key: machine.get(key) for key in ("processor", "cores", "system", "python", "gpus", "packages")}
+        about = {key: machine.get(key) for key in ABOUT}
         if about not in found:
             found.append(about)
     return found

@@ -11,8 +11,8 @@ from pipeline.report.request import Aggregate, Columns
 class ShowClips(Columns):
     """Choose test clips of a data set, and make the videos and stills that the page shows of them."""
 
-    sources: list[str] = Field(description="LR, HR and the models whose frames are shown, in the stores' order")
-    flow_sources: list[str] = Field(description="HR and the models whose flow is shown, in the stores' order")
+    sources: list[str] = Field(description="lr, hr and the models whose frames are shown, in order")
+    flow_sources: list[str] = Field(description="hr and the models whose flow is shown, in order")
     bound: float = Field(description="flow in pixels at the stored level 255")
     clips: int = Field(description="test clips of each data set that can be looked at")
     frames: int = Field(description="most frames of each of these clips, from its first on")

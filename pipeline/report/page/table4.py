@@ -47,8 +47,8 @@ def table4(rows: Rows, request: BuildPage) -> dict[str, Any]:
         "recognizers": names.recognizers,
         "baseline": names.methods.get(baseline) if baseline else None,
         "groups": [
-            {"dataset": names.datasets[dataset], "recognizer": entry.label or entry.name, "columns": len(entry.columns)}
-            for dataset in names.datasets
+            {"dataset": label, "recognizer": entry.label or entry.name, "columns": len(entry.columns)}
+            for label in names.datasets.values()
             for entry in request.recognizers
         ],
         "columns": columns,

@@ -76,5 +76,6 @@ def _agreement(columns: list[dict[str, Any]], points: dict[str, Any]) -> Iterabl
             of_rows = points[column["dataset"]]
             pairs = [(p[measure], column["cells"][row]["top1"]) for row, p in of_rows.items() if measure in p]
             different = len(pairs) > 3 and all(len(set(side)) > 1 for side in zip(*pairs, strict=True))
-            line.append(round(float(spearmanr(*zip(*pairs, strict=True)).statistic), 2) if different else None)
+            found = float(spearmanr(*zip(*pairs, strict=True)).statistic) if different else None
+            line.append(found if found is None else round(found, 2))
         yield line
