@@ -37,11 +37,17 @@ GIVEN = {
     "gap",
     "stream",
     "row",
+    "sources",
+    "flow_sources",
+    "costs",
+    "group",
 }
 # Keys whose other value means other jobs, or needs a second key: whole sections, ratios that name a
 # recogniser, the second stage of ST-ResNet with its pooling, paths that only a data set of one's own has.
 OTHERS = {"args", "layout", "loss", "protocol", "table", "ratio", "ratios", "stage2", "temporal_pool", "root"}
 OTHERS |= {"splits", "classes"}
+# Of the report page: null are all tables, and other values name some.
+OTHERS |= {"tables"}
 # Parts that are there or not: their keys are tried one by one where they are there.
 PARTS = {"compute", "feature_network", "flownet2", "pairs", "labels"}
 

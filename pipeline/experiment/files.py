@@ -174,7 +174,7 @@ class Files:
         ]
 
     def shown_frames(self, dataset: str) -> list[str]:
-        """Frame stores of the test clips that the report page shows: LR's, then those of the rows' sources."""
+        """Frame stores of test clips for the report page: LR's, then those of the rows' sources."""
         low = [f"{self.out}/data/{dataset}/test-{shard}/lr.h5" for shard in self.shards(dataset, "test")]
         others = [path for s in self.rows.sources for path in self.all_frames(dataset, s, "test")]
         return low + others
