@@ -186,7 +186,7 @@ class Files:
     def trainings(self) -> list[tuple[str, str, str]]:
         """Group, name and weights of each training of the rows of Table 4."""
         shown = [name for name in self.rows.super_resolved if self.config.superres.models[name].training]
-        found = [("SR networks", n, *self.model_weights(n)) for n in self.models.trained(shown)]
+        found = [("SR networks", n, self.model_weights(n)[0]) for n in self.models.trained(shown)]
         for dataset, data in self.config.datasets.items():
             for recognizer, spec in self.rows.recognizers.items():
                 group = f"{spec.label or recognizer} on {data.label or dataset}"

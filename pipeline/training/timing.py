@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import re
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -25,7 +26,7 @@ def time_pass(network: nn.Module, inputs: Tensor, compute: Inference) -> float:
     """
     on_gpu = compute.device == "cuda"
     clock = time.perf_counter if on_gpu else time.process_time
-    wait = torch.cuda.synchronize if on_gpu else lambda: None
+    wait: Callable[[], None] = torch.cuda.synchronize if on_gpu else lambda: None
     times = []
     with torch_settings(compute.model_copy(update={"threads": 1})) as device:
         network, inputs = network.to(device), inputs.to(device)

@@ -22,7 +22,7 @@ def table4(rows: Rows, request: BuildPage) -> dict[str, Any]:
     names = Names(request)
     table = pd.DataFrame([vars(cell) for cell in cells(rows, request)])
     baseline = request.baseline if request.baseline in rows.methods else None
-    columns = []
+    columns: list[dict[str, Any]] = []
     for column in each_column(request):
         dataset, recognizer, stream = column
         found = table[(table[["dataset", "recognizer", "stream"]] == list(column)).all(axis=1)]

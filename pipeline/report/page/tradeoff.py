@@ -49,7 +49,7 @@ def tradeoff(
                     for measure in COST
                 }
             points[dataset][row.name] = {key: float(f"{value:.5g}") for key, value in found.items()}
-    about = next(iter(costs.values()), {})
+    about: dict[str, Any] = next(iter(costs.values()), {})
     return {
         "measures": QUALITY | COST,
         "points": points,
