@@ -45,6 +45,7 @@ include: "rules/recognition.smk"
 include: "rules/quality.smk"
 include: "rules/report.smk"
 include: "rules/tables.smk"
+include: "rules/page.smk"
 
 
 from pipeline.config.paths import target_problems

@@ -39,8 +39,9 @@ from pipeline.flow.quantise import quantise
 from pipeline.flow.tvl1 import tvl1
 from pipeline.hdf5 import open_file
 from pipeline.preflight.cost import network_operations
-from pipeline.preflight.measure import build, device_name, time_pass
+from pipeline.preflight.measure import build
 from pipeline.preflight.throughput import Operation
+from pipeline.training.timing import device_name, time_pass
 from pipeline.video.frames import read_frames
 from pipeline.video.resize import resize_frames
 from pipeline.video.store import ShardWriter

@@ -45,6 +45,7 @@ STAGES = {
     "super-resolve": "pipeline.superres.inference:super_resolve",
     "check-frames": "pipeline.superres.imported:check_frames",
     "import-frames": "pipeline.superres.imported:import_frames",
+    "measure-cost": "pipeline.superres.cost:measure_cost",
     "plan-frames": "pipeline.recognition.plan:plan_frames",
     "train-recognizer": "pipeline.recognition.training:train_recognizer",
     "score-clips": "pipeline.recognition.scoring:score_clips",
@@ -53,6 +54,9 @@ STAGES = {
     "tabulate": "pipeline.report.tabulate:tabulate",
     "draw-table": "pipeline.report.tabulate:draw_table",
     "draw-comparison": "pipeline.report.picture:draw_comparison",
+    "show-clips": "pipeline.report.page.clips:show_clips",
+    "build-page": "pipeline.report.page.build:build_page",
+    "pack-page": "pipeline.report.page.build:pack_page",
     "import-weights": "pipeline.import_weights:import_weights",
     "export-lr": "pipeline.export_lr:export_lr",
     "preflight": "pipeline.preflight.report:preflight",
@@ -96,7 +100,7 @@ examples:
   {program} run --cores 8 --configfile c.yaml          compute its Table 4
   {program} train-sr --help                            explain a stage's arguments"""
 
-OUTPUTS = ("out", "csv", "folder", "hr")
+OUTPUTS = ("out", "csv", "folder", "hr", "assets")
 """Arguments that tell where stages write."""
 
 

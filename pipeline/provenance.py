@@ -104,6 +104,12 @@ def read_runs(output: Path) -> list[dict[str, Any]]:
     return runs
 
 
+def described_machines(output: Path, run: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Machines that computed jobs of a run of ``read_runs``, also if it has not ended."""
+    found = sorted(_folder(output, run).glob("[!.]*.json"))
+    return [*run["environments"], *(json.loads(path.read_text(encoding="utf-8")) for path in found)]
+
+
 def _write(output: Path, runs: list[dict[str, Any]]) -> None:
     with atomic_path(output / "provenance.json") as path:
         path.write_text(json.dumps(runs, indent=1, default=str) + "\n", encoding="utf-8")
@@ -116,9 +122,7 @@ def _folder(output: Path, run: Mapping[str, Any]) -> Path:
 def _collect(output: Path, run: dict[str, Any]) -> None:
     """Move the machine descriptions of a run's jobs into its entry."""
     folder = _folder(output, run)
-    run["environments"] += [
-        json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("[!.]*.json"))
-    ]
+    run["environments"] = described_machines(output, run)
     shutil.rmtree(folder, ignore_errors=True)
     if folder.parent.is_dir() and not any(folder.parent.iterdir()):
         folder.parent.rmdir()

@@ -9,7 +9,12 @@ rule aggregate:
         ),
         left_out=expand(f"{OUT}/data/{{dataset}}/left_out.csv", dataset=CONFIG.datasets),
     output:
-        csv=f"{OUT}/table4.csv",
+        csv=report(
+            f"{OUT}/table4.csv",
+            caption="captions/table4.rst",
+            category="Table 4",
+            labels={"part": "accuracy"},
+        ),
         markdown=f"{OUT}/table4.md",
     log:
         f"{OUT}/logs/aggregate.log",
@@ -39,7 +44,12 @@ rule draw_comparison:
             for row in ROWS.pictured_of(w.dataset)
         ],
     output:
-        f"{OUT}/figures/{{dataset}}.png",
+        report(
+            f"{OUT}/figures/{{dataset}}.png",
+            caption="captions/comparison.rst",
+            category="Frames and flow",
+            labels={"data set": "{dataset}"},
+        ),
     log:
         f"{OUT}/logs/draw_comparison/{{dataset}}.log",
     conda:

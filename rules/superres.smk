@@ -98,3 +98,20 @@ rule import_frames:
     shell:
         "python -m pipeline import-frames --request {params.request:q} --clips {input.clips:q}"
         " --plan {input.plan:q} --out {output:q} 2> {log:q}"
+
+
+rule measure_cost:
+    output:
+        f"{OUT}/superres/cost/{{model}}.json",
+    log:
+        f"{OUT}/logs/measure_cost/{{model}}.log",
+    conda:
+        ENVIRONMENT
+    resources:
+        gpu=GPUS,
+        gpu_turn=GPUS,
+    params:
+        request=asks(EXPERIMENT.requests.measure_cost),
+        code=lambda w: fingerprint(*CODE.measure_cost(w.model)),
+    shell:
+        "python -m pipeline measure-cost --request {params.request:q} --out {output:q} 2> {log:q}"

@@ -7,7 +7,12 @@ rule tabulate:
     input:
         lambda w: ROWS.tables[w.table].reads(EXPERIMENT),
     output:
-        csv=f"{OUT}/tables/{{table}}.csv",
+        csv=report(
+            f"{OUT}/tables/{{table}}.csv",
+            caption="captions/table.rst",
+            category="Other tables",
+            labels={"table": "{table}", "part": "numbers"},
+        ),
         markdown=f"{OUT}/tables/{{table}}.md",
     log:
         f"{OUT}/logs/tabulate/{{table}}.log",
@@ -25,7 +30,12 @@ rule draw_table:
     input:
         f"{OUT}/tables/{{table}}.csv",
     output:
-        f"{OUT}/tables/{{table}}.png",
+        report(
+            f"{OUT}/tables/{{table}}.png",
+            caption="captions/table.rst",
+            category="Other tables",
+            labels={"table": "{table}", "part": "picture"},
+        ),
     log:
         f"{OUT}/logs/draw_table/{{table}}.log",
     conda:

@@ -37,6 +37,10 @@ GIVEN = {
     "gap",
     "stream",
     "row",
+    "sources",
+    "flow_sources",
+    "costs",
+    "group",
 }
 # Keys whose other value means other jobs, or needs a second key: whole sections, ratios that name a
 # recogniser, the second stage of ST-ResNet with its pooling, paths that only a data set of one's own has.
@@ -47,6 +51,8 @@ OTHERS |= {"splits", "classes"}
 # Data sets without HR, which need another one with it.
 OTHERS |= {"resolution", "recognizer_from", "lacking_hr"}
 OTHERS |= {"split_of", "joins"}  # which the run sets
+# Of the report page: null are all tables, and other values name some.
+OTHERS |= {"tables"}
 # Parts that are there or not: their keys are tried one by one where they are there.
 PARTS = {"compute", "feature_network", "flownet2", "pairs", "labels", "ffmpeg"}
 
@@ -165,7 +171,9 @@ def test_a_field_changes_the_requests_that_hold_it_and_no_others(root: Path, tmp
     raw["recognition"]["recognizers"]["clip"] = CLIP
     project = Project.copy(root, tmp_path)
     (project.folder / "asked.yaml").write_text(yaml.safe_dump(raw, sort_keys=False))
-    plan = project.planned("--configfile", "asked.yaml", "--", "results/table4.csv", "tables", "figures")
+    targets = ["results/table4.csv", "tables", "figures", "report"]
+    plan = project.planned("--configfile", "asked.yaml", "--", *targets)
+    plan.discard("pack_page")  # asks for nothing but files
     jobs = [(rule, dict(w.split("=") for w in words)) for rule, *words in map(str.split, sorted(plan))]
     config = load_config(raw, data_must_exist=False)
     before = requests(config, jobs)

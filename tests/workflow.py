@@ -57,7 +57,7 @@ class Project:
                 jobs.append(rule[1])
             elif wildcards := re.match(r"\s+wildcards: (.*)", line):
                 jobs[-1] = " ".join([jobs[-1], *sorted(wildcards[1].split(", "))])
-        return set(jobs) - {"all", "figures", "tables"}
+        return set(jobs) - {"all", "figures", "tables", "report"}
 
 
 def cut(config: Path, target: Path, dataset: str, recognizers: list[str], rows: list[str]) -> Path:

@@ -120,6 +120,10 @@ def _cross_checks(config: Config) -> Iterator[str]:
         if data.split_of and not name.endswith(f"_{data.split}"):
             yield f"datasets.{name}.split_of: the run sets it for each split of a list; leave it out"
     yield from native_problems(config)
+    for name in config.report.page.tables or ():
+        if not config.tables.get(name):
+            known = ", ".join(name for name, table in config.tables.items() if table)
+            yield f"report.page.tables: {name!r} is not a table; known: {known}"
     yield from table_problems(config)
     for name, recognizer in config.recognition.recognizers.items():
         key = f"recognition.recognizers.{name}"

@@ -67,6 +67,16 @@ class Column(Section):
     parts: list[ColumnPart] = Field(min_length=1, description="the summands, in order")
 
 
+class Page(Section):
+    """The report page."""
+
+    clips: PositiveInt = Field(12, description="test clips of each data set that can be looked at")
+    frames: PositiveInt = Field(48, description="most frames of each of these clips, from its first on")
+    tables: list[Name] | None = Field(
+        None, description="tables beside Table 4, by their names in `tables`; null: all"
+    )
+
+
 class Report(Section):
     """Settings of all tables."""
 
@@ -81,3 +91,4 @@ class Report(Section):
         ["bicubic", "sosr", "tosr", "hr"], description="rows of the figures, HR last", min_length=1
     )
     caption: str = Field("", description="sentence that labels the results, for example as demo data")
+    page: Page = Field(default_factory=Page, description="the report page")

@@ -51,6 +51,10 @@ class Code:
         network = self.config.superres.models[parse(model).name].module
         return ["pipeline.superres.inference", network, *_published(self.files.model_weights(model))]
 
+    def measure_cost(self, model: str) -> list[str]:
+        """For the cost of a model: its network."""
+        return ["pipeline.superres.cost", self.config.superres.models[model].module]
+
     def plan_frames(self) -> list[str]:
         """For the plan of frames: the protocols."""
         protocols = {module_of(Protocol, spec.protocol) for spec in self.rows.recognizers.values()}

@@ -217,6 +217,36 @@ class Files:
             for shard in self.shards(dataset, "test")
         ]
 
+    def shown_frames(self, dataset: str) -> list[str]:
+        """Frame stores of test clips for the report page: LR's, then those of the rows' sources."""
+        low = [f"{self.out}/data/{dataset}/test-{shard}/lr.h5" for shard in self.shards(dataset, "test")]
+        others = [
+            path
+            for s in self.rows.there(dataset, self.rows.sources)
+            for path in self.all_frames(dataset, s, "test")
+        ]
+        return low + others
+
+    def shown_flow(self, dataset: str) -> list[str]:
+        """Flow stores likewise."""
+        return [
+            path
+            for s in self.rows.there(dataset, self.rows.flow_sources)
+            for path in self.all_flow(dataset, s, "test")
+        ]
+
+    def trainings(self) -> list[tuple[str, str, str]]:
+        """Group, name and weights of each training of the rows of Table 4."""
+        shown = [name for name in self.rows.super_resolved if self.config.superres.models[name].training]
+        found = [("SR networks", n, self.model_weights(n)[0]) for n in self.models.trained(shown)]
+        for dataset, data in self.config.datasets.items():
+            for recognizer, spec in self.rows.recognizers.items():
+                group = f"{spec.label or recognizer} on {data.label or dataset}"
+                for stream in self.rows.trained_streams(recognizer, dataset):
+                    (weights,) = self.recognizer_weights(dataset, recognizer, [stream])
+                    found.append((group, stream, weights))
+        return found
+
     def made_folder(self, name: str, part: str) -> list[str]:
         """Folder that a job makes for a data set's videos or lists: demo data, or an unpacked archive."""
         root = self._root(name, part)

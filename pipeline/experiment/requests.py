@@ -25,6 +25,7 @@ from pipeline.flow.request import ExtractFlow, ExtractTrainingFlow
 from pipeline.patches.request import CropPatches
 from pipeline.quality.request import MeasureQuality
 from pipeline.recognition.request import PlanFrames, ScoreClips, TrainRecognizer
+from pipeline.report.page.request import BuildPage, ShowClips, Training
 from pipeline.report.request import (
     Aggregate,
     DatasetEntry,
@@ -35,7 +36,14 @@ from pipeline.report.request import (
     Tabulate,
 )
 from pipeline.request import part
-from pipeline.superres.request import CheckFrames, ImportFrames, ShowProgress, SuperResolve, TrainSR
+from pipeline.superres.request import (
+    CheckFrames,
+    ImportFrames,
+    MeasureCost,
+    ShowProgress,
+    SuperResolve,
+    TrainSR,
+)
 
 if TYPE_CHECKING:
     from pipeline.data.manifest import Split
@@ -150,6 +158,12 @@ class Requests:
         """Their frames that are read; the same for all data sets."""
         return ImportFrames(split=split, shard=int(shard))
 
+    def measure_cost(self, model: str) -> MeasureCost:
+        """Cost of a model, for a frame at the recognisers' size."""
+        config = self.config
+        size = [side - side % config.scale for side in config.recognition.frame_size]
+        return MeasureCost.of(config.superres.models[model], config, config.compute, size=size)
+
     def plan_frames(self, dataset: str) -> PlanFrames:
         """Plan of the frames that all recognisers read; the same for all data sets."""
         specs = self.config.recognition.recognizers.values()
@@ -224,6 +238,32 @@ class Requests:
     def draw_table(self, table: str) -> DrawTable:
         """The picture of a table."""
         return DrawTable(table=self.rows.tables[table])
+
+    def show_clips(self, dataset: str) -> ShowClips:
+        """Clips of a data set on the report page."""
+        config, rows = self.config, self.rows
+        return ShowClips.of(
+            config.report.page,
+            config.report,
+            config.flow,
+            sources=["lr", *rows.there(dataset, rows.sources)],
+            flow_sources=rows.there(dataset, rows.flow_sources),
+            **self._columns(config.methods, [dataset], config.recognition.recognizers),
+        )
+
+    def build_page(self) -> BuildPage:
+        """The report page."""
+        config = self.config
+        return BuildPage.of(
+            config.report,
+            config,
+            tables=self.rows.page_tables,
+            costs=self.rows.costed,
+            trainings=[
+                Training(group=group, name=name) for group, name, _ in self.experiment.files.trainings()
+            ],
+            **self._columns(config.methods, config.datasets, config.recognition.recognizers),
+        )
 
     def _columns(
         self, rows: Mapping[str, Method], datasets: Iterable[str], recognizers: Iterable[str]

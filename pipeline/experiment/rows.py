@@ -35,6 +35,7 @@ class Rows:
         pictured: rows in the figures.
         degradations: further degradations under which test clips are tested.
         degraded: rows of Table 4 under these, except HR.
+        page_tables: tables beside Table 4 on the report page.
     """
 
     def __init__(self, config: Config) -> None:
@@ -70,6 +71,8 @@ class Rows:
         self.degraded: dict[str, Method] = {}
         for degradation in self.degradations:
             self.degraded |= self.under(self.methods, degradation)
+        shown_tables = config.report.page.tables
+        self.page_tables = [name for name in self.tables if shown_tables is None or name in shown_tables]
 
     def _find_variants(self) -> dict[str, Variant]:
         return {
@@ -213,6 +216,16 @@ class Rows:
     def super_resolved(self) -> list[str]:
         """Models that super-resolve test clips for Table 4."""
         return [source for source in self.sources if source != "hr" and source not in self.imported]
+
+    @property
+    def costed(self) -> list[str]:
+        """Models whose cost is measured: spandrel's networks have layers only with their weights."""
+        models = self.config.superres.models
+        return [model for model in self.super_resolved if models[model].network != "spandrel"]
+
+    def there(self, dataset: str, sources: Iterable[str]) -> list[str]:
+        """The sources that a data set has: HR only where there is HR."""
+        return [source for source in sources if source != "hr" or dataset not in self.without_hr]
 
     @property
     def flow_sources(self) -> list[str]:

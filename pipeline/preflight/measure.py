@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import csv
 import math
-import platform
-import re
-import time
 from datetime import date
-from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from tqdm import tqdm
 
-from pipeline.config import Compute, Config
+from pipeline.config import Config
 from pipeline.files import atomic_path
 from pipeline.flow.flownet2 import NETWORKS
 from pipeline.preflight.cost import network_operations
@@ -24,14 +20,12 @@ from pipeline.superres.discriminators import load_discriminator
 from pipeline.superres.features import VGG19
 from pipeline.superres.memory_format import image_layout
 from pipeline.superres.networks import load_network
-from pipeline.training.torch_settings import autocast, check_devices, torch_settings
+from pipeline.training.timing import device_name, time_pass
+from pipeline.training.torch_settings import check_devices
 from pipeline.weights.published import load_published
 
 CLASSES = 101
 """Classes of a timed recogniser; their number hardly matters."""
-
-WARM_UP, REPEATS = 2, 3
-"""Warm-up passes, and timed passes, of which the fastest counts."""
 
 BATCH = 16
 """Images per pass on a GPU."""
@@ -98,35 +92,3 @@ def build(operation: Operation) -> tuple[nn.Module, tuple[int, ...]]:
             # The stage does not convert these weights either.
             return NETWORKS[operation.network]().eval(), (3, 2, height, width)
     return image_layout(network.eval()), shape
-
-
-def time_pass(network: nn.Module, inputs: Tensor, compute: Compute) -> float:
-    """Seconds of the fastest of a few forward passes: wall time on a GPU, processor time on the CPU.
-
-    Raises:
-        DeviceError: the machine lacks the device.
-    """
-    on_gpu = compute.device == "cuda"
-    clock = time.perf_counter if on_gpu else time.process_time
-    wait = torch.cuda.synchronize if on_gpu else lambda: None
-    times = []
-    with torch_settings(compute.model_copy(update={"threads": 1})) as device:
-        network, inputs = network.to(device), inputs.to(device)
-        for _ in range(WARM_UP + REPEATS):
-            wait()
-            start = clock()
-            # Not inference_mode: a later training could not use the tensors that networks cache.
-            with torch.no_grad(), autocast(compute):
-                network(inputs)
-            wait()
-            times.append(clock() - start)
-    return min(times[WARM_UP:])
-
-
-def device_name(compute: Compute) -> str:
-    """Name of the GPU, or of the processor, of which one core is measured."""
-    if compute.device == "cuda":
-        return torch.cuda.get_device_name()
-    cpuinfo = Path("/proc/cpuinfo")
-    found = re.search(r"model name\s*: (.*)", cpuinfo.read_text()) if cpuinfo.is_file() else None
-    return f"one core of {found[1] if found else platform.processor() or platform.machine()}"

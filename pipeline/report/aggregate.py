@@ -68,7 +68,7 @@ def aggregate(
         ScoresError: if a row's scores are missing, or two rows were scored on different clips.
     """
     rows, names = Rows(scores, request), Names(request)
-    table = pd.DataFrame([vars(cell) for cell in _cells(rows, request)])
+    table = pd.DataFrame([vars(cell) for cell in cells(rows, request)])
     with atomic_path(csv) as path:
         _wide(table, names).to_csv(path, index=False, float_format="%.2f")
     title = "Table 4: recognition accuracy of x4 super-resolved video"
@@ -78,7 +78,8 @@ def aggregate(
     write_markdown(markdown, title, request.heading, lines)
 
 
-def _cells(rows: Rows, request: Aggregate) -> Iterator[Cell]:
+def cells(rows: Rows, request: Aggregate) -> Iterator[Cell]:
+    """All cells, column by column. Raises ScoresError as ``aggregate``."""
     paper = published_accuracy()
     for dataset, recognizer, stream in each_column(request):
         about = rows.datasets[dataset].published, rows.recognizers[recognizer].protocol

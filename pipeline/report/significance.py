@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import lazy_loader
 import numpy as np
 
+from pipeline.files import seed_for
 from pipeline.report.rows import Rows
 from pipeline.report.scores import ScoresError
 
@@ -124,3 +125,21 @@ def compare(correct: Mapping[str, np.ndarray]) -> pd.DataFrame:
     ]
     table = pd.DataFrame(pairs, columns=["first", "second", "difference", "only_first", "only_second", "p"])
     return table.assign(p_holm=holm(table["p"].to_numpy(float)))
+
+
+def differences(
+    rows: Rows, column: tuple[str, str, str], confidence: float, resamples: int, seed: int
+) -> pd.DataFrame:
+    """``compare`` of a column (data set, recogniser, stream), with the difference's bootstrap interval.
+
+    Args:
+        seed: the configuration's; each column draws by itself.
+    """
+    correct = correctness(rows, *column)
+    table = compare(correct)
+    drawn = seed_for(seed, "bootstrap", *column)
+    limits = 100 * intervals(np.stack(list(correct.values())), confidence, resamples, drawn)
+    table.insert(3, "low", limits[:, 0])
+    table.insert(4, "high", limits[:, 1])
+    table["beyond_noise"] = table["p_holm"] < 1 - confidence
+    return table

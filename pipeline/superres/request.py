@@ -51,3 +51,10 @@ class ImportFrames(Request):
 
     split: Literal["train", "test"] = Field(description="split of the clips")
     shard: int = Field(description="shard of the split")
+
+
+class MeasureCost(Request, Architecture, Inference):
+    """Measure what an SR network costs: parameters, operations and time of a frame."""
+
+    scale: Scale = Field(description="super-resolution factor")
+    size: list[int] = Field(description="width and height of the HR frame")

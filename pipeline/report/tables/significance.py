@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import lazy_loader
-import numpy as np
 from pydantic import Field
 
 from pipeline.config.tables import Table
-from pipeline.files import seed_for
 from pipeline.report.request import Intervals
 from pipeline.report.rows import each_column, markdown_table
-from pipeline.report.significance import compare, correctness, intervals
+from pipeline.report.significance import differences
 from pipeline.report.tabulate import Made, TableData
 
 if TYPE_CHECKING:
@@ -35,14 +33,8 @@ class Significance(Table):
         rows, names, settings = data.rows, data.names, data.settings
         tables = []
         for dataset, recognizer, stream in each_column(data.request):
-            correct = correctness(rows, dataset, recognizer, stream)
-            table = compare(correct)
-            seed = seed_for(settings.seed, "bootstrap", dataset, recognizer, stream)
-            stacked = np.stack(list(correct.values()))
-            limits = 100 * intervals(stacked, settings.confidence, settings.resamples, seed)
-            table.insert(3, "low", limits[:, 0])
-            table.insert(4, "high", limits[:, 1])
-            table["beyond_noise"] = table["p_holm"] < 1 - settings.confidence
+            column = (dataset, recognizer, stream)
+            table = differences(rows, column, settings.confidence, settings.resamples, settings.seed)
             table.insert(0, "dataset", names.datasets[dataset])
             table.insert(1, "recognizer", names.recognizers[recognizer])
             table.insert(2, "stream", stream)
