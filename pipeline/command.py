@@ -1,4 +1,4 @@
-"""What ``recosr`` does beside the stages: run the workflow, and say where it lies."""
+"""What ``recosr`` does beside the stages: run the workflow, make its page, and say where it lies."""
 
 from __future__ import annotations
 
@@ -29,6 +29,14 @@ RUN_EXAMPLES = f"""examples:
   {PROGRAM} run --cores 8 --configfile c.yaml -- tables       make the other tables on 8 cores
   {PROGRAM} run --profile "$({PROGRAM} path)/profiles/slurm" --configfile c.yaml     run on SLURM"""
 
+REPORT = """Make the report page of a configuration, OUTPUT/report/index.html, and what it needs.
+
+The same as `run ARGUMENTS -- report`: all arguments are Snakemake's."""
+
+REPORT_EXAMPLES = f"""examples:
+  {PROGRAM} report --configfile c.yaml                        make the page of an experiment
+  {PROGRAM} report --dry-run                                  list the jobs of the demo's page"""
+
 PATH = (
     """Print the folder that holds the Snakefile, config.yaml, config/ and profiles/ of this installation."""
 )
@@ -53,6 +61,14 @@ def run(arguments: list[str]) -> int:
     os.execv(sys.executable, command)
 
 
+def report(arguments: list[str]) -> int:
+    """Replace this process by a run of the target ``report``."""
+    parser = _parser("report", REPORT, REPORT_EXAMPLES)
+    parser.usage = f"{PROGRAM} report [SNAKEMAKE ARGUMENT ...]"
+    parser.parse_known_args(arguments)
+    return run([*arguments, "--", "report"])
+
+
 def path(arguments: list[str]) -> int:
     """Print where the workflow lies."""
     _parser("path", PATH, PATH_EXAMPLES).parse_args(arguments)
@@ -60,7 +76,7 @@ def path(arguments: list[str]) -> int:
     return 0
 
 
-COMMANDS: dict[str, Callable[[list[str]], int]] = {"run": run, "path": path}
+COMMANDS: dict[str, Callable[[list[str]], int]] = {"run": run, "report": report, "path": path}
 
 
 def _parser(name: str, description: str, examples: str) -> argparse.ArgumentParser:

@@ -246,6 +246,7 @@ class Requests:
             config.report.page,
             config.report,
             config.flow,
+            config,
             sources=["lr", *rows.there(dataset, rows.sources)],
             flow_sources=rows.there(dataset, rows.flow_sources),
             **self._columns(config.methods, [dataset], config.recognition.recognizers),
