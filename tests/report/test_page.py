@@ -147,7 +147,7 @@ def test_a_table_keeps_values_and_text(data):
 
 
 def test_the_trade_off_knows_quality_and_cost(page):
-    """Of a pairing the cost of both models, each once, and no quality; correlations over rows that have both."""
+    """Of a pairing the cost of both models and no quality; correlations over rows that have both."""
     request = page.experiment.requests.build_page()
     names = {row.name: row.label for row in request.rows}
     models = request.costs
