@@ -8,8 +8,10 @@ import cv2
 import numpy as np
 import paging
 import pytest
+import yaml
 from torch.utils.tensorboard import SummaryWriter
 
+from pipeline.config.load import ConfigError, load_config
 from pipeline.report.page import assets
 from pipeline.report.page.assets import AssetError, digest, plain_script
 from pipeline.report.page.build import pack_page
@@ -17,6 +19,9 @@ from pipeline.report.page.choice import Disagreement, choose
 from pipeline.report.page.curves import curves
 from pipeline.report.page.origin import origin
 from pipeline.report.page.request import Training
+from pipeline.report.page.tradeoff import QUALITY, tradeoff
+from pipeline.superres.cost import measure_cost
+from pipeline.superres.request import MeasureCost
 from pipeline.training.log import log_folder
 from pipeline.video.frames import read_frames
 
@@ -139,6 +144,56 @@ def test_a_table_keeps_values_and_text(data):
     assert table["text"] == ["What it says."]
     assert table["lines"][0] == ["UCF", "SoSR", "<b>HR</b>", 0.25, False]
     assert table["lines"][1][3] is None
+
+
+def test_the_trade_off_knows_quality_and_cost(page):
+    """Of a pairing the cost of both models and no quality; correlations over rows that have both."""
+    request = page.experiment.requests.build_page()
+    names = {row.name: row.label for row in request.rows}
+    models = request.costs
+    files = []
+    for number, model in enumerate(models, start=1):
+        files.append(page.out / f"cost-{model}.json")
+        cost = {"parameters": number, "gflop": 2 * number, "milliseconds": 10 - number}
+        files[-1].write_text(json.dumps(cost | {"size": [64, 48], "device": "a GPU", "precision": "float32"}))
+    line = ["UCF-micro", names["sosr"], 30.0, 0.9, 0.5, 2.0]
+    quality = {"columns": ["dataset", "method", *QUALITY], "lines": [line]}
+    accuracy = {"bicubic": 10.0, "sosr": 20.0, "tosr": 30.0, "sosr_tosr": 40.0, "hr": 50.0}
+    cells = {row: {"top1": top1} for row, top1 in accuracy.items()}
+    column = {"label": "all", "dataset": "ucf_demo", "cells": cells}
+    found = tradeoff(request, {"columns": [column]}, [quality], files)
+    points = found["points"]["ucf_demo"]
+    assert models == ["bicubic", "sosr", "tosr"]
+    assert points["sosr"]["psnr"] == 30.0
+    assert points["sosr_tosr"] == {"parameters": 5.0, "gflop": 10.0, "milliseconds": 15.0}
+    assert points["hr"] == {}
+    (agreement,) = found["agreement"]
+    assert agreement[:7] == ["all", None, None, None, None, 1.0, 1.0]
+    assert agreement[7] == 0.2  # 9, 8, 7 and 15 ms
+
+
+def test_the_cost_of_a_network_is_that_of_its_convolutions(tmp_path):
+    """VDSR of two layers on 8x8 pixels: 2 x 9 x (1 x 4 + 4 x 1) operations a pixel of luma, and bicubic's."""
+    found = {}
+    for depth in (2, 3):
+        request = MeasureCost(
+            **{"network": "vdsr", "args": {"depth": depth, "features": 4}, "size": [8, 8]},
+            **{"device": "cpu", "threads": 1, "precision": "float32"},
+        )
+        measure_cost(request, tmp_path / "cost.json")
+        found[depth] = json.loads((tmp_path / "cost.json").read_text())
+    more = found[3]["parameters"] - found[2]["parameters"]
+    assert more in (9 * 4 * 4, 9 * 4 * 4 + 4)
+    assert found[3]["gflop"] - found[2]["gflop"] == pytest.approx(2 * 9 * 4 * 4 * 64 / 1e9)
+    assert found[3]["milliseconds"] > 0
+    assert found[3]["size"] == [8, 8]
+
+
+def test_a_table_that_the_page_names_must_exist(root):
+    raw = yaml.safe_load((root / "config.yaml").read_text())
+    raw["report"]["page"] = {"tables": ["table1", "table9"]}
+    with pytest.raises(ConfigError, match=r"report\.page\.tables: 'table9' is not a table; known: .*table1"):
+        load_config(raw, data_must_exist=False)
 
 
 def test_curves_hide_what_a_killed_run_wrote_after_its_saved_state(tmp_path):

@@ -32,7 +32,7 @@ FPS = 10
 """Frames per second of the videos; the page plays them at other speeds, too."""
 
 H264 = {
-    **{"vcodec": "libx264", "crf": 12, "preset": "slow", "pix_fmt": "yuv420p"},
+    **{"vcodec": "libx264", "crf": 16, "preset": "slow", "pix_fmt": "yuv420p"},
     **{"g": 12, "movflags": "+faststart"},
 }
 """Near-lossless; every twelfth frame is a key frame, so that single steps are quick."""

@@ -59,6 +59,8 @@ function showView() {
 }
 addEventListener("hashchange", () => { showView(); scrollTo(0, 0); });
 addEventListener("DOMContentLoaded", showView);
+// The browser goes to the section itself, whose heading the bar would hide.
+addEventListener("load", () => requestAnimationFrame(() => scrollTo(0, 0)));
 
 whenOpened.provenance = () => {
   const hours = (seconds) => Math.round(seconds / 6) / 10;
