@@ -127,7 +127,7 @@ def test_table_4_sorts_filters_and_tests_two_rows(browser):
     browser.click(".dt-scroll-head th[data-dt-column='1'] .dt-column-order")
     assert methods(browser)[0] == "Bicubic"  # ascending: the fewest
     browser.click(".dt-scroll-head th[data-dt-column='1'] .dt-column-order")
-    assert methods(browser)[0] == "HR"
+    browser.until(lambda: methods(browser)[0] == "HR")
     columns = len(browser.all("#main-table tbody tr:first-child td"))
     browser.click("#filters input[value='temporal']")
     assert len(browser.all("#main-table tbody tr:first-child td")) == columns - 1
