@@ -177,7 +177,7 @@ def test_the_cost_of_a_network_is_that_of_its_convolutions(tmp_path):
     found = {}
     for depth in (2, 3):
         request = MeasureCost(
-            **{"network": "vdsr", "args": {"depth": depth, "features": 4}, "size": [8, 8]},
+            **{"network": "vdsr", "args": {"depth": depth, "features": 4}, "size": [8, 8], "scale": 4},
             **{"device": "cpu", "threads": 1, "precision": "float32"},
         )
         measure_cost(request, tmp_path / "cost.json")
