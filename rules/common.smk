@@ -56,8 +56,6 @@ GPUS = int(CONFIG.compute.device == "cuda")
 TRAINING_GPUS = GPUS * CONFIG.compute.devices
 TRAINING_THREADS = CONFIG.compute.threads * CONFIG.compute.devices
 MODELS = CONFIG.superres.models
-# Models whose frames are made under further degradations of the test clips.
-DEGRADED = {row.model for row in ROWS.degraded.values() if row.model}
 RECOGNIZERS = CONFIG.recognition.recognizers
 
 
@@ -68,8 +66,8 @@ def one_of(names):
 
 wildcard_constraints:
     dataset=one_of(CONFIG.datasets),
-    model=one_of([*MODELS, *DEGRADED]),
-    source=one_of(["hr", *MODELS, *DEGRADED, *ROWS.imported]),
+    model=one_of([*MODELS, *ROWS.degraded_models]),
+    source=one_of(["hr", *MODELS, *ROWS.degraded_models, *ROWS.imported]),
     row=one_of(ROWS.imported),
     method=one_of([*ROWS.scored, *ROWS.degraded]),
     pair=one_of(ROWS.pairs),

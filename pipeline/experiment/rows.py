@@ -218,6 +218,11 @@ class Rows:
         return [source for source in self.sources if source != "hr" and source not in self.imported]
 
     @property
+    def degraded_models(self) -> list[str]:
+        """Models whose frames are made under further degradations of the test clips."""
+        return [row.model for row in self.degraded.values() if row.model]
+
+    @property
     def costed(self) -> list[str]:
         """Models whose cost is measured: spandrel's networks have layers only with their weights."""
         models = self.config.superres.models
