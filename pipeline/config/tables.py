@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field
 
 from pipeline.config.report import Method
 from pipeline.config.section import Name, Section, Stream
-from pipeline.config.trained_on import HR, TrainedOn, trained_on_problem
+from pipeline.config.trained_on import HR, TrainedOn, is_hr, trained_on_problem, variant_name
 from pipeline.plugins import named
 from pipeline.request import Request
 
@@ -67,14 +67,12 @@ class Table(Columns):
         figure: whether it also has a picture (``draw``).
         needs_hr: whether data sets without HR (``resolution: native``) are left out.
         shows_degradations: whether it reads scores of rows under further degradations.
-        retrains: whether it trains recognisers again, which is possible for those that are trained on HR.
     """
 
     HOME: ClassVar[str] = "pipeline.report.tables"
     Settings: ClassVar[type[Request]] = NoSettings
     figure: ClassVar[bool] = False
     shows_degradations: ClassVar[bool] = False
-    retrains: ClassVar[bool] = False
 
     table: str = Field(
         description="kind: a file in report/tables, or package.module:Class; default: the entry's name, "
@@ -87,11 +85,7 @@ class Table(Columns):
 
     def columns(self, experiment: Experiment) -> tuple[list[str], list[str]]:
         """Its data sets and recognisers, in the order of the configuration."""
-        rows = experiment.rows
-        names = rows.recognizers_of(self)
-        if self.retrains:
-            names = [name for name in names if rows.recognizers[name].trained_on == HR]
-        return rows.datasets_of(self), names
+        return experiment.rows.datasets_of(self), experiment.rows.recognizers_of(self)
 
     def reads(self, experiment: Experiment) -> list[str]:
         """Files that it reads: by default the scores of its rows in its columns."""
@@ -120,6 +114,58 @@ class Table(Columns):
     def draw(self, table: pd.DataFrame, path: Path) -> None:
         """Draw the picture of a table from its CSV."""
         raise NotImplementedError
+
+
+class RetrainingTable(Table):
+    """Base of tables that train recognisers once more, on other clips; only those that are trained on HR."""
+
+    needs_hr: ClassVar[bool] = True
+
+    rows: list[Name] = Field(min_length=1, description="tested rows of methods")
+
+    def trained(self) -> list[TrainedOn]:
+        """What the recognisers are trained on, in order; HR stands for Table 4's own."""
+        raise NotImplementedError
+
+    def trainings(self) -> list[TrainedOn]:
+        """All but HR."""
+        return [on for on in self.trained() if not is_hr(on)]
+
+    def scored_rows(self, rows: Rows) -> dict[str, Method]:
+        """The rows, and for pairings the rows of their streams."""
+        return rows.with_parts(self.rows)
+
+    def columns(self, experiment: Experiment) -> tuple[list[str], list[str]]:
+        """Without recognisers that are trained on something else."""
+        datasets, names = super().columns(experiment)
+        recognizers = experiment.rows.recognizers
+        return datasets, [name for name in names if recognizers[name].trained_on == HR]
+
+    def reads(self, experiment: Experiment) -> list[str]:
+        """Scores of all trainings; for Table 4's recogniser, pairings use the scores of their two rows."""
+        datasets, recognizers = self.columns(experiment)
+        files = []
+        for recognizer in recognizers:
+            for on in self.trained():
+                shown = self.scored_rows(experiment.rows) if is_hr(on) else self.rows
+                files += experiment.files.scores(shown, datasets, [variant_name(recognizer, on)])
+        return files
+
+    def problems(self, key: str, config: Config) -> Iterator[str]:
+        """Unknown rows, a missing baseline, and streams that cannot be trained."""
+        yield from unknown_rows(key, self.rows, config)
+        for on in self.trainings():
+            if problem := trained_on_problem(f"{key}.trained_on", on, config.methods, config.report.baseline):
+                yield problem
+        recognizers = config.recognition.recognizers
+        for name in self.recognizers or recognizers:
+            if recognizers[name].trained_on != HR:
+                if self.recognizers:
+                    yield f"{key}.recognizers: {name} is not trained on hr (its trained_on); leave it out"
+                continue
+            for stream in recognizers[name].streams:
+                if recognizers[name].training_of(stream) is None:
+                    yield f"recognition.recognizers.{name}.{stream}: missing, but {key} trains it"
 
 
 def _with_kinds(value: Any) -> Any:
@@ -154,22 +200,6 @@ def table_problems(config: Config) -> Iterator[str]:
                     yield f"{key}.{columns}: {name!r} is not among this config's: {', '.join(all_names)}"
         if isinstance(table, Table) and not wrong:
             yield from table.problems(key, config)
-
-
-def retraining_problems(table: Table, key: str, config: Config) -> Iterator[str]:
-    """One line per thing that a table with ``retrains`` cannot train on or cannot train."""
-    for on in table.trainings():
-        if problem := trained_on_problem(f"{key}.trained_on", on, config.methods, config.report.baseline):
-            yield problem
-    recognizers = config.recognition.recognizers
-    for name in table.recognizers or recognizers:
-        if recognizers[name].trained_on != HR:
-            if table.recognizers:
-                yield f"{key}.recognizers: {name} is not trained on hr (its trained_on); leave it out"
-            continue
-        for stream in recognizers[name].streams:
-            if recognizers[name].training_of(stream) is None:
-                yield f"recognition.recognizers.{name}.{stream}: missing, but {key} trains it"
 
 
 def unknown_rows(key: str, rows: list[str], config: Config) -> Iterator[str]:

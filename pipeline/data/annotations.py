@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
 
-from pipeline.data.lists import COMMENT, NUMBERED, read_classes, read_rows
+from pipeline.data.lists import COMMENT, NUMBERED, ListLine, join_parts, read_classes, read_rows
 from pipeline.data.manifest import DataError
 from pipeline.data.names import VIDEO_SUFFIXES, composed, shown
 
@@ -31,33 +31,18 @@ COLUMNS: tuple[Column, ...] = get_args(Column)
 
 
 @dataclass(frozen=True)
-class Row:
-    """One line of a list.
+class Row(ListLine):
+    """A line of an annotation list.
 
     Attributes:
         path: the clip's path as the list writes it, its parts joined by "/".
         label: number or name of its class, as written.
         split: its split, as written; None if the list has no such column.
-        text: the whole line, for messages.
-        file: the list.
-        row: number of the line, from 1.
     """
 
-    path: str
-    label: str
-    split: str | None
-    text: str
-    file: Path
-    row: int
-
-    @property
-    def place(self) -> str:
-        """Position of the line, such as "train.csv, line 3"."""
-        return f"{self.file.name}, line {self.row}"
-
-    def refused(self, expected: str) -> DataError:
-        """The error for a wrong line."""
-        return DataError(f'{self.file}, line {self.row}: found "{shown(self.text)}", expected {expected}')
+    path: str = ""
+    label: str = ""
+    split: str | None = None
 
 
 def read_annotations(path: Path, columns: Mapping[Column, str]) -> list[Row]:
@@ -110,14 +95,8 @@ def _table(
         raise DataError(f"{path}: lists no clips, it holds a header alone")
     for number, text in rest:
         found = dict(zip(header, fields := _fields(text, delimiter), strict=False))
-        row = Row(
-            _parts(found.get(names["path"], "")),
-            found.get(names["label"], ""),
-            found.get(names["split"]),
-            text,
-            path,
-            number,
-        )
+        written = join_parts(found.get(names["path"], ""))
+        row = Row(text, path, number, written, found.get(names["label"], ""), found.get(names["split"]))
         if len(fields) != len(header) or not row.path or not row.label:
             raise row.refused(f"{len(header)} columns as in line {first}, a path and a label among them")
         yield row
@@ -126,17 +105,13 @@ def _table(
 def _line(path: Path, number: int, text: str) -> Row:
     patterns = (_QUOTED, _ENDED, _SEPARATED, _BLANK)
     found = next(filter(None, (pattern.fullmatch(text) for pattern in patterns)), None)
-    row = Row("", "", None, text, path, number)
-    if not found or not (written := _parts(found[1])):
+    row = Row(text, path, number)
+    if not found or not (written := join_parts(found[1])):
         raise row.refused('"path label"')
     label = found[2].strip('"')
     if counts := _COUNTS.fullmatch(label):
         label = counts[1]
     return replace(row, path=written, label=label)
-
-
-def _parts(path: str) -> str:
-    return "/".join(part for part in path.replace("\\", "/").split("/") if part not in ("", "."))
 
 
 def _without_counts(rows: list[Row]) -> list[Row]:

@@ -28,19 +28,15 @@ COMMENT = re.compile(r"#(\s.*)?")
 
 
 @dataclass(frozen=True)
-class Line:
-    """One line of a list.
+class ListLine:
+    """One line of a list of any form.
 
     Attributes:
-        path: the path as the list writes it, its parts joined by "/".
-        number: the last number after the path; None if there is none.
         text: the whole line, for messages.
         file: the list.
         row: number of the line, from 1.
     """
 
-    path: str
-    number: int | None
     text: str
     file: Path
     row: int
@@ -53,6 +49,19 @@ class Line:
     def refused(self, expected: str) -> DataError:
         """The error for a malformed line."""
         return DataError(f'{self.file}, line {self.row}: found "{shown(self.text)}", expected {expected}')
+
+
+@dataclass(frozen=True)
+class Line(ListLine):
+    """A line of a split list.
+
+    Attributes:
+        path: the path as the list writes it, its parts joined by "/".
+        number: the last number after the path; None if there is none.
+    """
+
+    path: str
+    number: int | None
 
 
 def read_list(path: Path, labelled: bool | None = None) -> list[Line]:
@@ -81,10 +90,14 @@ def read_list(path: Path, labelled: bool | None = None) -> list[Line]:
     for row, text, certain, found in rows:
         has_label = found[2] and (certain or labelled)
         written = found[1] if certain or has_label else text
-        parts = [part for part in written.replace("\\", "/").split("/") if part not in ("", ".")]
         number = int(re.findall(r"\d+", found[2])[-1]) if has_label else None
-        lines.append(Line("/".join(parts), number, text, path, row))
+        lines.append(Line(text, path, row, join_parts(written), number))
     return lines
+
+
+def join_parts(path: str) -> str:
+    """A path as lists write it, its parts joined by "/"."""
+    return "/".join(part for part in path.replace("\\", "/").split("/") if part not in ("", "."))
 
 
 def read_classes(path: Path) -> dict[str, int]:

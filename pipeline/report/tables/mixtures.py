@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import lazy_loader
 from pydantic import Field, field_validator
 
-from pipeline.config.report import Method
 from pipeline.config.section import Name
-from pipeline.config.tables import Table, retraining_problems, unknown_rows
+from pipeline.config.tables import RetrainingTable
 from pipeline.config.trained_on import Mixture, TrainedOn, variant_name
 from pipeline.report.accuracy import measure
 from pipeline.report.request import Intervals
@@ -21,20 +19,15 @@ from pipeline.report.tabulate import Made, TableData
 if TYPE_CHECKING:
     import pandas as pd
 
-    from pipeline.config import Config
-    from pipeline.experiment import Experiment
-    from pipeline.experiment.rows import Rows
 else:
     pd = lazy_loader.load("pandas")
 
 
-class Mixtures(Table):
+class Mixtures(RetrainingTable):
     """Figure 8: recognisers trained on mixtures of HR clips and enlarged LR clips."""
 
     Settings: ClassVar = Intervals
-    needs_hr: ClassVar[bool] = True
     figure: ClassVar[bool] = True
-    retrains: ClassVar[bool] = True
     ratios: list[Annotated[float, Field(ge=0, le=1)]] = Field(
         [0.0, 0.25, 0.5, 0.75, 1.0],
         min_length=1,
@@ -51,28 +44,9 @@ class Mixtures(Table):
             raise ValueError("the ratios must rise, each once")
         return ratios
 
-    def trainings(self) -> list[TrainedOn]:
-        """All ratios except 0, which is Table 4's recogniser."""
-        return [Mixture(mixture=ratio) for ratio in self.ratios if ratio]
-
-    def scored_rows(self, rows: Rows) -> dict[str, Method]:
-        """The rows, and for pairings the rows of their streams."""
-        return rows.with_parts(self.rows)
-
-    def reads(self, experiment: Experiment) -> list[str]:
-        """Scores of all mixtures; for Table 4's recogniser, pairings use the scores of their two rows."""
-        datasets, recognizers = self.columns(experiment)
-        files = []
-        for recognizer in recognizers:
-            for ratio in self.ratios:
-                shown = self.rows if ratio else self.scored_rows(experiment.rows)
-                files += experiment.files.scores(shown, datasets, [mixed(recognizer, ratio)])
-        return files
-
-    def problems(self, key: str, config: Config) -> Iterator[str]:
-        """A missing baseline, which provides the LR frames, and streams without a training."""
-        yield from unknown_rows(key, self.rows, config)
-        yield from retraining_problems(self, key, config)
+    def trained(self) -> list[TrainedOn]:
+        """Mixtures of all ratios."""
+        return [Mixture(mixture=ratio) for ratio in self.ratios]
 
     def make(self, data: TableData) -> Made:
         """One line per ratio, row and stream of each column (section 4.3); see docs/tables.md."""

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 import lazy_loader
 import numpy as np
 from pydantic import Field
 
-from pipeline.config.report import Method
 from pipeline.config.section import Name
-from pipeline.config.tables import Table, retraining_problems, unknown_rows
+from pipeline.config.tables import RetrainingTable
 from pipeline.config.trained_on import HR, LR, Mixture, TrainedOn, is_hr, variant_name
 from pipeline.report.accuracy import measure
 from pipeline.report.request import Intervals
@@ -24,9 +22,6 @@ from pipeline.report.tabulate import Made, TableData
 if TYPE_CHECKING:
     import pandas as pd
 
-    from pipeline.config import Config
-    from pipeline.experiment import Experiment
-    from pipeline.experiment.rows import Rows
 else:
     pd = lazy_loader.load("pandas")
 
@@ -34,7 +29,7 @@ TESTS = ["difference", "only_sr", "only_lr", "p", "p_holm", "beyond_noise"]
 """Columns of the paired test; empty for accuracies that are not tested."""
 
 
-class Protocols(Table):
+class Protocols(RetrainingTable):
     """Recognisers trained on HR, on LR or on what a row shows, each tested on several rows.
 
     The paired test is of SR before a recogniser trained on HR against no SR and one trained on LR.
@@ -45,8 +40,6 @@ class Protocols(Table):
 
         baseline: str = Field(description="row without SR, which also provides the training clips in LR")
 
-    needs_hr: ClassVar[bool] = True
-    retrains: ClassVar[bool] = True
     trained_on: list[TrainedOn] = Field(
         [HR, LR, "sosr_tosr"],
         min_length=1,
@@ -56,29 +49,9 @@ class Protocols(Table):
         ["bicubic", "sosr_tosr", "hr"], min_length=1, description="tested rows of methods"
     )
 
-    def trainings(self) -> list[TrainedOn]:
-        """All but HR."""
-        return [on for on in self.trained_on if not is_hr(on)]
-
-    def scored_rows(self, rows: Rows) -> dict[str, Method]:
-        """The rows, and for pairings the rows of their streams."""
-        return rows.with_parts(self.rows)
-
-    def reads(self, experiment: Experiment) -> list[str]:
-        """Scores of all trainings; for Table 4's recogniser, pairings use the scores of their two rows."""
-        datasets, recognizers = self.columns(experiment)
-        files = []
-        for recognizer in recognizers:
-            for on in self.trained_on:
-                name = variant_name(recognizer, on)
-                shown = self.scored_rows(experiment.rows) if name == recognizer else self.rows
-                files += experiment.files.scores(shown, datasets, [name])
-        return files
-
-    def problems(self, key: str, config: Config) -> Iterator[str]:
-        """Unknown rows, a missing baseline, and streams without a training."""
-        yield from unknown_rows(key, self.rows, config)
-        yield from retraining_problems(self, key, config)
+    def trained(self) -> list[TrainedOn]:
+        """The key of that name."""
+        return self.trained_on
 
     def make(self, data: TableData) -> Made:
         """One line per training, tested row and stream of each column; see docs/tables.md."""
