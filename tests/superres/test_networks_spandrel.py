@@ -206,7 +206,7 @@ def test_published_dat_light_is_better_than_bicubic_on_real_frames(dat, real_dat
 @needs_spandrel
 @pytest.mark.parametrize("scale", [2, 3, 4])
 def test_published_dat_light_at_its_scales(dat, scale):
-    network = load_network("spandrel", {"scale": scale})
+    network = load_network("spandrel", {}, scale)
     assert load_published(network, dat / f"DAT_light_x{scale}.pth") == "DAT, spandrel"
     with torch.no_grad():
         assert network.eval()(torch.rand(1, 3, 16, 16)).shape == (1, 3, 16 * scale, 16 * scale)
