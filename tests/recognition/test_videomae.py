@@ -2,6 +2,7 @@
 
 import json
 import re
+from contextlib import suppress
 
 import pytest
 import torch
@@ -14,6 +15,7 @@ from pipeline.recognition.models import load_model
 from pipeline.recognition.networks import NetworkError, load_clip_backbone
 from pipeline.recognition.protocols.clip import Clip
 from pipeline.recognition.weights import load_initial
+from pipeline.training.torchvision import import_torchvision
 
 ARGS = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 24}
 ARGS |= {"patch_size": 8}
@@ -22,6 +24,8 @@ KEYS = {"protocol": "clip", "network": "videomae", "args": ARGS, "crop": 16, "fr
 
 @pytest.fixture
 def transformers():
+    with suppress(ModuleNotFoundError):
+        import_torchvision()
     return pytest.importorskip("transformers", reason="needs the extra transformers")
 
 

@@ -7,6 +7,7 @@ downloaded. Input is normalised with the mean and deviation of ImageNet.
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -14,6 +15,7 @@ from torch import nn
 
 from pipeline.recognition.backbone import IMAGENET, ClipBackbone
 from pipeline.recognition.networks import NetworkError
+from pipeline.training.torchvision import import_torchvision
 from pipeline.weights import WeightsError
 
 ARGUMENTS = ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "patch_size")
@@ -48,6 +50,9 @@ class VideoMAE(ClipBackbone):
         use_mean_pooling: bool = True,
     ):
         super().__init__()
+        # transformers imports torchvision where it is installed.
+        with suppress(ModuleNotFoundError):
+            import_torchvision()
         try:
             from transformers import VideoMAEConfig, VideoMAEForVideoClassification
         except ImportError as error:

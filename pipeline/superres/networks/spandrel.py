@@ -12,17 +12,16 @@ nothing that they name is imported or called.
 from __future__ import annotations
 
 import importlib
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pipeline.superres.network import ImageNetwork, NetworkError
+from pipeline.training.torchvision import import_torchvision
 from pipeline.weights import WeightsError
 from pipeline.weights.formats import Source
 
@@ -31,9 +30,6 @@ VERSION = "0.4.2"
 
 PREFERRED = ("params_ema", "params-ema", "params")
 """Of several sets in a file of BasicSR, the one that its own scripts take comes first."""
-
-OPERATORS = "nms(Tensor a, Tensor b, float c) -> Tensor", "qnms(Tensor a, Tensor b, float c) -> Tensor"
-"""Schemas that torchvision's import asks for; its compiled part declares them where it can be loaded."""
 
 
 class Spandrel(ImageNetwork):
@@ -120,36 +116,13 @@ class Spandrel(ImageNetwork):
 def load_package() -> ModuleType:
     """The package spandrel. Raises NetworkError if it is not installed."""
     try:
-        _import_torchvision()
+        import_torchvision()
         return importlib.import_module("spandrel")
     except ModuleNotFoundError as error:
         raise NetworkError(
             f"network spandrel needs the package {error.name}; run: pip install spandrel=={VERSION} "
             "(the extra `spandrel` of recosr)"
         ) from None
-
-
-def _import_torchvision() -> None:
-    """Import torchvision, which spandrel imports, also where its compiled operators do not fit torch's build.
-
-    No architecture that super-resolves uses these operators.
-    """
-    try:
-        importlib.import_module("torchvision")
-    except RuntimeError as error:
-        if "torchvision::" not in str(error):
-            raise
-        for name in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
-            del sys.modules[name]
-        library = torch.library.Library("torchvision", "FRAGMENT")
-        for schema in OPERATORS:
-            library.define(schema)
-        _LIBRARIES.append(library)
-        importlib.import_module("torchvision")
-
-
-_LIBRARIES: list[torch.library.Library] = []
-"""What was declared, which lasts as long as its object."""
 
 
 def _bare(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
