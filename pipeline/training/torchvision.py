@@ -28,7 +28,7 @@ def import_torchvision() -> None:
             raise
         for name in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
             del sys.modules[name]
-        library = torch.library.Library("torchvision", "FRAGMENT")
+        library = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
         for schema in OPERATORS:
             library.define(schema)  # type: ignore[no-untyped-call]
         _LIBRARIES.append(library)
