@@ -178,7 +178,7 @@ def test_an_unknown_command_is_told_the_known_ones(capsys):
     assert exit_.value.code == 2
     told = capsys.readouterr().err
     assert "no command 'runn'" in told
-    assert "run, path, generate-demo" in told
+    assert "run, report, path, generate-demo" in told
 
 
 @pytest.mark.parametrize(
